@@ -1,0 +1,95 @@
+# Penstock: `make` builds into build/bin, `make run` shows the gateway at work, `make test` runs every
+# suite. VARIANT=asan|tsan|fuzz builds another flavour into build/VARIANT.
+
+VARIANT ?= release
+BUILD := build/$(VARIANT)
+BIN := $(if $(filter release,$(VARIANT)),build/bin,$(BUILD)/bin)
+
+CC := gcc
+WARN := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
+        -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings -Wformat=2 -Wno-missing-field-initializers
+HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2 -fno-strict-aliasing
+OPT_release := -O2 -g $(HARDEN)
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_tsan := -O1 -g -fsanitize=thread
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LINK_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+LINK_asan := -fsanitize=address,undefined
+LINK_tsan := -fsanitize=thread
+LINK_fuzz := -fsanitize=fuzzer,address,undefined
+
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+
+CPPFLAGS := -I. -D_GNU_SOURCE
+CFLAGS = -std=gnu11 $(OPT_$(VARIANT)) $(WARN) $(CFLAGS_EXTRA)
+LDFLAGS = $(LINK_$(VARIANT))
+
+# One archive a folder; the files that hold main() stay outside.
+MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c mgmt/mgmtd.c \
+         mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c
+FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
+           handshake/keyring mgmt mgmt/model mgmt/launcher mgmt/ctl
+archive = $(BUILD)/lib/$(subst /,-,$(1)).a
+objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
+
+LIBS_dataplane := dataplane/uring dataplane/core dataplane/record dataplane/wire dataplane/base
+LIBS_handshake := handshake dataplane/wire dataplane/base
+LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
+LIBS_mgmt := mgmt mgmt/model dataplane/wire dataplane/base
+LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
+LIBS_ctl := mgmt/ctl dataplane/wire dataplane/base
+
+ifeq ($(shell uname -m),x86_64)
+IPSECMB := -lIPSec_MB
+endif
+SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
+SYS_handshake := -lssl -lcrypto -lseccomp
+SYS_keyring := -lcrypto -lseccomp
+SYS_mgmt := -ljansson -lmicrohttpd -lcrypto -lseccomp
+SYS_launcher := -lseccomp
+SYS_ctl := -lcurl -ljansson
+SYS_all := -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread
+
+PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \
+              penstockd penstockctl)
+
+.PHONY: all
+all: $(PROGRAMS)
+
+define archive_rule
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# program NAME, main file, set of libraries
+define program_rule
+$(BIN)/$(1): $(BUILD)/$(2).o $(foreach f,$(LIBS_$(3)),$(call archive,$(f)))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(SYS_$(3))
+endef
+$(eval $(call program_rule,penstock-dataplane,dataplane/dataplaned,dataplane))
+$(eval $(call program_rule,penstock-handshake,handshake/handshaked,handshake))
+$(eval $(call program_rule,penstock-keyring,handshake/keyring/keyringd,keyring))
+$(eval $(call program_rule,penstock-mgmt,mgmt/mgmtd,mgmt))
+$(eval $(call program_rule,penstockd,mgmt/launcher/penstockd,launcher))
+$(eval $(call program_rule,penstockctl,mgmt/ctl/penstockctl,ctl))
+
+# Unit tests: tests/unit/X_test.c is one program; it may use every archive.
+UNIT := $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+ALL_ARCHIVES := $(foreach f,$(FOLDERS),$(call archive,$(f)))
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%_test.o $(BUILD)/tests/unit/test.o $(ALL_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
+.PHONY: unit
+unit: $(UNIT)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

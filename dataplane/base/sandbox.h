@@ -1,0 +1,33 @@
+/*
+ * sandbox: what a process gives up before it reads its first message.
+ *
+ * Why: the processes that parse strangers' bytes or hold keys can then neither open a file nor a
+ * socket, whatever goes wrong in them.
+ * Owner: called once, by main, while single-threaded.
+ * Never: returns success with anything left that the profile takes away.
+ */
+#ifndef PENSTOCK_BASE_SANDBOX_H
+#define PENSTOCK_BASE_SANDBOX_H
+
+#include "dataplane/base/err.h"
+
+enum sandbox_profile {
+    SANDBOX_HANDSHAKE, /* memory, clocks, randomness, poll, inherited channels, mmap of memfds */
+    SANDBOX_KEYRING,   /* the same */
+    SANDBOX_DATAPLANE, /* + sockets (inet only), io_uring, threads, splice, affinity; no open, no
+                          exec */
+    SANDBOX_MGMT,      /* + open (read), inet/unix sockets for the resolver and the local socket */
+    SANDBOX_LAUNCHER   /* no core files, not dumpable; keeps its privilege */
+};
+
+/*
+ * Apply a profile: no core files (RLIMIT_CORE 0, PR_SET_DUMPABLE 0), no new privileges, uid and gid
+ * of user "penstock" (65534 where there is no such user; groups emptied; skipped when not root),
+ * all capabilities dropped, then a seccomp filter that answers forbidden calls with EPERM (the
+ * process lives on and can say so) and kills on calls of another architecture. Dies with the parent
+ * (PR_SET_PDEATHSIG SIGKILL) in all profiles but LAUNCHER. 0 or -errno with *e filled. Look users
+ * up before the filter is loaded.
+ */
+int sandbox_enter(enum sandbox_profile profile, struct err *e);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * seal: protecting and unprotecting one TLS record, the seam between AEAD libraries.
+ *
+ * Why: ipsec-mb is three times as fast as OpenSSL 3.0 where it exists; everywhere else, and for
+ * what it lacks, EVP does the work. Callers see one table of functions. Owner: a struct seal holds
+ * one direction's keys (moved in, wiped by seal_fini). One thread. Never: reuses a nonce: seq
+ * advances with each record, and wraps nowhere (-EOVERFLOW).
+ *
+ * A record on the wire is: header (5) | explicit nonce (suite->explicit_len) | ciphertext | tag
+ * (16); in TLS 1.3 the ciphertext holds content, one byte of inner type, and padding.
+ */
+#ifndef PENSTOCK_RECORD_SEAL_H
+#define PENSTOCK_RECORD_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane/wire/keys.h"
+
+#define RECORD_PLAIN_MAX 16384
+#define SEAL_PREFIX_MAX  (5 + 8)  /* bytes before the content, at most */
+#define SEAL_SUFFIX_MAX  (1 + 16) /* bytes after it, at most */
+
+enum content_type {
+    CONTENT_CHANGE_CIPHER_SPEC = 20,
+    CONTENT_ALERT = 21,
+    CONTENT_HANDSHAKE = 22,
+    CONTENT_DATA = 23,
+};
+
+struct seal {
+    struct traffic_keys keys;
+    const struct seal_ops *ops;
+    void *state; /* the library's expanded key */
+};
+
+struct seal_ops {
+    const char *name; /* "ipsec-mb", "evp" */
+    /* Expand keys->key; 0 or -errno. */
+    int (*init)(struct seal *s);
+    void (*fini)(struct seal *s);
+    /* AEAD over len bytes from in to out (may be equal; else must not overlap); tag at out+len. */
+    int (*encrypt)(struct seal *s, const uint8_t nonce[12], const uint8_t *aad, size_t n_aad,
+                   const uint8_t *in, uint8_t *out, size_t len);
+    /* in[len] is followed by the tag; -EBADMSG when it is wrong (out is then wiped). */
+    int (*decrypt)(struct seal *s, const uint8_t nonce[12], const uint8_t *aad, size_t n_aad,
+                   const uint8_t *in, uint8_t *out, size_t len);
+};
+
+/* The best library for an AEAD on this machine (ipsec-mb on x86-64 with AES-NI, else EVP). */
+const struct seal_ops *seal_best(enum aead aead);
+extern const struct seal_ops seal_evp;
+const struct seal_ops *seal_ipsecmb(enum aead aead); /* NULL where it is not built or not able */
+
+/* Take over *keys (moved, also on failure) and expand them; TLS 1.3 keys are derived from the
+ * secret here. ops NULL: seal_best(). 0 or -errno. */
+int seal_init(struct seal *s, struct traffic_keys *keys, const struct seal_ops *ops);
+void seal_fini(struct seal *s); /* wipes; harmless on a zeroed struct */
+/* KeyUpdate: next generation in place. 0 or -errno. */
+int seal_update(struct seal *s);
+
+size_t seal_prefix(const struct seal *s);   /* header + explicit nonce */
+size_t seal_overhead(const struct seal *s); /* record bytes beyond the content */
+
+/*
+ * Seal n <= RECORD_PLAIN_MAX bytes of content at `in` as one record of `type` into `out`, which has
+ * room for n + seal_overhead(); in place when in == out + seal_prefix(). *n_out gets the record's
+ * size. 0, -EOVERFLOW (sequence exhausted), -EIO.
+ */
+int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
+                size_t *n_out);
+
+struct opened {
+    uint8_t type;  /* enum content_type, the inner one for TLS 1.3 */
+    uint8_t *data; /* content, inside the record's own memory */
+    size_t n;
+};
+
+/*
+ * Open one whole record of n bytes (header included) in place.
+ * 0; -EBADMSG bad tag; -EMSGSIZE too long or too short (RFC 8446 5.2, 5246 6.2.3); -EPROTO wrong
+ * header or no inner type; -EOVERFLOW. A TLS 1.3 change_cipher_spec record is -EPROTO: after the
+ * handshake it is not legal.
+ */
+int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out);
+
+#endif
