@@ -33,24 +33,34 @@ struct cidr {
 
 #define ADDR_TEXT_MAX 128
 
-/* Parse a numeric address with port (or unix:/absolute/path, at most 107 bytes). -EINVAL if not. */
+/*
+ * Parse a numeric address with port (or unix:/absolute/path, at most 107 bytes). Port 0 is taken
+ * (any port); interface scopes ("fe80::1%eth0") are not. -EINVAL if not in the grammar.
+ */
 int addr_parse(struct addr *a, const char *text);
-/* Split "host:port" (host a DNS name) for a resolver. -EINVAL when malformed or too long. */
+/*
+ * Split "host:port" (host a DNS name, port not 0) for a resolver. -EINVAL when malformed or too
+ * long, and for a last label of digits: a mistyped IPv4 address is no name.
+ */
 int addr_split(const char *text, char *host, size_t n_host, uint16_t *port);
 /* Print in the same grammar into out[ADDR_TEXT_MAX]; "-" when unspecified. Returns out. */
 const char *addr_text(const struct addr *a, char *out);
 bool addr_equal(const struct addr *a, const struct addr *b);
-/* IPv4-mapped IPv6 becomes IPv4, in place. */
+/* IPv4-mapped IPv6 becomes IPv4, in place (RFC 4291 2.5.5.2). */
 void addr_unmap(struct addr *a);
 bool addr_is_ip(const struct addr *a);
 uint16_t addr_port(const struct addr *a);
 /* The source's network for limits: /24 or /64 as 16 bytes (IPv4 mapped); zeros for unix. */
 void addr_source_net(const struct addr *a, uint8_t net[16]);
 
-/* "10.0.0.0/8", "2001:db8::/32", or an address alone (/32, /128). Host bits set are -EINVAL. */
+/*
+ * "10.0.0.0/8", "2001:db8::/32", or an address alone (/32, /128). Host bits set are -EINVAL. A
+ * network of IPv4-mapped addresses (::ffff:0:0/96 and below) becomes the IPv4 network.
+ */
 int cidr_parse(struct cidr *c, const char *text);
+/* True if the address lies in the network; an IPv4-mapped one counts as IPv4. False for unix. */
 bool cidr_match(const struct cidr *c, const struct addr *a);
-/* ip is 4 or 16 bytes. */
+/* The same for bare bytes, 4 or 16 of them. Exact: 16 bytes never match an IPv4 network. */
 bool cidr_match_ip(const struct cidr *c, const uint8_t *ip, size_t n_ip);
 
 #endif

@@ -12,13 +12,17 @@
 
 struct pool {
     uint8_t *mem;
-    uint32_t *next; /* free list by slot */
+    uint32_t *next; /* free list by slot, of slots that were given back */
     uint16_t *gen;  /* odd: in use */
-    size_t size;    /* of one object */
+    size_t size;    /* of one object, rounded up to whole cache lines */
     uint32_t cap, used, free_head;
+    uint32_t fresh; /* slots from here on were never handed out, their pages never touched */
 };
 
-/* Reserve cap objects of size bytes (virtual memory; pages are touched on first use). -ENOMEM. */
+/*
+ * Reserve cap objects of size bytes (virtual memory; pages are touched on first use). Objects are
+ * aligned to 64 bytes. -ENOMEM; -EINVAL if size or cap is 0.
+ */
 int pool_init(struct pool *p, size_t size, uint32_t cap);
 void pool_fini(struct pool *p);
 /* A zeroed object, or NULL when all are taken. */
