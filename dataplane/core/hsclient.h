@@ -1,0 +1,46 @@
+/*
+ * hsclient: a worker's end of the channel to its handshake process.
+ *
+ * Why: it says OPEN, FEED, GO, NO and CLOSE, and turns answers into calls of flow_*(). When the
+ * process dies, sessions in mid-handshake end with a reason, keyed ones do not notice, and new ones
+ * wait for the new channel. Owner: one worker. Never: blocks; a full channel parks the leg in
+ * `waiting`.
+ */
+#ifndef PENSTOCK_CORE_HSCLIENT_H
+#define PENSTOCK_CORE_HSCLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane/base/list.h"
+#include "dataplane/wire/chan.h"
+
+struct worker;
+struct session;
+struct leg;
+
+struct hsclient {
+    int fd; /* -1: no channel now */
+    bool want_out;
+};
+
+/* A channel came (the old one is closed); waiting sessions are tried again. Takes fd. */
+void hsclient_attach(struct worker *w, int fd);
+/* The channel is dead: ends every session that was talking on it. */
+void hsclient_lost(struct worker *w);
+
+/*
+ * Give the leg's stashed whole records (n bytes at its start; 0 for a client's opening) to the
+ * handshake process: OPEN the first time, then FEED. If there is no channel or no room it is tried
+ * again later.
+ */
+void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t n);
+void hsclient_go(struct worker *w, struct session *s);
+/* Tell it to forget this leg (harmless when unknown there). */
+void hsclient_close(struct worker *w, struct session *s, struct leg *leg);
+
+/* The channel is readable (or writable): take messages. */
+void hsclient_readable(struct worker *w);
+void hsclient_writable(struct worker *w);
+
+#endif

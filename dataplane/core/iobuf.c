@@ -1,0 +1,70 @@
+#include "dataplane/core/iobuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "dataplane/base/check.h"
+#include "dataplane/record/seal.h"
+
+#define SMALL_PIECE 1024 /* moving this much costs less than a record of its own */
+
+struct iobuf *iobuf_get(struct iobuf_cache *c)
+{
+    struct iobuf *io = c->free;
+
+    if (io) {
+        c->free = io->next;
+        c->n_free--;
+    } else {
+        io = malloc(sizeof *io);
+        if (!io)
+            return NULL;
+    }
+    c->live++;
+    io->next = NULL;
+    io->n = io->first = 0;
+    io->bytes = 0;
+    io->gap = 0;
+    return io;
+}
+
+void iobuf_put(struct iobuf_cache *c, struct iobuf *io)
+{
+    if (!io)
+        return;
+    check(c->live > 0);
+    c->live--;
+    if (c->n_free >= IOBUF_CACHED) {
+        free(io);
+        return;
+    }
+    io->next = c->free;
+    c->free = io;
+    c->n_free++;
+}
+
+void iobuf_cache_fini(struct iobuf_cache *c)
+{
+    while (c->free) {
+        struct iobuf *io = c->free;
+        c->free = io->next;
+        free(io);
+    }
+    c->n_free = 0;
+}
+
+void iobuf_add(struct iobuf *io, uint8_t *data, size_t n)
+{
+    struct iovec *last = io->n ? &io->piece[io->n - 1] : NULL;
+
+    if (n == 0)
+        return;
+    io->bytes += n;
+    if (last && (n <= SMALL_PIECE || last->iov_len <= SMALL_PIECE) &&
+        last->iov_len + n <= RECORD_PLAIN_MAX) {
+        memmove((uint8_t *)last->iov_base + last->iov_len, data, n);
+        last->iov_len += n;
+        return;
+    }
+    check(io->n < IOBUF_PIECES);
+    io->piece[io->n++] = (struct iovec){.iov_base = data, .iov_len = n};
+}

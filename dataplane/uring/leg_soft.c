@@ -1,0 +1,197 @@
+/* The soft leg: records are opened and sealed here, in place, by record/seal. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "dataplane/base/check.h"
+#include "dataplane/core/worker.h"
+#include "dataplane/record/frame.h"
+#include "dataplane/uring/sock.h"
+
+/* RFC 8446 5.2; TLS 1.2 allows more expansion, but no AEAD suite uses more than 24 bytes of it. */
+#define BODY_MAX (RECORD_PLAIN_MAX + 256)
+
+static int soft_rekey_rx(struct worker *w, struct leg *leg)
+{
+    (void)w;
+    return seal_update(&leg->rx);
+}
+
+static int soft_rekey_tx(struct worker *w, struct leg *leg)
+{
+    (void)w;
+    return seal_update(&leg->tx);
+}
+
+static enum leg_event open_error(struct leg *leg, int rc)
+{
+    switch (rc) {
+    case -EBADMSG:
+        return leg_fail(leg, REASON_DECRYPT, 20, "a record failed authentication");
+    case -EMSGSIZE:
+        return leg_fail(leg, REASON_RECORD_SIZE, 22, "a record of a forbidden size");
+    case -EPROTO:
+        return leg_fail(leg, REASON_RECORD_TYPE, 10, "a record of a forbidden type");
+    default:
+        return leg_fail(leg, REASON_ENGINE, 80, "the record engine failed");
+    }
+}
+
+static enum leg_event soft_record(struct worker *w, struct leg *leg, struct iobuf *io,
+                                  uint8_t *record, size_t n)
+{
+    struct opened o;
+    int rc = open_record(&leg->rx, record, n, &o);
+
+    if (rc)
+        return open_error(leg, rc);
+    if (o.type != CONTENT_DATA)
+        return leg_control_record(w, leg, o.type, o.data, o.n, soft_rekey_rx);
+    if (!post_idle(&leg->post))
+        return leg_fail(leg, REASON_RECORD_TYPE, 10, "data inside a handshake message");
+    leg->seen_data = true;
+    leg->keyupdate_bytes += o.n;
+    iobuf_add(io, o.data, o.n);
+    return LEG_DATA;
+}
+
+/* Every whole record of the n bytes at p; *used is what they took. */
+static enum leg_event soft_records(struct worker *w, struct leg *leg, struct iobuf *io, uint8_t *p,
+                                   size_t n, size_t *used)
+{
+    enum leg_event ev = LEG_DATA;
+
+    *used = 0;
+    while (ev == LEG_DATA) {
+        long size = frame_size(p + *used, n - *used, BODY_MAX);
+
+        if (size == -EMSGSIZE || size == -EPROTO)
+            return open_error(leg, (int)size);
+        if (size == 0 || (size_t)size > n - *used)
+            return LEG_DATA;
+        ev = soft_record(w, leg, io, p + *used, (size_t)size);
+        *used += (size_t)size;
+    }
+    return ev;
+}
+
+static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
+{
+    uint8_t *base = io->mem + IOBUF_FRONT;
+    size_t have = leg->in.n, room = IOBUF_READ - have, used;
+    enum leg_event ev, sock = LEG_DATA;
+    ssize_t n;
+
+    check(have < IOBUF_READ);
+    if (have)
+        memcpy(base, leg->in.data, have);
+    n = recv(leg->fd, base + have, room, MSG_DONTWAIT);
+    *more = n == (ssize_t)room;
+    if (n < 0)
+        sock = sock_recv_error(leg, errno);
+    else if (n == 0)
+        sock = LEG_EOF;
+    if (n <= 0 && have == 0 && sock != LEG_EOF)
+        return sock;
+    io->gap = seal_overhead(&leg->rx);
+    ev = soft_records(w, leg, io, base, have + (n > 0 ? (size_t)n : 0), &used);
+    if (ev != LEG_DATA)
+        return ev;
+    if (sock == LEG_EOF) /* FIN, and no close_notify came before it */
+        return leg_fail(leg, REASON_TRUNCATED, 0, "the connection ended without close_notify");
+    if (stash_set(&leg->in, base + used, have + (n > 0 ? (size_t)n : 0) - used))
+        return leg_fail(leg, REASON_INTERNAL, 80, "out of memory");
+    return sock;
+}
+
+/* Seal one piece where it lies, or to `out` when the room around it is too small. */
+static int seal_piece(struct leg *leg, struct iovec *piece, uint8_t *out)
+{
+    size_t prefix = seal_prefix(&leg->tx), n;
+    uint8_t *to = out ? out : (uint8_t *)piece->iov_base - prefix;
+    int rc = seal_record(&leg->tx, CONTENT_DATA, piece->iov_base, piece->iov_len, to, &n);
+
+    if (!rc)
+        *piece = (struct iovec){.iov_base = to, .iov_len = n};
+    return rc;
+}
+
+/* A TLS 1.3 record leaves less room than a TLS 1.2 one needs: such a bridge copies. */
+static int seal_copying(struct worker *w, struct leg *leg, struct iobuf *io, struct iobuf **out)
+{
+    struct iobuf *copy = iobuf_get(&w->iobufs);
+    uint8_t *to;
+
+    if (!copy)
+        return -ENOMEM;
+    to = copy->mem;
+    for (unsigned i = 0; i < io->n; i++) {
+        struct iovec piece = io->piece[i];
+        int rc = seal_piece(leg, &piece, to);
+
+        if (rc) {
+            iobuf_put(&w->iobufs, copy);
+            return rc;
+        }
+        copy->piece[copy->n++] = piece;
+        to += piece.iov_len;
+        check(to <= copy->mem + IOBUF_MEM);
+    }
+    iobuf_put(&w->iobufs, io);
+    *out = copy;
+    return 0;
+}
+
+static int soft_send(struct worker *w, struct leg *leg, struct iobuf *io)
+{
+    int rc = 0;
+
+    if (io->gap < seal_overhead(&leg->tx)) {
+        rc = seal_copying(w, leg, io, &io);
+    } else {
+        for (unsigned i = 0; i < io->n && !rc; i++)
+            rc = seal_piece(leg, &io->piece[i], NULL);
+    }
+    if (rc) {
+        iobuf_put(&w->iobufs, io);
+        return rc;
+    }
+    return sock_send(w, leg, io);
+}
+
+static int soft_control(struct worker *w, struct leg *leg, uint8_t type, const uint8_t *data,
+                        size_t n)
+{
+    uint8_t record[64];
+    size_t len;
+    int rc;
+
+    check(n + seal_overhead(&leg->tx) <= sizeof record);
+    rc = seal_record(&leg->tx, type, data, n, record, &len);
+    return rc ? rc : sock_send_bytes(w, leg, record, len);
+}
+
+int leg_soft_install(struct leg *leg)
+{
+    struct traffic_keys rx, tx;
+    int rc;
+
+    traffic_keys_move(&rx, &leg->rx.keys);
+    traffic_keys_move(&tx, &leg->tx.keys);
+    rc = seal_init(&leg->rx, &rx, NULL);
+    if (!rc)
+        rc = seal_init(&leg->tx, &tx, NULL);
+    traffic_keys_wipe(&rx);
+    traffic_keys_wipe(&tx);
+    if (!rc)
+        leg->ops = &leg_soft_ops;
+    return rc;
+}
+
+const struct leg_ops leg_soft_ops = {
+    .engine = LEG_SOFT,
+    .recv = soft_recv,
+    .send = soft_send,
+    .flush = sock_flush,
+    .control = soft_control,
+    .rekey_tx = soft_rekey_tx,
+};

@@ -1,0 +1,166 @@
+/*
+ * The pump: bytes from leg to leg, one block at a time. A leg whose socket is full holds one block
+ * and stops its partner from reading; nothing else is queued.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include "dataplane/core/flow.h"
+#include "dataplane/uring/pump.h"
+#include "dataplane/uring/ring.h"
+#include "dataplane/uring/sock.h"
+
+#define BLOCKS_PER_TURN 4 /* then other sessions have theirs */
+
+static void leg_broken(struct session *s, struct leg *leg, int rc)
+{
+    leg_fail(leg, rc == -EOVERFLOW || rc == -EIO ? REASON_ENGINE : REASON_RESET, 0,
+             rc == -EPIPE || rc == -ECONNRESET ? "the peer reset the connection"
+                                               : "sending failed");
+    session_close(s, leg->fault, leg->fault_text);
+}
+
+/* Send what is owed, then FIN behind close_notify. False if the session ended over it. */
+static bool settle(struct worker *w, struct session *s, struct leg *leg)
+{
+    int rc = leg_settle(w, leg);
+
+    if (rc) {
+        leg_broken(s, leg, rc);
+        return false;
+    }
+    if (leg->tx_closed && !leg->out && !leg->fin_sent) {
+        leg->fin_sent = true;
+        shutdown(leg->fd, SHUT_WR);
+    }
+    if (leg->out || leg->retry_control)
+        ring_arm_out(ring_of(w), s, leg);
+    return true;
+}
+
+static uint64_t sent_records(const struct leg *leg)
+{
+    return leg->ops == &leg_soft_ops ? leg->tx.keys.seq : leg->tx_records;
+}
+
+static void own_rekey(struct worker *w, struct leg *leg)
+{
+    if (leg->tls && leg->version == TLS13 && sent_records(leg) >= w->shared->rekey_records)
+        leg->owed |= OWE_KEYUPDATE;
+}
+
+static bool deliver(struct worker *w, struct session *s, struct leg *src, struct iobuf *io)
+{
+    struct leg *dst = leg_other(s, src);
+    int rc;
+
+    if (io->n == 0) {
+        iobuf_put(&w->iobufs, io);
+        return true;
+    }
+    s->bytes[src->side] += io->bytes;
+    s->active_ms = w->now_ms;
+    if (src->side == LEG_OUTER)
+        s->link->live->up_bytes += io->bytes;
+    else
+        s->link->live->down_bytes += io->bytes;
+    rc = dst->ops->send(w, dst, io);
+    if (rc) {
+        leg_broken(s, dst, rc);
+        return false;
+    }
+    own_rekey(w, dst);
+    return settle(w, s, dst);
+}
+
+static void both_closed(struct session *s)
+{
+    const struct leg *o = &s->leg[LEG_OUTER], *i = &s->leg[LEG_INNER];
+
+    if (o->rx_closed && i->rx_closed && o->fin_sent && i->fin_sent)
+        session_close(s, REASON_CLOSED, NULL);
+}
+
+/* One block from src to its partner. True if another may follow at once. */
+static bool pump_block(struct worker *w, struct session *s, struct leg *src)
+{
+    struct leg *dst = leg_other(s, src);
+    struct iobuf *io = iobuf_get(&w->iobufs);
+    enum leg_event ev;
+    bool more = false;
+
+    if (!io) {
+        session_close(s, REASON_INTERNAL, "out of memory");
+        return false;
+    }
+    ev = src->ops->recv(w, src, io, &more);
+    if (ev == LEG_FAILED) {
+        iobuf_put(&w->iobufs, io);
+        session_close(s, src->fault, src->fault_text);
+        return false;
+    }
+    if (!deliver(w, s, src, io) || (src->owed && !settle(w, s, src)))
+        return false;
+    if (ev == LEG_EOF) {
+        src->rx_closed = true;
+        dst->owed |= OWE_CLOSE;
+        if (settle(w, s, dst))
+            both_closed(s);
+        return false;
+    }
+    return more && !dst->out;
+}
+
+void pump_from(struct worker *w, struct session *s, struct leg *src)
+{
+    struct leg *dst = leg_other(s, src);
+    bool more = true;
+
+    for (int i = 0; i < BLOCKS_PER_TURN && more; i++) {
+        if (src->rx_closed || dst->out || s->state != SESSION_PUMPING)
+            return;
+        more = pump_block(w, s, src);
+    }
+    if (s->state != SESSION_PUMPING || src->rx_closed || dst->out)
+        return;
+    if (more) {
+        src->turn = true;
+        ring_ready(ring_of(w), s);
+    } else {
+        ring_arm_in(ring_of(w), s, src);
+    }
+}
+
+void pump_start(struct worker *w, struct session *s)
+{
+    for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
+        struct leg *leg = &s->leg[i];
+        if (leg->out)
+            ring_arm_out(ring_of(w), s, leg);
+        pump_from(w, s, leg);
+    }
+}
+
+void pump_writable(struct worker *w, struct session *s, struct leg *leg)
+{
+    int rc = leg->ops->flush(w, leg);
+
+    if (rc) {
+        leg_broken(s, leg, rc);
+        return;
+    }
+    if (!settle(w, s, leg) || leg->out)
+        return;
+    both_closed(s);
+    if (s->state == SESSION_PUMPING)
+        pump_from(w, s, leg_other(s, leg));
+}
+
+void uring_turn(struct worker *w, struct session *s)
+{
+    for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
+        if (!s->leg[i].turn)
+            continue;
+        s->leg[i].turn = false;
+        pump_from(w, s, &s->leg[i]);
+    }
+}

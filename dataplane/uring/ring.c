@@ -1,0 +1,438 @@
+#include "dataplane/uring/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/core/flow.h"
+
+#define RING_ENTRIES 1024
+#define RING_CQES    16384
+#define ROUND_CQES   256 /* events taken before timers and turns */
+#define TICK_MS      1000
+#define REARM_MS     100
+
+/* user_data: op (8 bits) | leg and its epoch (8) | slot (24) | generation (16) | 0 (8), or for
+ * accepts and channels: op (8) | epoch (24) | index (32). */
+enum op { OP_DROP, OP_ACCEPT, OP_IN, OP_OUT, OP_CHANNEL };
+
+static uint64_t tag(enum op op, uint32_t epoch, uint32_t index)
+{
+    return (uint64_t)op << 56 | (uint64_t)(epoch & 0xffffff) << 32 | index;
+}
+
+static uint64_t leg_tag(enum op op, const struct session *s, const struct leg *leg)
+{
+    const struct pool *p = &s->worker->sessions;
+
+    return (uint64_t)op << 56 | (uint64_t)(leg->side << 7 | (leg->epoch & 0x7f)) << 48 |
+           (uint64_t)pool_slot(p, s) << 24 | (uint64_t)pool_gen(p, s) << 8;
+}
+
+static struct io_uring_sqe *ring_sqe(struct ring *r)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->u);
+
+    while (!sqe) { /* full: the kernel takes what is there and makes room */
+        io_uring_submit(&r->u);
+        sqe = io_uring_get_sqe(&r->u);
+    }
+    return sqe;
+}
+
+static void ring_cancel(struct ring *r, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe = ring_sqe(r);
+
+    io_uring_prep_cancel64(sqe, user_data, 0);
+    io_uring_sqe_set_data64(sqe, tag(OP_DROP, 0, 0));
+}
+
+static void arm(struct ring *r, struct session *s, struct leg *leg, enum op op, unsigned events)
+{
+    struct io_uring_sqe *sqe = ring_sqe(r);
+
+    io_uring_prep_poll_add(sqe, leg->fd, events);
+    io_uring_sqe_set_data64(sqe, leg_tag(op, s, leg));
+    s->inflight++;
+}
+
+void ring_arm_in(struct ring *r, struct session *s, struct leg *leg)
+{
+    if (leg->armed_in || leg->fd < 0)
+        return;
+    leg->armed_in = true;
+    arm(r, s, leg, OP_IN, POLLIN);
+}
+
+void ring_arm_out(struct ring *r, struct session *s, struct leg *leg)
+{
+    if (leg->armed_out || leg->fd < 0)
+        return;
+    leg->armed_out = true;
+    arm(r, s, leg, OP_OUT, POLLOUT);
+}
+
+void ring_disarm(struct ring *r, struct session *s, struct leg *leg)
+{
+    if (leg->armed_in)
+        ring_cancel(r, leg_tag(OP_IN, s, leg));
+    if (leg->armed_out)
+        ring_cancel(r, leg_tag(OP_OUT, s, leg));
+    leg->armed_in = leg->armed_out = false;
+    leg->epoch++;
+}
+
+void ring_ready(struct ring *r, struct session *s)
+{
+    list_remove(&s->node);
+    list_push(&r->w->ready, &s->node);
+}
+
+void ring_reap(struct ring *r, struct session *s)
+{
+    list_remove(&s->node);
+    if (s->inflight == 0)
+        list_push(&r->dead, &s->node);
+}
+
+static void leg_event(struct ring *r, enum op op, uint64_t user_data)
+{
+    struct session *s = pool_at(&r->w->sessions, (user_data >> 24) & 0xffffff,
+                                (uint16_t)(user_data >> 8));
+    uint8_t side = (user_data >> 55) & 1, epoch = (user_data >> 48) & 0x7f;
+    struct leg *leg;
+
+    check(s && s->inflight > 0); /* a session outlives its operations */
+    s->inflight--;
+    leg = &s->leg[side];
+    if (s->state == SESSION_DRAINING) {
+        ring_reap(r, s);
+    } else if ((leg->epoch & 0x7f) == epoch) {
+        if (op == OP_IN) {
+            leg->armed_in = false;
+            uring_readable(r->w, s, leg);
+        } else {
+            leg->armed_out = false;
+            uring_writable(r->w, s, leg);
+        }
+    }
+}
+
+static void accept_arm(struct ring *r, struct accept_set *set, unsigned i)
+{
+    struct io_uring_sqe *sqe = ring_sqe(r);
+
+    io_uring_prep_multishot_accept(sqe, set->listener[i].fd, NULL, NULL,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, tag(OP_ACCEPT, set->epoch, i));
+    set->listener[i].armed = true;
+    set->armed++;
+}
+
+static void accept_set_free_if_done(struct accept_set *set)
+{
+    if (!set->closing || set->armed)
+        return;
+    for (unsigned i = 0; i < set->n; i++)
+        close(set->listener[i].fd);
+    list_remove(&set->node);
+    free(set);
+}
+
+static struct accept_set *accept_set_find(struct ring *r, uint32_t epoch)
+{
+    struct list *pos;
+
+    list_for_each(pos, &r->accept_sets)
+    {
+        struct accept_set *set = list_entry(pos, struct accept_set, node);
+        if ((set->epoch & 0xffffff) == epoch)
+            return set;
+    }
+    return NULL;
+}
+
+/* A connection of an older set goes to the listener that has its address now. */
+static int accept_index(struct ring *r, const struct accept_set *set, unsigned i)
+{
+    const struct policy *p = r->w->gate ? r->w->gate->policy : NULL;
+
+    if (!p)
+        return -1;
+    for (unsigned k = 0; k < p->n_listeners; k++)
+        if (addr_equal(&p->listeners[k].addr, &set->listener[i].addr))
+            return (int)k;
+    return -1;
+}
+
+static void accepted(struct ring *r, const struct accept_set *set, unsigned i, int fd)
+{
+    struct addr peer = {.len = sizeof peer.in6}, local = {.len = sizeof local.in6};
+    int index = accept_index(r, set, i);
+
+    if (index < 0 || getpeername(fd, &peer.sa, &peer.len) ||
+        getsockname(fd, &local.sa, &local.len)) {
+        close(fd); /* already gone again, or its listener is */
+        return;
+    }
+    addr_unmap(&peer);
+    addr_unmap(&local);
+    flow_accepted(r->w, (unsigned)index, fd, &peer, &local);
+}
+
+static void accept_event(struct ring *r, uint64_t user_data, int res, unsigned flags)
+{
+    struct accept_set *set = accept_set_find(r, (user_data >> 32) & 0xffffff);
+    unsigned i = (uint32_t)user_data;
+
+    check(set && i < set->n);
+    if (res >= 0)
+        accepted(r, set, i, res);
+    if (flags & IORING_CQE_F_MORE)
+        return;
+    set->listener[i].armed = false;
+    set->armed--;
+    if (set->closing)
+        accept_set_free_if_done(set);
+    else if (res >= 0 || res == -ECONNABORTED || res == -EINTR)
+        accept_arm(r, set, i);
+    else
+        set->rearm_ms = r->w->now_ms + REARM_MS; /* out of descriptors or memory */
+}
+
+static void accept_rearm(struct ring *r)
+{
+    struct list *pos;
+
+    list_for_each(pos, &r->accept_sets)
+    {
+        struct accept_set *set = list_entry(pos, struct accept_set, node);
+        if (!set->rearm_ms || set->rearm_ms > r->w->now_ms || set->closing)
+            continue;
+        set->rearm_ms = 0;
+        for (unsigned i = 0; i < set->n; i++)
+            if (!set->listener[i].armed)
+                accept_arm(r, set, i);
+    }
+}
+
+void ring_stop_listening(struct ring *r)
+{
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &r->accept_sets)
+    {
+        struct accept_set *set = list_entry(pos, struct accept_set, node);
+        if (set->closing)
+            continue;
+        set->closing = true;
+        for (unsigned i = 0; i < set->n; i++)
+            if (set->listener[i].armed)
+                ring_cancel(r, tag(OP_ACCEPT, set->epoch, i));
+        accept_set_free_if_done(set);
+    }
+}
+
+int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned n)
+{
+    struct accept_set *set = calloc(1, sizeof *set + n * sizeof set->listener[0]);
+
+    if (!set)
+        return -ENOMEM;
+    ring_stop_listening(r);
+    set->epoch = ++r->accept_epoch;
+    set->n = n;
+    list_push(&r->accept_sets, &set->node);
+    for (unsigned i = 0; i < n; i++) {
+        set->listener[i].fd = fds[i];
+        set->listener[i].addr = p->listeners[i].addr;
+        accept_arm(r, set, i);
+    }
+    return 0;
+}
+
+void ring_watch(struct ring *r, enum ring_channel which, int fd)
+{
+    if (r->channel[which].armed)
+        ring_cancel(r, tag(OP_CHANNEL, r->channel[which].epoch, which));
+    r->channel[which].fd = fd;
+    r->channel[which].epoch++;
+    r->channel[which].armed = false;
+}
+
+static void channels_arm(struct ring *r)
+{
+    bool hs_out = r->w->hs.want_out;
+
+    /* The client may have dropped a dead channel, or found a full one, since it was armed. */
+    if (r->channel[RING_HANDOFF].fd != r->w->hs.fd ||
+        (hs_out && r->channel[RING_HANDOFF].armed && !r->channel[RING_HANDOFF].out))
+        ring_watch(r, RING_HANDOFF, r->w->hs.fd);
+    for (unsigned i = 0; i < RING_CHANNELS; i++) {
+        struct io_uring_sqe *sqe;
+        bool out = i == RING_HANDOFF && hs_out;
+
+        if (r->channel[i].fd < 0 || r->channel[i].armed)
+            continue;
+        r->channel[i].out = out;
+        sqe = ring_sqe(r);
+        io_uring_prep_poll_add(sqe, r->channel[i].fd, out ? POLLIN | POLLOUT : POLLIN);
+        io_uring_sqe_set_data64(sqe, tag(OP_CHANNEL, r->channel[i].epoch, i));
+        r->channel[i].armed = true;
+    }
+}
+
+static void channel_event(struct ring *r, uint64_t user_data, int res)
+{
+    unsigned which = (uint32_t)user_data;
+
+    if (r->channel[which].epoch != ((user_data >> 32) & 0xff))
+        return;
+    r->channel[which].armed = false;
+    ring_channel_event(r, which, res);
+}
+
+static void ring_event(struct ring *r, const struct io_uring_cqe *cqe)
+{
+    enum op op = (enum op)(cqe->user_data >> 56);
+
+    if (op == OP_IN || op == OP_OUT)
+        leg_event(r, op, cqe->user_data);
+    else if (op == OP_ACCEPT)
+        accept_event(r, cqe->user_data, cqe->res, cqe->flags);
+    else if (op == OP_CHANNEL)
+        channel_event(r, cqe->user_data, cqe->res);
+}
+
+static void ring_wait(struct ring *r)
+{
+    uint64_t wait_ms = timers_wait_ms(&r->w->timers, r->w->now_ms, TICK_MS);
+    struct __kernel_timespec ts;
+    struct io_uring_cqe *cqe;
+
+    if (!list_empty(&r->w->ready) || !list_empty(&r->dead))
+        wait_ms = 0;
+    else if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
+             list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
+        wait_ms = REARM_MS;
+    ts.tv_sec = (long long)(wait_ms / 1000);
+    ts.tv_nsec = (long long)(wait_ms % 1000) * 1000000;
+    io_uring_submit_and_wait_timeout(&r->u, &cqe, 1, &ts, NULL);
+}
+
+static void ring_events(struct ring *r)
+{
+    struct io_uring_cqe *cqe;
+
+    for (int i = 0; i < ROUND_CQES && io_uring_peek_cqe(&r->u, &cqe) == 0; i++) {
+        struct io_uring_cqe copy = *cqe;
+        io_uring_cqe_seen(&r->u, cqe);
+        ring_event(r, &copy);
+    }
+}
+
+static void ring_timers(struct ring *r)
+{
+    struct timer *tm;
+
+    while ((tm = timers_pop(&r->w->timers, r->w->now_ms)))
+        session_timer(list_entry(tm, struct session, timer));
+}
+
+static void ring_turns(struct ring *r)
+{
+    struct list turn, *pos, *tmp;
+
+    if (list_empty(&r->w->ready))
+        return;
+    /* Those that are ready again after their turn wait for the next round. */
+    turn = r->w->ready;
+    turn.next->prev = turn.prev->next = &turn;
+    list_init(&r->w->ready);
+    list_for_each_safe(pos, tmp, &turn)
+    {
+        list_remove(pos);
+        uring_turn(r->w, list_entry(pos, struct session, node));
+        tmp = turn.next;
+    }
+}
+
+static void ring_bury(struct ring *r)
+{
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &r->dead)
+    {
+        struct session *s = list_entry(pos, struct session, node);
+        uring_close(s);
+        session_gone(s);
+    }
+}
+
+static void ring_clock(struct ring *r)
+{
+    r->w->now_ms = clock_mono_ms();
+    if (r->w->now_ms >= r->tick_ms) {
+        r->tick_ms = r->w->now_ms + TICK_MS;
+        r->w->wall_s = clock_wall_s();
+        worker_each_session(r->w, ring_tick_session);
+    }
+}
+
+void ring_run(struct ring *r)
+{
+    while (!r->stop) {
+        channels_arm(r);
+        ring_wait(r);
+        ring_clock(r);
+        ring_events(r);
+        ring_timers(r);
+        ring_turns(r);
+        ring_bury(r);
+        accept_rearm(r);
+    }
+}
+
+int ring_init(struct ring *r, struct worker *w, struct inbox *inbox, struct inbox *to_main,
+              struct err *e)
+{
+    struct io_uring_params p = {
+        .flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+        .cq_entries = RING_CQES,
+    };
+    int rc;
+
+    memset(r, 0, sizeof *r);
+    rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
+    if (rc == -EINVAL) { /* before 6.1 */
+        p.flags = IORING_SETUP_CQSIZE;
+        rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
+    }
+    if (rc)
+        return err_set(e, rc, "io_uring",
+                       "needs Linux 5.19 or later with sysctl kernel.io_uring_disabled=0, and a "
+                       "container profile that allows io_uring",
+                       "can not be set up: %s", strerror(-rc));
+    r->w = w;
+    r->inbox = inbox;
+    r->to_main = to_main;
+    list_init(&r->accept_sets);
+    list_init(&r->dead);
+    for (int i = 0; i < RING_CHANNELS; i++)
+        r->channel[i].fd = -1;
+    ring_watch(r, RING_INBOX, inbox->event_fd);
+    w->ring = r;
+    w->net = &uring_net;
+    w->now_ms = clock_mono_ms();
+    w->wall_s = clock_wall_s();
+    return 0;
+}
+
+void ring_fini(struct ring *r)
+{
+    io_uring_queue_exit(&r->u);
+}
