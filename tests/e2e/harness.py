@@ -1,0 +1,221 @@
+"""The frame of the end-to-end tests: cases named by sentences, run one after the other against the real
+programs, each in a directory of its own."""
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+from gateway import Gateway
+from pki import PKI
+
+CASES = []
+ENGINE = os.environ.get("PENSTOCK_ENGINE", "soft")
+
+
+class Skip(Exception):
+    """This machine can not run the case; the reason is printed."""
+
+
+def test(sentence, timeout=60):
+    def register(fn):
+        CASES.append((sentence, fn, timeout))
+        return fn
+    return register
+
+
+def need(condition, why):
+    if not condition:
+        raise Skip(why)
+
+
+def equal(got, want, what=""):
+    if got != want:
+        raise AssertionError("%s: got %r, want %r" % (what or "values differ", got, want))
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def free_port(host="127.0.0.1"):
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    s.bind((host, 0))
+    port = s.getsockname()[1]
+    s.close()
+    return port
+
+
+class Server:
+    """A TCP server for one test: `handler(conn)` runs in a thread for each connection."""
+
+    def __init__(self, handler, host="127.0.0.1", family=None, path=None):
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(path)
+            self.address = "unix:" + path
+        else:
+            self.sock = socket.socket(family or (socket.AF_INET6 if ":" in host else socket.AF_INET))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind((host, 0))
+            self.port = self.sock.getsockname()[1]
+            self.address = ("[%s]:%d" if ":" in host else "%s:%d") % (host, self.port)
+        self.sock.listen(512)
+        self.handler = handler
+        self.connections = 0
+        self.errors = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                conn, _ = self.sock.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        try:
+            self.handler(conn)
+        except (OSError, ValueError) as e:
+            self.errors.append(e)
+        finally:
+            conn.close()
+
+    def close(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+def echo(conn):
+    """Send back what comes, end when the client ends."""
+    while True:
+        data = conn.recv(65536)
+        if not data:
+            conn.shutdown(socket.SHUT_WR)
+            return
+        conn.sendall(data)
+
+
+def recv_all(sock):
+    out = b""
+    while True:
+        data = sock.recv(65536)
+        if not data:
+            return out
+        out += data
+
+
+def recv_exactly(sock, n):
+    out = b""
+    while len(out) < n:
+        data = sock.recv(min(65536, n - len(out)))
+        if not data:
+            raise AssertionError("ended after %d of %d bytes" % (len(out), n))
+        out += data
+    return out
+
+
+class Context:
+    """What a case gets: its directory, the shared PKI, gateways and servers that end with it."""
+
+    def __init__(self, directory, pki):
+        self.dir = directory
+        self.pki = pki
+        self.engine = ENGINE
+        self._closing = []
+
+    def server(self, handler=echo, **kw):
+        s = Server(handler, **kw)
+        self._closing.append(s.close)
+        return s
+
+    def defer(self, fn):
+        self._closing.append(fn)
+
+    def terminate(self, to, peers=None, port=None, pki=None, name="gw", args=(), listen=None, link=None, **top):
+        """A gateway with one terminating link `in`; .port is where it listens."""
+        pki = pki or self.pki
+        port = port or free_port()
+        config = self.terminate_config(to, port, peers, pki, listen, link, **top)
+        g = Gateway(self.dir, config, name=name, args=args)
+        g.port = port
+        g.config = config
+        self._closing.append(lambda: g.proc.poll() is None and g.stop(expect=None))
+        return g
+
+    def terminate_config(self, to, port, peers=None, pki=None, listen=None, link=None, **top):
+        pki = pki or self.pki
+        to = to if isinstance(to, list) else [to]
+        return {
+            "identities": {"gw": {"certificate": pki.gw.chain, "key": pki.gw.key}},
+            "trust": {"partners": pki.trust()},
+            "links": {"in": {
+                "listen": {"address": ["127.0.0.1:%d" % port],
+                           "tls": {"identity": "gw", "trust": "partners",
+                                   "peers": peers if peers is not None else [{"uri": "spiffe://partner.example/client"}],
+                                   **(listen or {})}},
+                "forward": {"to": to}, "engine": self.engine, **(link or {})}},
+            **top}
+
+    def close(self):
+        for fn in reversed(self._closing):
+            try:
+                fn()
+            except Exception:  # a case that failed already told what matters
+                pass
+
+
+def run_case(sentence, fn, timeout, pki):
+    directory = tempfile.mkdtemp(prefix="penstock-e2e-")
+    ctx = Context(directory, pki)
+    result = []
+
+    def body():
+        try:
+            fn(ctx)
+            result.append(("ok", ""))
+        except Skip as e:
+            result.append(("skip", str(e)))
+        except BaseException:
+            result.append(("FAILED", traceback.format_exc()))
+
+    thread = threading.Thread(target=body, daemon=True)
+    start = time.monotonic()
+    thread.start()
+    thread.join(timeout)
+    verdict, text = result[0] if result else ("FAILED", "no end after %d s" % timeout)
+    ctx.close()
+    print("%s - %s%s (%.1f s)" % (verdict, sentence, ": " + text if verdict == "skip" else "",
+                                  time.monotonic() - start), flush=True)
+    if verdict == "FAILED":
+        print("    " + text.replace("\n", "\n    "))
+        for root, _, files in os.walk(directory):
+            for f in files:
+                if f == "log":
+                    with open(os.path.join(root, f), errors="replace") as log:
+                        print("    --- %s\n    %s" % (f, "    ".join(log.read().splitlines(True)[-40:])))
+    shutil.rmtree(directory, ignore_errors=True)
+    return verdict
+
+
+def main(patterns):
+    counts = {"ok": 0, "FAILED": 0, "skip": 0}
+    with tempfile.TemporaryDirectory(prefix="penstock-pki-") as path:
+        os.chmod(path, 0o755)
+        pki = PKI(path)
+        for sentence, fn, timeout in CASES:
+            label = fn.__module__ + " " + sentence
+            if patterns and not any(p in label for p in patterns):
+                continue
+            counts[run_case(sentence, fn, timeout, pki)] += 1
+    print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["FAILED"], counts["skip"]))
+    sys.exit(1 if counts["FAILED"] else 0)
