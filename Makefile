@@ -92,4 +92,36 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%_test.o $(BUILD)/tests/unit/test.o $(ALL_A
 .PHONY: unit
 unit: $(UNIT)
 
+# The two commands of the README, and what they are made of.
+.PHONY: run test test-long deps-run deps-test lint clean
+deps-build:
+	@tests/deps build
+deps-run:
+	@tests/deps build run
+deps-test:
+	@tests/deps build run test lint vm
+
+# A second make reads the tree again once the packages are there.
+run: deps-run
+	@$(MAKE) --no-print-directory -j2 all
+	@tests/demo/run
+
+test: deps-test
+	@$(MAKE) --no-print-directory -j2 all unit
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan unit
+	@$(MAKE) --no-print-directory -j2 VARIANT=tsan unit
+	@tests/run lint unit asan tsan fuzz e2e vm
+
+test-long: test
+	@tests/run vm-long
+
+lint:
+	@tests/deps lint
+	@tests/lint/run
+
+clean:
+	rm -rf build
+
+-include tests/fuzz/fuzz.mk
+-include perf/perf.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
