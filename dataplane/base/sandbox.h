@@ -27,6 +27,12 @@ enum sandbox_profile {
  * process lives on and can say so) and kills on calls of another architecture. Dies with the parent
  * (PR_SET_PDEATHSIG SIGKILL) in all profiles but LAUNCHER. 0 or -errno with *e filled. Look users
  * up before the filter is loaded.
+ *
+ * Where the kernel has Landlock, all but MGMT and LAUNCHER also lose every path and abstract unix
+ * socket there: it judges what an io_uring opens, which the filter never sees. -EBUSY when other
+ * threads run, -ESRCH when the parent died meanwhile. On failure the process may have lost some
+ * privileges already and should end. Afterwards only threads can be made, never processes; clone3
+ * answers ENOSYS, so that glibc takes the clone that the filter can judge.
  */
 int sandbox_enter(enum sandbox_profile profile, struct err *e);
 
