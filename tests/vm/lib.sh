@@ -8,7 +8,7 @@
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$vm_dir/../.." && pwd)
-# shellcheck disable=SC2034 # for the scripts that source this file
+# shellcheck disable=SC2034 # used by those who source this file
 cache=$project/build/vm
 
 die()
@@ -30,6 +30,7 @@ mirror()
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:?}")
     # The label is known once the host has run apt-get update, so a foreign archive that names its
     # suite like Debian's comes second.
+    # shellcheck disable=SC2016 # apt's own variables
     apt-get indextargets --format '$(LABEL)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' \
         'Created-By: Packages' |
         awk -F'|' -v kind="$1" -v codename="$codename" '
