@@ -25,7 +25,7 @@ void log_init(const char *process, enum log_level least)
     tzset(); /* gmtime_r() would read the time zone's file later, when no file may be opened */
 }
 
-/* Time, level, process and event. Returns the bytes written, below n. */
+/* Time, level, process and event. Returns the bytes written, or n if they do not fit. */
 static size_t put_head(char *out, size_t n, enum log_level level, const char *event)
 {
     struct timespec ts = {0};
@@ -40,7 +40,7 @@ static size_t put_head(char *out, size_t n, enum log_level level, const char *ev
                     level_names[level], log_process, event);
     if (more < 0)
         return used;
-    return used + (size_t)more < n ? used + (size_t)more : n - 1;
+    return used + (size_t)more < n ? used + (size_t)more : n;
 }
 
 /* A control byte that slipped into a value must neither end the line nor steer a terminal. */
@@ -81,6 +81,8 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
     }
     if (more > 0)
         used += (size_t)more;
+    else if (line[used - 1] == ' ')
+        used--; /* no text after all */
     if (used >= LINE_MAX_BYTES) {
         used = LINE_MAX_BYTES - 1;
         memcpy(line + used - 3, "...", 3);
