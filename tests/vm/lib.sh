@@ -28,18 +28,26 @@ mirror()
 {
     local codename
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:?}")
-    # The label is known once the host has run apt-get update, so a foreign archive that names its
-    # suite like Debian's comes second.
+    # Once the host has fetched its lists, the label tells Debian's archive from a foreign one whose
+    # suite has the same name; before that the first archive with a fitting suite must do.
+    {
+        targets
+        targets --no-release-info
+    } | awk -F'|' -v kind="$1" -v codename="$codename" '
+        $3 != "main" { next }
+        kind == "main" && $2 !~ "^(" codename "|stable|oldstable)$" { next }
+        kind == "security" && $2 !~ "^(" codename "|stable|oldstable)-security$" { next }
+        $1 ~ /^Debian(-Security)?$/ { best = best ? best : $4 }
+        { other = other ? other : $4 }
+        END { uri = best ? best : other; if (uri) print uri; else exit 1 }'
+}
+
+# targets OPTIONS...: label, suite, component and base URI of the host's binary archives.
+targets()
+{
     # shellcheck disable=SC2016 # apt's own variables
-    apt-get indextargets --format '$(LABEL)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' \
-        'Created-By: Packages' |
-        awk -F'|' -v kind="$1" -v codename="$codename" '
-            $3 != "main" { next }
-            kind == "main" && $2 !~ "^(" codename "|stable|oldstable)$" { next }
-            kind == "security" && $2 !~ "^(" codename "|stable|oldstable)-security$" { next }
-            $1 ~ /^Debian(-Security)?$/ { best = best ? best : $4 }
-            { other = other ? other : $4 }
-            END { uri = best ? best : other; if (uri) print uri; else exit 1 }'
+    apt-get indextargets "$@" --format '$(LABEL)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' \
+        'Created-By: Packages'
 }
 
 # keyring: Debian's archive keys on this host; the package has borne both endings.
