@@ -67,16 +67,17 @@ static bool is_root(void)
     return getresuid(&real, &effective, &saved) < 0 || !real || !effective || !saved;
 }
 
+/* Leaves *u as it is where there is no such user. */
 static int find_user(struct user *u, struct err *e)
 {
     const struct passwd *pw = getpwnam(USER_NAME);
 
-    *u = (struct user){USER_NONE, USER_NONE};
-    if (pw)
-        *u = (struct user){pw->pw_uid, pw->pw_gid};
-    if (!u->uid || !u->gid)
+    if (!pw)
+        return 0;
+    if (!pw->pw_uid || !pw->pw_gid)
         return err_set(e, -EINVAL, "sandbox", "give user " USER_NAME " a uid and gid above 0",
-                       "user " USER_NAME " has uid %u, gid %u", u->uid, u->gid);
+                       "user " USER_NAME " has uid %u, gid %u", pw->pw_uid, pw->pw_gid);
+    *u = (struct user){pw->pw_uid, pw->pw_gid};
     return 0;
 }
 
@@ -124,7 +125,7 @@ static int drop_caps(struct err *e)
 static int drop_privilege(struct err *e)
 {
     bool root = is_root();
-    struct user user;
+    struct user user = {USER_NONE, USER_NONE};
     int rc = 0;
 
     if (root)
