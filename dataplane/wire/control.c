@@ -1,0 +1,138 @@
+#include "dataplane/wire/control.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int done(const struct buf *b)
+{
+    return buf_done(b) ? 0 : -EPROTO;
+}
+
+static uint8_t get_upto(struct buf *b, uint8_t max)
+{
+    uint8_t v = buf_get_u8(b);
+
+    if (v > max)
+        b->bad = true;
+    return v;
+}
+
+void control_put_channel(struct buf *b, const struct control_channel *m)
+{
+    buf_put_u8(b, m->kind);
+    buf_put_u16(b, m->index);
+}
+
+int control_get_channel(struct buf *b, struct control_channel *m)
+{
+    m->kind = get_upto(b, CHANNEL_LOCAL);
+    m->index = buf_get_u16(b);
+    return done(b);
+}
+
+void control_put_attach(struct buf *b, const struct control_attach *m)
+{
+    buf_put_u64(b, m->revision);
+    buf_put_u8(b, m->kind);
+    buf_put_u32(b, m->index);
+    buf_put_u32(b, m->token);
+}
+
+int control_get_attach(struct buf *b, struct control_attach *m)
+{
+    m->revision = buf_get_u64(b);
+    m->kind = get_upto(b, ATTACH_LISTENER);
+    m->index = buf_get_u32(b);
+    m->token = buf_get_u32(b);
+    return done(b);
+}
+
+void control_put_number(struct buf *b, uint64_t v)
+{
+    buf_put_u64(b, v);
+}
+
+int control_get_number(struct buf *b, uint64_t *v)
+{
+    *v = buf_get_u64(b);
+    return done(b);
+}
+
+void control_put_load(struct buf *b, const struct control_load *m)
+{
+    buf_put_u64(b, m->revision);
+    buf_put_u8(b, m->resume);
+    buf_put_str(b, m->name);
+}
+
+int control_get_load(struct buf *b, struct control_load *m)
+{
+    m->revision = buf_get_u64(b);
+    m->resume = get_upto(b, 1);
+    buf_get_str(b, m->name, sizeof m->name);
+    return done(b);
+}
+
+void control_put_open(struct buf *b, const struct control_open *m)
+{
+    buf_put_u32(b, m->token);
+    buf_put_u8(b, m->kind);
+    buf_put_str(b, m->path);
+}
+
+int control_get_open(struct buf *b, struct control_open *m)
+{
+    m->token = buf_get_u32(b);
+    m->kind = get_upto(b, OPEN_KEY);
+    buf_get_str(b, m->path, sizeof m->path);
+    return done(b);
+}
+
+void control_put_result(struct buf *b, const struct control_result *m)
+{
+    buf_put_u32(b, m->token);
+    buf_put_u32(b, (uint32_t)m->error);
+}
+
+int control_get_result(struct buf *b, struct control_result *m)
+{
+    m->token = buf_get_u32(b);
+    m->error = (int32_t)buf_get_u32(b);
+    return done(b);
+}
+
+void control_put_refused(struct buf *b, const struct control_refused *m)
+{
+    buf_put_u64(b, m->revision);
+    buf_put_str(b, m->err.where);
+    buf_put_str(b, m->err.what);
+    buf_put_str(b, m->err.fix);
+}
+
+int control_get_refused(struct buf *b, struct control_refused *m)
+{
+    m->revision = buf_get_u64(b);
+    buf_get_str(b, m->err.where, sizeof m->err.where);
+    buf_get_str(b, m->err.what, sizeof m->err.what);
+    buf_get_str(b, m->err.fix, sizeof m->err.fix);
+    return done(b);
+}
+
+void control_put_dial(struct buf *b, const struct control_dial *m)
+{
+    char text[ADDR_TEXT_MAX];
+
+    buf_put_u32(b, m->token);
+    buf_put_str(b, addr_text(&m->addr, text));
+}
+
+int control_get_dial(struct buf *b, struct control_dial *m)
+{
+    char text[ADDR_TEXT_MAX];
+
+    m->token = buf_get_u32(b);
+    buf_get_str(b, text, sizeof text);
+    if (buf_ok(b) && addr_parse(&m->addr, text))
+        b->bad = true;
+    return done(b);
+}

@@ -1,0 +1,196 @@
+#include "dataplane/wire/query.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *leg_engine_name(uint8_t e)
+{
+    static const char *const names[] = {"plain", "soft", "ktls", "dpdk"};
+
+    return e <= LEG_DPDK ? names[e] : "unknown";
+}
+
+static int done(const struct buf *b)
+{
+    return buf_done(b) ? 0 : -EPROTO;
+}
+
+void query_put_number(struct buf *b, uint64_t v)
+{
+    buf_put_u64(b, v);
+}
+
+int query_get_number(struct buf *b, uint64_t *v)
+{
+    *v = buf_get_u64(b);
+    return done(b);
+}
+
+static void put_addr(struct buf *b, const struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+
+    buf_put_str(b, a->len ? addr_text(a, text) : "");
+}
+
+static void get_addr(struct buf *b, struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+
+    memset(a, 0, sizeof *a);
+    buf_get_str(b, text, sizeof text);
+    if (buf_ok(b) && text[0] && addr_parse(a, text))
+        b->bad = true;
+}
+
+static uint8_t get_engine(struct buf *b)
+{
+    uint8_t e = buf_get_u8(b);
+
+    if (e > LEG_DPDK)
+        b->bad = true;
+    return e;
+}
+
+static void put_leg(struct buf *b, const struct query_leg *l)
+{
+    put_addr(b, &l->addr);
+    buf_put_u8(b, l->engine_rx);
+    buf_put_u8(b, l->engine_tx);
+    buf_put_str(b, l->why);
+    buf_put_u16(b, l->version);
+    buf_put_u16(b, l->suite);
+    buf_put_str(b, l->group);
+    buf_put_str(b, l->peer);
+    buf_put_bytes(b, l->chain_sha256, sizeof l->chain_sha256);
+    buf_put_u32(b, l->keyupdates_rx);
+    buf_put_u32(b, l->keyupdates_tx);
+}
+
+static void get_leg(struct buf *b, struct query_leg *l)
+{
+    const uint8_t *sha;
+
+    get_addr(b, &l->addr);
+    l->engine_rx = get_engine(b);
+    l->engine_tx = get_engine(b);
+    buf_get_str(b, l->why, sizeof l->why);
+    l->version = buf_get_u16(b);
+    l->suite = buf_get_u16(b);
+    buf_get_str(b, l->group, sizeof l->group);
+    buf_get_str(b, l->peer, sizeof l->peer);
+    sha = buf_get_bytes(b, sizeof l->chain_sha256);
+    if (sha)
+        memcpy(l->chain_sha256, sha, sizeof l->chain_sha256);
+    l->keyupdates_rx = buf_get_u32(b);
+    l->keyupdates_tx = buf_get_u32(b);
+}
+
+static void put_session(struct buf *b, const struct query_session *s)
+{
+    buf_put_u64(b, s->id);
+    buf_put_str(b, s->link);
+    buf_put_str(b, s->state);
+    buf_put_u64(b, s->age_ms);
+    buf_put_u64(b, s->idle_ms);
+    buf_put_u64(b, s->up_bytes);
+    buf_put_u64(b, s->down_bytes);
+    put_leg(b, &s->outer);
+    put_leg(b, &s->inner);
+}
+
+static void get_session(struct buf *b, struct query_session *s)
+{
+    s->id = buf_get_u64(b);
+    buf_get_str(b, s->link, sizeof s->link);
+    buf_get_str(b, s->state, sizeof s->state);
+    s->age_ms = buf_get_u64(b);
+    s->idle_ms = buf_get_u64(b);
+    s->up_bytes = buf_get_u64(b);
+    s->down_bytes = buf_get_u64(b);
+    get_leg(b, &s->outer);
+    get_leg(b, &s->inner);
+}
+
+void query_put_page(struct buf *b, const struct query_page *m)
+{
+    buf_put_u64(b, m->next);
+    buf_put_u16(b, m->n_rows);
+    for (unsigned i = 0; i < m->n_rows; i++)
+        put_session(b, &m->rows[i]);
+}
+
+int query_get_page(struct buf *b, struct query_page *m)
+{
+    memset(m, 0, sizeof *m);
+    m->next = buf_get_u64(b);
+    m->n_rows = buf_get_u16(b);
+    if (m->n_rows > QUERY_PAGE_ROWS)
+        return -EPROTO;
+    for (unsigned i = 0; i < m->n_rows; i++)
+        get_session(b, &m->rows[i]);
+    return done(b);
+}
+
+static void put_link(struct buf *b, const struct query_link_stats *l)
+{
+    buf_put_str(b, l->link);
+    buf_put_u32(b, l->live);
+    buf_put_u32(b, l->shaking);
+    buf_put_u64(b, l->accepted);
+    buf_put_u64(b, l->keyed);
+    buf_put_u64(b, l->refused);
+    buf_put_u64(b, l->up_bytes);
+    buf_put_u64(b, l->down_bytes);
+}
+
+static void get_link(struct buf *b, struct query_link_stats *l)
+{
+    buf_get_str(b, l->link, sizeof l->link);
+    l->live = buf_get_u32(b);
+    l->shaking = buf_get_u32(b);
+    l->accepted = buf_get_u64(b);
+    l->keyed = buf_get_u64(b);
+    l->refused = buf_get_u64(b);
+    l->up_bytes = buf_get_u64(b);
+    l->down_bytes = buf_get_u64(b);
+}
+
+void query_put_stats(struct buf *b, const struct query_stats *m)
+{
+    buf_put_u32(b, m->first);
+    buf_put_u32(b, m->total);
+    buf_put_u16(b, m->n_links);
+    for (unsigned i = 0; i < m->n_links; i++)
+        put_link(b, &m->links[i]);
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        buf_put_u64(b, m->reasons[i]);
+    buf_put_u64(b, m->stale_ids);
+}
+
+int query_get_stats(struct buf *b, struct query_stats *m)
+{
+    memset(m, 0, sizeof *m);
+    m->first = buf_get_u32(b);
+    m->total = buf_get_u32(b);
+    m->n_links = buf_get_u16(b);
+    if (m->n_links > QUERY_LINKS_MAX)
+        return -EPROTO;
+    for (unsigned i = 0; i < m->n_links; i++)
+        get_link(b, &m->links[i]);
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        m->reasons[i] = buf_get_u64(b);
+    m->stale_ids = buf_get_u64(b);
+    return done(b);
+}
+
+void query_put_ended(struct buf *b, int32_t error)
+{
+    buf_put_u32(b, (uint32_t)error);
+}
+
+int query_get_ended(struct buf *b, int32_t *error)
+{
+    *error = (int32_t)buf_get_u32(b);
+    return done(b);
+}
