@@ -1,6 +1,7 @@
 #include "dataplane/core/gate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static struct link_live *registry_link(struct registry *r, const char *name)
     l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    strncpy(l->name, name, sizeof l->name - 1);
+    snprintf(l->name, sizeof l->name, "%s", name);
     l->number = ++r->count;
     pthread_mutex_init(&l->lock, NULL);
     list_init(&l->targets);

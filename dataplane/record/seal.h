@@ -56,6 +56,8 @@ const struct seal_ops *seal_ipsecmb(enum aead aead); /* NULL where it is not bui
  * secret here. ops NULL: seal_best(). 0 or -errno. */
 int seal_init(struct seal *s, struct traffic_keys *keys, const struct seal_ops *ops);
 void seal_fini(struct seal *s); /* wipes; harmless on a zeroed struct */
+/* Give the expanded key back (1 KB with ipsec-mb); the next record expands it again (0.2 us). */
+void seal_idle(struct seal *s);
 /* KeyUpdate: next generation in place. 0 or -errno. */
 int seal_update(struct seal *s);
 
