@@ -17,7 +17,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* Name this process ("dataplane", "handshake.0") and set the least level that is printed. */
 void log_init(const char *process, enum log_level least);
 
-/* Print one line: time, level, process, "event=EVENT", then the formatted key=value text. */
+/*
+ * Print one line: time, level, process, "event=EVENT", then the formatted key=value text. At most
+ * 4096 bytes with the newline; a longer line is cut and ends with "...". Control bytes become '?'.
+ * errno is kept.
+ */
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

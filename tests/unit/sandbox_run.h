@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dataplane/base/check.h"
 #include "dataplane/base/sandbox.h"
 #include "tests/unit/test.h"
 
