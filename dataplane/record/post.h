@@ -3,7 +3,8 @@
  *
  * Why: KeyUpdate and NewSessionTicket may come split over records or several in one, on both
  * engines; only they are legal (RFC 8446 4.6), everything else ends the session. Owner: one per
- * TLS 1.3 receive direction; 24 bytes when idle. Never: stores a ticket's body.
+ * TLS 1.3 receive direction; 16 bytes. A zeroed struct is a fresh one of a server. Never: stores a
+ * ticket's body; goes on after an error.
  */
 #ifndef PENSTOCK_RECORD_POST_H
 #define PENSTOCK_RECORD_POST_H
@@ -22,10 +23,11 @@ struct post {
 enum post_event { POST_MORE, POST_TICKET, POST_KEYUPDATE, POST_KEYUPDATE_REQUESTED };
 
 /*
- * Take bytes of handshake content; consumes up to the end of one message and sets *used.
- * Returns an enum post_event, or -EPROTO: an illegal message (also a ticket sent to a server), a
- * bad KeyUpdate value, or bytes after a KeyUpdate in the same record (RFC 8446 5.1). Tickets larger
- * than 64 KiB are -EMSGSIZE.
+ * Take bytes of handshake content, n of them up to the end of their record; consumes up to the end
+ * of one message and sets *used. POST_MORE: all n are used and the message goes on in the next
+ * record. Returns an enum post_event, or -EPROTO: an illegal message (also a ticket sent to a
+ * server), a bad KeyUpdate value, or bytes after a KeyUpdate in the same record (RFC 8446 5.1).
+ * Tickets larger than 64 KiB are -EMSGSIZE. After an error every further call is -EPROTO.
  */
 int post_feed(struct post *p, const uint8_t *data, size_t n, size_t *used);
 bool post_idle(const struct post *p); /* no message half received */

@@ -1,31 +1,77 @@
 #include "dataplane/record/schedule.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <pthread.h>
 #include <string.h>
+#include "dataplane/base/buf.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/secret.h"
+#include "dataplane/record/start.h"
 
-#define LABEL_MAX 64
+#define INFO_MAX 64
 
 /*
- * RFC 5869 HKDF-Expand for outputs of at most one block, which is all that TLS 1.3 asks of it here:
- * T(1) = HMAC(secret, info | 0x01).
+ * One keyed HMAC for each hash, made once; every use duplicates it, which looks nothing up by name
+ * and so neither takes OpenSSL's lock nor opens a file.
  */
-static int expand_one_block(const struct suite *suite, const uint8_t *secret, const uint8_t *info,
-                            size_t n_info, uint8_t *out, size_t n)
-{
-    uint8_t mac[EVP_MAX_MD_SIZE];
-    unsigned n_mac = 0;
-    const EVP_MD *md = suite->hash_len == 48 ? EVP_sha384() : EVP_sha256();
-    int rc = 0;
+enum { HMAC_SHA256, HMAC_SHA384, HMAC_KINDS };
+static EVP_MAC_CTX *template[HMAC_KINDS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (!HMAC(md, secret, suite->hash_len, info, n_info, mac, &n_mac) || n > n_mac)
-        rc = -EIO;
-    else
-        memcpy(out, mac, n);
-    secret_wipe(mac, sizeof mac);
+static EVP_MAC_CTX *make_template(EVP_MAC *mac, char *digest)
+{
+    static const uint8_t any_key[1];
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+
+    /* A context that never had a key can not be duplicated. */
+    if (ctx && EVP_MAC_init(ctx, any_key, sizeof any_key, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        ctx = NULL;
+    }
+    return ctx;
+}
+
+static void start(void)
+{
+    char sha256[] = "SHA256", sha384[] = "SHA384";
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+    if (!mac)
+        return;
+    template[HMAC_SHA256] = make_template(mac, sha256);
+    template[HMAC_SHA384] = make_template(mac, sha384);
+    EVP_MAC_free(mac); /* the contexts hold it */
+}
+
+int schedule_start(void)
+{
+    pthread_once(&once, start);
+    return template[HMAC_SHA256] && template[HMAC_SHA384] ? 0 : -ENOTSUP;
+}
+
+/* mac gets suite->hash_len bytes. */
+static int hmac(const struct suite *suite, const uint8_t *key, const struct buf *data,
+                uint8_t mac[EVP_MAX_MD_SIZE])
+{
+    EVP_MAC_CTX *ctx;
+    size_t n = 0;
+    int rc = -EIO;
+
+    if (schedule_start())
+        return -EIO;
+    ctx = EVP_MAC_CTX_dup(template[suite->hash_len == 48 ? HMAC_SHA384 : HMAC_SHA256]);
+    if (!ctx)
+        return -EIO;
+    if (EVP_MAC_init(ctx, key, suite->hash_len, NULL) == 1 &&
+        EVP_MAC_update(ctx, data->data, data->len) == 1 &&
+        EVP_MAC_final(ctx, mac, &n, EVP_MAX_MD_SIZE) == 1 && n == suite->hash_len)
+        rc = 0;
+    EVP_MAC_CTX_free(ctx);
     return rc;
 }
 
@@ -33,42 +79,61 @@ int schedule_expand_label(const struct suite *suite, const uint8_t *secret, cons
                           uint8_t *out, size_t n)
 {
     static const char prefix[] = "tls13 ";
-    uint8_t info[2 + 1 + LABEL_MAX + 1 + 1], *p = info;
-    size_t n_label = strlen(label), n_prefix = sizeof prefix - 1;
+    const size_t n_prefix = sizeof prefix - 1, n_label = strlen(label);
+    uint8_t mem[INFO_MAX], block[EVP_MAX_MD_SIZE];
+    struct buf info;
+    int rc;
 
-    check(n_label + n_prefix <= LABEL_MAX && n <= suite->hash_len);
-    *p++ = (uint8_t)(n >> 8);
-    *p++ = (uint8_t)n;
-    *p++ = (uint8_t)(n_prefix + n_label);
-    memcpy(p, prefix, n_prefix);
-    memcpy(p + n_prefix, label, n_label);
-    p += n_prefix + n_label;
-    *p++ = 0; /* empty context */
-    *p++ = 1; /* the block's number */
-    return expand_one_block(suite, secret, info, (size_t)(p - info), out, n);
+    /* With n no more than one block, RFC 5869's expansion is T(1) = HMAC(secret, info | 0x01). */
+    check(n <= suite->hash_len);
+    buf_init(&info, mem, sizeof mem);
+    buf_put_u16(&info, (uint16_t)n);
+    buf_put_u8(&info, (uint8_t)(n_prefix + n_label));
+    buf_put_bytes(&info, prefix, n_prefix);
+    buf_put_bytes(&info, label, n_label);
+    buf_put_u8(&info, 0); /* the context is empty */
+    buf_put_u8(&info, 1);
+    check(buf_ok(&info));
+
+    rc = hmac(suite, secret, &info, block);
+    if (!rc)
+        memcpy(out, block, n);
+    secret_wipe(block, sizeof block);
+    return rc;
 }
 
 int schedule_keys(struct traffic_keys *k)
 {
+    uint8_t key[SUITE_KEY_MAX], iv[SUITE_IV_MAX];
     int rc;
 
     if (k->suite->version != TLS13)
         return 0;
-    rc = schedule_expand_label(k->suite, k->secret, "key", k->key, k->suite->key_len);
+    rc = schedule_expand_label(k->suite, k->secret, "key", key, k->suite->key_len);
     if (!rc)
-        rc = schedule_expand_label(k->suite, k->secret, "iv", k->iv, k->suite->iv_len);
+        rc = schedule_expand_label(k->suite, k->secret, "iv", iv, k->suite->iv_len);
+    if (!rc) {
+        secret_move(k->key, key, k->suite->key_len);
+        secret_move(k->iv, iv, k->suite->iv_len);
+    }
+    secret_wipe(key, sizeof key);
+    secret_wipe(iv, sizeof iv);
     return rc;
 }
 
 int schedule_update(struct traffic_keys *k)
 {
-    uint8_t next[SUITE_SECRET_MAX];
-    int rc = schedule_expand_label(k->suite, k->secret, "traffic upd", next, k->suite->hash_len);
+    struct traffic_keys next = {.suite = k->suite, .epoch = k->epoch + 1};
+    int rc;
 
-    if (rc)
-        return rc;
-    secret_move(k->secret, next, k->suite->hash_len);
-    k->seq = 0;
-    k->epoch++;
-    return schedule_keys(k);
+    if (k->suite->version != TLS13)
+        return -EINVAL;
+    rc = schedule_expand_label(k->suite, k->secret, "traffic upd", next.secret, k->suite->hash_len);
+    if (!rc)
+        rc = schedule_keys(&next);
+    if (!rc)
+        traffic_keys_move(k, &next); /* only whole: a new sequence under an old key is a nonce used
+                                        twice */
+    traffic_keys_wipe(&next);
+    return rc;
 }

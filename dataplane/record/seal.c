@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include "dataplane/base/buf.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/secret.h"
 #include "dataplane/record/schedule.h"
 
-#define HEADER      5
-#define BODY_MAX_13 (RECORD_PLAIN_MAX + 256)
-#define NONCE       12
+#define NONCE   12
+#define AAD_MAX 13
+#define SEQ     8 /* bytes of a sequence number on the wire */
 
 static bool is13(const struct seal *s)
 {
@@ -30,8 +31,6 @@ int seal_init(struct seal *s, struct traffic_keys *keys, const struct seal_ops *
     traffic_keys_move(&s->keys, keys);
     s->ops = ops ? ops : seal_best(s->keys.suite->aead);
     rc = schedule_keys(&s->keys);
-    if (!rc)
-        rc = s->ops->init(s);
     if (rc)
         seal_fini(s);
     return rc;
@@ -53,18 +52,16 @@ void seal_fini(struct seal *s)
 
 int seal_update(struct seal *s)
 {
-    seal_idle(s);
-    return schedule_update(&s->keys);
-}
+    int rc = schedule_update(&s->keys);
 
-static int seal_awake(struct seal *s)
-{
-    return s->state ? 0 : s->ops->init(s);
+    if (!rc)
+        seal_idle(s); /* it was the old key's */
+    return rc;
 }
 
 size_t seal_prefix(const struct seal *s)
 {
-    return HEADER + s->keys.suite->explicit_len;
+    return RECORD_HEADER + s->keys.suite->explicit_len;
 }
 
 size_t seal_overhead(const struct seal *s)
@@ -72,104 +69,118 @@ size_t seal_overhead(const struct seal *s)
     return seal_prefix(s) + (is13(s) ? 1 : 0) + SUITE_TAG;
 }
 
-static void put_be64(uint8_t *out, uint64_t v)
+/* What both directions ask before they touch a record. */
+static int seal_ready(struct seal *s)
 {
-    for (int i = 0; i < 8; i++)
+    if (s->keys.seq == UINT64_MAX)
+        return -EOVERFLOW;
+    return s->state ? 0 : s->ops->init(s);
+}
+
+static void put_seq(uint8_t out[SEQ], uint64_t v)
+{
+    for (int i = 0; i < SEQ; i++)
         out[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
 /*
- * RFC 8446 5.3 and RFC 7905: the 12-byte IV XOR the sequence number. RFC 5288 (TLS 1.2 GCM): 4
+ * RFC 8446 5.3 and RFC 7905 2: the 12-byte IV XOR the sequence number. RFC 5288 3 (TLS 1.2 GCM): 4
  * implicit bytes, then the 8 explicit ones of the record.
  */
 static void make_nonce(const struct seal *s, const uint8_t *explicit_nonce, uint8_t nonce[NONCE])
 {
-    uint8_t seq[8];
+    uint8_t seq[SEQ];
 
     memcpy(nonce, s->keys.iv, s->keys.suite->iv_len);
     if (s->keys.suite->explicit_len) {
-        memcpy(nonce + 4, explicit_nonce, 8);
+        memcpy(nonce + NONCE - SEQ, explicit_nonce, SEQ);
         return;
     }
-    put_be64(seq, s->keys.seq);
-    for (int i = 0; i < 8; i++)
-        nonce[4 + i] ^= seq[i];
+    put_seq(seq, s->keys.seq);
+    for (int i = 0; i < SEQ; i++)
+        nonce[NONCE - SEQ + i] ^= seq[i];
 }
 
-/* The additional data: in TLS 1.3 the record's header, in 1.2 seq | type | version | content
- * length. */
-static size_t make_aad(const struct seal *s, const uint8_t *header, size_t content, uint8_t aad[13])
+/*
+ * The additional data. RFC 8446 5.2: the record's header as it is. RFC 5246 6.2.3.3: sequence
+ * number, type, version, and the content's length, which differs from the header's.
+ */
+static size_t make_aad(const struct seal *s, const uint8_t *header, size_t n_content,
+                       uint8_t aad[AAD_MAX])
 {
     if (is13(s)) {
-        memcpy(aad, header, HEADER);
-        return HEADER;
+        memcpy(aad, header, RECORD_HEADER);
+        return RECORD_HEADER;
     }
-    put_be64(aad, s->keys.seq);
-    memcpy(aad + 8, header, 3);
-    aad[11] = (uint8_t)(content >> 8);
-    aad[12] = (uint8_t)content;
-    return 13;
+    put_seq(aad, s->keys.seq);
+    memcpy(aad + SEQ, header, 3);
+    aad[11] = (uint8_t)(n_content >> 8);
+    aad[12] = (uint8_t)n_content;
+    return AAD_MAX;
+}
+
+static void put_header(uint8_t *out, uint8_t type, size_t n_body)
+{
+    out[0] = type;
+    out[1] = RECORD_VERSION_MAJOR;
+    out[2] = TLS12 & 0xff; /* TLS 1.3 too says 1.2 here */
+    out[3] = (uint8_t)(n_body >> 8);
+    out[4] = (uint8_t)n_body;
 }
 
 int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
                 size_t *n_out)
 {
-    size_t prefix = seal_prefix(s), inner = n + (is13(s) ? 1 : 0), n_aad;
-    size_t body = seal_overhead(s) + n - HEADER;
-    uint8_t nonce[NONCE], aad[13];
+    uint8_t *content = out + seal_prefix(s), nonce[NONCE], aad[AAD_MAX];
+    size_t n_record = seal_overhead(s) + n, n_aad, n_inner = n;
     int rc;
 
     check(n <= RECORD_PLAIN_MAX);
-    if (s->keys.seq == UINT64_MAX)
-        return -EOVERFLOW;
-    rc = seal_awake(s);
+    rc = seal_ready(s);
     if (rc)
         return rc;
-    if (in != out + prefix) /* the type byte must lie behind the content: bring both together */
-        memcpy(out + prefix, in, n);
+    if (in != content && n) /* TLS 1.3's type byte lies behind the content and is sealed with it */
+        memcpy(content, in, n);
     if (is13(s))
-        out[prefix + n] = type;
-    out[0] = is13(s) ? CONTENT_DATA : type;
-    out[1] = 3;
-    out[2] = 3;
-    out[3] = (uint8_t)(body >> 8);
-    out[4] = (uint8_t)body;
+        content[n_inner++] = type;
+    put_header(out, is13(s) ? CONTENT_DATA : type, n_record - RECORD_HEADER);
     if (s->keys.suite->explicit_len)
-        put_be64(out + HEADER, s->keys.seq);
-    make_nonce(s, out + HEADER, nonce);
+        put_seq(out + RECORD_HEADER, s->keys.seq);
+    make_nonce(s, out + RECORD_HEADER, nonce);
     n_aad = make_aad(s, out, n, aad);
-    rc = s->ops->encrypt(s, nonce, aad, n_aad, out + prefix, out + prefix, inner);
-    if (rc)
+    rc = s->ops->encrypt(s, nonce, aad, n_aad, content, content, n_inner);
+    if (rc) {
+        secret_wipe(content, n_inner);
         return rc;
+    }
     s->keys.seq++;
-    *n_out = HEADER + body;
+    *n_out = n_record;
     return 0;
 }
 
-/* Header and sizes, before anything is computed. Returns the protected bytes without the tag, or
- * -errno. */
-static long check_record(const struct seal *s, const uint8_t *record, size_t n)
+/*
+ * Judge header and sizes before anything is computed. Returns the size of what the AEAD protects
+ * (inner type and padding included), or -errno.
+ */
+static long judge_outside(const struct seal *s, const uint8_t *record, size_t n)
 {
-    size_t prefix = seal_prefix(s), body, inner;
+    const size_t least = is13(s) ? 1 : 0; /* TLS 1.3 always has the type byte */
+    size_t n_inner;
 
-    if (n < HEADER)
+    if (n < RECORD_HEADER || n - RECORD_HEADER != ((size_t)record[3] << 8 | record[4]))
         return -EMSGSIZE;
-    body = (size_t)record[3] << 8 | record[4];
-    if (body != n - HEADER)
-        return -EMSGSIZE;
-    if (record[1] != 3 || record[2] != 3)
+    if (record[1] != RECORD_VERSION_MAJOR || record[2] != (TLS12 & 0xff))
         return -EPROTO;
-    if (is13(s) ? record[0] != CONTENT_DATA : record[0] < CONTENT_ALERT || record[0] > CONTENT_DATA)
+    if (record[0] < (is13(s) ? CONTENT_DATA : CONTENT_ALERT) || record[0] > CONTENT_DATA)
         return -EPROTO;
-    if (n < prefix + SUITE_TAG + (is13(s) ? 1 : 0) || (is13(s) && body > BODY_MAX_13))
+    if (n < seal_prefix(s) + least + SUITE_TAG)
         return -EMSGSIZE;
-    inner = n - prefix - SUITE_TAG;
-    if (!is13(s) && inner > RECORD_PLAIN_MAX)
-        return -EMSGSIZE;
-    return (long)inner;
+    n_inner = n - seal_prefix(s) - SUITE_TAG;
+    /* Padding too counts towards the limit (RFC 8446 5.4), which is thus below 5.2's 2^14 + 256. */
+    return n_inner > RECORD_PLAIN_MAX + least ? -EMSGSIZE : (long)n_inner;
 }
 
-/* RFC 8446 5.4: the last non-zero byte is the type; what follows it is padding. */
+/* RFC 8446 5.4: the last byte that is not zero is the type; what follows it is padding. */
 static int strip_padding(struct opened *o)
 {
     while (o->n > 0 && o->data[o->n - 1] == 0)
@@ -177,34 +188,39 @@ static int strip_padding(struct opened *o)
     if (o->n == 0)
         return -EPROTO;
     o->type = o->data[--o->n];
-    if (o->n > RECORD_PLAIN_MAX)
-        return -EMSGSIZE;
     return o->type < CONTENT_ALERT || o->type > CONTENT_DATA ? -EPROTO : 0;
+}
+
+static int judge_inside(const struct seal *s, struct opened *o)
+{
+    int rc = is13(s) ? strip_padding(o) : 0;
+
+    if (!rc && o->n == 0 && o->type != CONTENT_DATA)
+        rc = -EPROTO;
+    return rc;
 }
 
 int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out)
 {
-    size_t prefix = seal_prefix(s), n_aad;
-    long inner = check_record(s, record, n);
-    uint8_t nonce[NONCE], aad[13];
+    uint8_t *content = record + seal_prefix(s), nonce[NONCE], aad[AAD_MAX];
+    long n_inner = judge_outside(s, record, n);
     struct opened o;
+    size_t n_aad;
     int rc;
 
-    if (inner < 0)
-        return (int)inner;
-    if (s->keys.seq == UINT64_MAX)
-        return -EOVERFLOW;
-    rc = seal_awake(s);
+    if (n_inner < 0)
+        return (int)n_inner;
+    rc = seal_ready(s);
     if (rc)
         return rc;
-    make_nonce(s, record + HEADER, nonce);
-    n_aad = make_aad(s, record, (size_t)inner, aad);
-    rc = s->ops->decrypt(s, nonce, aad, n_aad, record + prefix, record + prefix, (size_t)inner);
+    make_nonce(s, record + RECORD_HEADER, nonce);
+    n_aad = make_aad(s, record, (size_t)n_inner, aad);
+    rc = s->ops->decrypt(s, nonce, aad, n_aad, content, content, (size_t)n_inner);
     if (rc)
         return rc;
     s->keys.seq++;
-    o = (struct opened){.type = record[0], .data = record + prefix, .n = (size_t)inner};
-    rc = is13(s) ? strip_padding(&o) : 0;
+    o = (struct opened){.type = record[0], .data = content, .n = (size_t)n_inner};
+    rc = judge_inside(s, &o);
     if (rc)
         return rc;
     *out = o;

@@ -17,9 +17,11 @@
 #include <stdint.h>
 #include "dataplane/wire/keys.h"
 
-#define RECORD_PLAIN_MAX 16384
-#define SEAL_PREFIX_MAX  (5 + 8)  /* bytes before the content, at most */
-#define SEAL_SUFFIX_MAX  (1 + 16) /* bytes after it, at most */
+#define RECORD_HEADER        5 /* type, version (2), length of what follows (2) */
+#define RECORD_VERSION_MAJOR 3
+#define RECORD_PLAIN_MAX     16384
+#define SEAL_PREFIX_MAX      (5 + 8)  /* bytes before the content, at most */
+#define SEAL_SUFFIX_MAX      (1 + 16) /* bytes after it, at most */
 
 enum content_type {
     CONTENT_CHANGE_CIPHER_SPEC = 20,
@@ -31,18 +33,22 @@ enum content_type {
 struct seal {
     struct traffic_keys keys;
     const struct seal_ops *ops;
-    void *state; /* the library's expanded key */
+    void *state; /* the library's expanded key; NULL while idle */
 };
 
 struct seal_ops {
     const char *name; /* "ipsec-mb", "evp" */
-    /* Expand keys->key; 0 or -errno. */
+    /* Expand keys->key into s->state (not NULL afterwards); 0 or -errno. */
     int (*init)(struct seal *s);
+    /* Wipe and free s->state, which is not NULL. */
     void (*fini)(struct seal *s);
-    /* AEAD over len bytes from in to out (may be equal; else must not overlap); tag at out+len. */
+    /*
+     * AEAD over len bytes from in to out (may be equal; else must not overlap); tag at out+len.
+     * 0 or -EIO.
+     */
     int (*encrypt)(struct seal *s, const uint8_t nonce[12], const uint8_t *aad, size_t n_aad,
                    const uint8_t *in, uint8_t *out, size_t len);
-    /* in[len] is followed by the tag; -EBADMSG when it is wrong (out is then wiped). */
+    /* in[len] is followed by the tag; -EBADMSG when it is wrong, -EIO; out is then wiped. */
     int (*decrypt)(struct seal *s, const uint8_t nonce[12], const uint8_t *aad, size_t n_aad,
                    const uint8_t *in, uint8_t *out, size_t len);
 };
@@ -52,13 +58,18 @@ const struct seal_ops *seal_best(enum aead aead);
 extern const struct seal_ops seal_evp;
 const struct seal_ops *seal_ipsecmb(enum aead aead); /* NULL where it is not built or not able */
 
-/* Take over *keys (moved, also on failure) and expand them; TLS 1.3 keys are derived from the
- * secret here. ops NULL: seal_best(). 0 or -errno. */
+/*
+ * Take over *keys (moved, also on failure); TLS 1.3 keys are derived from the secret here. ops
+ * NULL: seal_best(). The key is expanded by the first record, not here. 0 or -EIO.
+ */
 int seal_init(struct seal *s, struct traffic_keys *keys, const struct seal_ops *ops);
 void seal_fini(struct seal *s); /* wipes; harmless on a zeroed struct */
-/* Give the expanded key back (1 KB with ipsec-mb); the next record expands it again (0.2 us). */
+/*
+ * Wipe and free the expanded key, 1 KB of memory; the next record expands it again (0.16 us with
+ * ipsec-mb). For a direction that has been quiet; harmless on an idle or zeroed struct.
+ */
 void seal_idle(struct seal *s);
-/* KeyUpdate: next generation in place. 0 or -errno. */
+/* KeyUpdate: next generation in place. 0; -EINVAL for TLS 1.2; -EIO. */
 int seal_update(struct seal *s);
 
 size_t seal_prefix(const struct seal *s);   /* header + explicit nonce */
@@ -66,8 +77,9 @@ size_t seal_overhead(const struct seal *s); /* record bytes beyond the content *
 
 /*
  * Seal n <= RECORD_PLAIN_MAX bytes of content at `in` as one record of `type` into `out`, which has
- * room for n + seal_overhead(); in place when in == out + seal_prefix(). *n_out gets the record's
- * size. 0, -EOVERFLOW (sequence exhausted), -EIO.
+ * room for n + seal_overhead(). In place when in == out + seal_prefix(); else the two areas must
+ * not overlap, and the content is copied once. *n_out gets the record's size. 0, -EOVERFLOW
+ * (sequence exhausted), -ENOMEM, -EIO (what was written to `out` is then wiped).
  */
 int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
                 size_t *n_out);
@@ -80,9 +92,10 @@ struct opened {
 
 /*
  * Open one whole record of n bytes (header included) in place.
- * 0; -EBADMSG bad tag; -EMSGSIZE too long or too short (RFC 8446 5.2, 5246 6.2.3); -EPROTO wrong
- * header or no inner type; -EOVERFLOW. A TLS 1.3 change_cipher_spec record is -EPROTO: after the
- * handshake it is not legal.
+ * 0; -EBADMSG bad tag (the content is wiped); -EMSGSIZE too long or too short (RFC 8446 5.2, 5.4,
+ * 5246 6.2.3); -EPROTO wrong header, no inner type, or an alert or handshake record without content
+ * (8446 5.4, 5246 6.2.1); -EOVERFLOW; -ENOMEM, -EIO. A change_cipher_spec record is -EPROTO: after
+ * the handshake it is not legal. After an error the session must end.
  */
 int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out);
 

@@ -2,41 +2,46 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <string.h>
+#include "dataplane/base/check.h"
 #include "dataplane/base/secret.h"
 #include "dataplane/record/seal.h"
-#include "dataplane/record/seal_evp.h"
+#include "dataplane/record/start.h"
 
-struct fetched {           /* set once, read by all threads */
-    EVP_CIPHER *cipher[3]; /* by enum aead */
+static const char *const cipher_name[] = {
+    [AEAD_AES_128_GCM] = "AES-128-GCM",
+    [AEAD_AES_256_GCM] = "AES-256-GCM",
+    [AEAD_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 };
 
-static struct fetched fetched;
-static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+static EVP_CIPHER *cipher[ARRAY_LEN(cipher_name)];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void fetch(void)
+static void start(void)
 {
-    fetched.cipher[AEAD_AES_128_GCM] = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
-    fetched.cipher[AEAD_AES_256_GCM] = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    fetched.cipher[AEAD_CHACHA20_POLY1305] = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(cipher); i++)
+        cipher[i] = EVP_CIPHER_fetch(NULL, cipher_name[i], NULL);
 }
 
-int seal_evp_fetch(void)
+int seal_evp_start(void)
 {
-    pthread_once(&fetch_once, fetch);
-    for (int i = 0; i < 3; i++)
-        if (!fetched.cipher[i])
+    pthread_once(&once, start);
+    for (size_t i = 0; i < ARRAY_LEN(cipher); i++)
+        if (!cipher[i])
             return -ENOTSUP;
     return 0;
 }
 
 static int evp_init(struct seal *s)
 {
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    EVP_CIPHER_CTX *ctx;
 
+    if (seal_evp_start())
+        return -EIO;
+    ctx = EVP_CIPHER_CTX_new();
     if (!ctx)
         return -ENOMEM;
-    if (seal_evp_fetch() || EVP_CipherInit_ex(ctx, fetched.cipher[s->keys.suite->aead], NULL,
-                                              s->keys.key, NULL, 1) != 1) {
+    if (EVP_CipherInit_ex(ctx, cipher[s->keys.suite->aead], NULL, s->keys.key, NULL, 1) != 1) {
         EVP_CIPHER_CTX_free(ctx);
         return -EIO;
     }
@@ -68,21 +73,20 @@ static int evp_decrypt(struct seal *s, const uint8_t nonce[12], const uint8_t *a
                        const uint8_t *in, uint8_t *out, size_t len)
 {
     EVP_CIPHER_CTX *ctx = s->state;
-    uint8_t tag[SUITE_TAG];
-    int n;
+    uint8_t tag[SUITE_TAG]; /* the control call wants it writable */
+    int n, rc = 0;
 
-    for (int i = 0; i < SUITE_TAG; i++)
-        tag[i] = in[len + (size_t)i];
+    memcpy(tag, in + len, sizeof tag);
     if (EVP_CipherInit_ex(ctx, NULL, NULL, NULL, nonce, 0) != 1 ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SUITE_TAG, tag) != 1 ||
         EVP_CipherUpdate(ctx, NULL, &n, aad, (int)n_aad) != 1 ||
         (len && EVP_CipherUpdate(ctx, out, &n, in, (int)len) != 1))
-        return -EIO;
-    if (EVP_CipherFinal_ex(ctx, out + len, &n) != 1) {
+        rc = -EIO;
+    else if (EVP_CipherFinal_ex(ctx, out + len, &n) != 1)
+        rc = -EBADMSG;
+    if (rc)
         secret_wipe(out, len);
-        return -EBADMSG;
-    }
-    return 0;
+    return rc;
 }
 
 const struct seal_ops seal_evp = {
