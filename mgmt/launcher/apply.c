@@ -1,0 +1,363 @@
+#include "mgmt/launcher/apply.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
+#include "mgmt/launcher/resume.h"
+
+#define TO(phase) (1u << APPLY_##phase)
+
+static const unsigned moves[APPLY_PHASES] = {
+    [APPLY_IDLE] = TO(LOADING),
+    [APPLY_LOADING] = TO(PREPARING) | TO(IDLE),
+    [APPLY_PREPARING] = TO(COMMITTING) | TO(IDLE),
+    [APPLY_COMMITTING] = TO(SWITCHING),
+    [APPLY_SWITCHING] = TO(IDLE),
+};
+
+static const uint64_t phase_ms[APPLY_PHASES] = {
+    [APPLY_LOADING] = APPLY_LOAD_MS,
+    [APPLY_PREPARING] = APPLY_PREPARE_MS,
+    [APPLY_COMMITTING] = APPLY_COMMIT_MS,
+    [APPLY_SWITCHING] = APPLY_COMMIT_MS,
+};
+
+static void move(struct apply *a, enum apply_phase next, uint64_t now_ms)
+{
+    check(moves[a->phase] & (1u << next));
+    a->phase = next;
+    a->deadline_ms = phase_ms[next] ? now_ms + phase_ms[next] : 0;
+}
+
+void apply_init(struct apply *a, struct fleet *f, struct files *files)
+{
+    memset(a, 0, sizeof(*a));
+    a->fleet = f;
+    a->files = files;
+    a->next_revision = 1;
+}
+
+void apply_stop_listening(struct apply *a)
+{
+    if (a->running)
+        listeners_close(&a->running->listeners);
+    if (a->pending)
+        listeners_close(&a->pending->listeners);
+}
+
+void apply_fini(struct apply *a)
+{
+    revision_free(a->running);
+    revision_free(a->pending);
+    revision_free(a->prior);
+    a->running = a->pending = a->prior = NULL;
+}
+
+bool apply_take_outcome(struct apply *a, struct apply_outcome *o)
+{
+    if (a->outcome.kind == OUTCOME_NONE)
+        return false;
+    *o = a->outcome;
+    a->outcome.kind = OUTCOME_NONE;
+    return true;
+}
+
+/* Tell every child that was asked to forget it, and note why. */
+static void give_up(struct apply *a, enum outcome_kind kind, const struct err *e)
+{
+    a->outcome = (struct apply_outcome){kind, a->pending->number, *e};
+    for (unsigned i = 0; i < a->fleet->n; i++) {
+        struct child *c = &a->fleet->children[i];
+
+        if (c->vote != VOTE_NONE)
+            child_send_number(c, CONTROL_ABORT, a->pending->number);
+        c->vote = VOTE_NONE;
+    }
+    revision_free(a->pending);
+    a->pending = NULL;
+    files_refused(a->files);
+    move(a, APPLY_IDLE, 0);
+}
+
+static void tell_mgmt_refused(struct apply *a, uint64_t revision, const struct err *e)
+{
+    struct control_refused m = {.revision = revision, .err = *e};
+    struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
+    uint8_t mem[2048];
+    struct buf b;
+
+    if (!mgmt->told)
+        return; /* another process than the one that asked */
+    buf_init(&b, mem, sizeof(mem));
+    control_put_refused(&b, &m);
+    child_send(mgmt, CONTROL_REFUSED, &b, -1);
+}
+
+/* The change ends here, and mgmt, which waits for an answer, gets the reason. */
+static void refuse(struct apply *a, enum outcome_kind kind, const struct err *e)
+{
+    uint64_t revision = a->pending->number;
+    struct err reason = *e;
+
+    give_up(a, kind, &reason);
+    tell_mgmt_refused(a, revision, &reason);
+}
+
+void apply_load(struct apply *a, const char *name, int text_fd, uint64_t now_ms)
+{
+    struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
+    uint64_t number = a->next_revision++;
+
+    check(a->phase == APPLY_IDLE && mgmt->stage >= STAGE_READY);
+    a->pending = revision_new(number, text_fd);
+    check(a->pending); /* a few hundred bytes: without them nothing goes on */
+    mgmt->told = true;
+    resume_load(mgmt, number, name, false, text_fd);
+    move(a, APPLY_LOADING, now_ms);
+}
+
+/* Is this the change under way, or may mgmt open one of its own? */
+static bool is_pending(struct apply *a, uint64_t revision, uint64_t now_ms)
+{
+    int text;
+
+    if (a->phase == APPLY_LOADING)
+        return a->pending->number == revision;
+    if (a->phase != APPLY_IDLE || !a->running || revision < a->next_revision ||
+        revision >= UINT32_MAX)
+        return false;
+    text = dup(a->running->text);
+    a->pending = revision_new(revision, text);
+    if (!a->pending)
+        return false;
+    a->next_revision = revision + 1;
+    move(a, APPLY_LOADING, now_ms);
+    return true;
+}
+
+int apply_attach(struct apply *a, const struct control_attach *m, int fd, uint64_t now_ms)
+{
+    bool is_key = m->kind == ATTACH_KEY;
+    int rc;
+
+    if (m->kind == ATTACH_LISTENER || is_key != (fd < 0))
+        return -EPROTO;
+    if (!is_pending(a, m->revision, now_ms)) {
+        /* Compiled again by a mgmt that came back: all that is needed of it is the key's token.
+         * Or of a change that has ended meanwhile: its APPLY will be refused. */
+        if (is_key && a->running && m->revision == a->running->number)
+            (void)files_key(a->files, m->token, m->revision);
+        return 0;
+    }
+    if (is_key)
+        fd = files_key(a->files, m->token, m->revision);
+    rc = fd < 0 ? fd : revision_attach(a->pending, m->kind, m->index, fd);
+    if (rc == -EEXIST || rc == -EINVAL || rc == -ENOENT)
+        return -EPROTO;
+    if (rc) {
+        struct err e;
+
+        err_set(&e, rc, "penstockd", "raise the hard limit of open files, or free memory",
+                "an attachment can not be kept (%s)", strerror(-rc));
+        refuse(a, OUTCOME_FAILED, &e);
+    }
+    return 0;
+}
+
+int apply_start(struct apply *a, uint64_t revision, uint64_t now_ms)
+{
+    struct err e;
+    int rc;
+
+    if (a->running && revision == a->running->number && a->phase != APPLY_COMMITTING &&
+        a->phase != APPLY_SWITCHING) {
+        /* mgmt came back and compiled the running text again: it runs already. */
+        files_applied(a->files, revision);
+        child_send_number(fleet_find(a->fleet, ROLE_MGMT, 0), CONTROL_APPLIED, revision);
+        return 0;
+    }
+    if (!is_pending(a, revision, now_ms)) {
+        err_set(&e, -EBUSY, "penstockd", "try again", "another change is under way");
+        tell_mgmt_refused(a, revision, &e);
+        return 0;
+    }
+    rc = revision_settle(a->pending, a->running, a->fleet->workers, &e);
+    if (rc) {
+        refuse(a, OUTCOME_REFUSED, &e);
+        return 0;
+    }
+    move(a, APPLY_PREPARING, now_ms);
+    return 0;
+}
+
+void apply_reject(struct apply *a, const struct control_refused *m)
+{
+    if (a->phase == APPLY_LOADING && a->pending->number == m->revision)
+        give_up(a, OUTCOME_REFUSED, &m->err);
+}
+
+int apply_prepared(struct apply *a, struct child *c, uint64_t revision, uint64_t now_ms)
+{
+    if (c->stage == STAGE_PREPARING && revision == a->running->number) {
+        resume_prepared(c, a->running, a->fleet, now_ms);
+        return 0;
+    }
+    if (a->phase == APPLY_PREPARING && revision == a->pending->number && c->vote == VOTE_ASKED) {
+        c->vote = VOTE_PREPARED;
+        return 0;
+    }
+    return revision < a->next_revision ? 0 : -EPROTO;
+}
+
+int apply_refused(struct apply *a, struct child *c, const struct control_refused *m)
+{
+    if (c->stage == STAGE_PREPARING && m->revision == a->running->number) {
+        resume_refused(c, &m->err);
+        return 0;
+    }
+    if (a->phase == APPLY_PREPARING && m->revision == a->pending->number && c->vote == VOTE_ASKED) {
+        refuse(a, OUTCOME_REFUSED, &m->err);
+        return 0;
+    }
+    return m->revision < a->next_revision ? 0 : -EPROTO;
+}
+
+int apply_committed(struct apply *a, struct child *c, uint64_t revision, uint64_t now_ms)
+{
+    if (!a->running || revision != a->running->number)
+        return -EPROTO;
+    if (c->stage == STAGE_COMMITTING) {
+        resume_committed(c, now_ms);
+        return 0;
+    }
+    if (c->vote != VOTE_COMMITTING)
+        return -EPROTO;
+    c->vote = VOTE_COMMITTED;
+    return 0;
+}
+
+static void fail(struct apply *a, const char *where, const char *what)
+{
+    struct err e;
+
+    err_set(&e, -EIO, where, "see the log lines before this one", "%s", what);
+    refuse(a, OUTCOME_FAILED, &e);
+}
+
+void apply_child_died(struct apply *a, const struct child *c, uint64_t now_ms)
+{
+    if (a->phase == APPLY_LOADING && c->role == ROLE_MGMT)
+        fail(a, "penstock-mgmt", "the process ended before it had compiled the configuration");
+    if (a->phase == APPLY_PREPARING && c->vote != VOTE_NONE) {
+        /* The first revision has nothing to fall back on: it goes on with the next process. */
+        if (a->running)
+            fail(a, child_program(c->role), "the process ended while it prepared the revision");
+        else
+            a->deadline_ms = now_ms + phase_ms[APPLY_PREPARING];
+    }
+    /* After that, the next process is given what runs now; its vote is no longer waited for. */
+}
+
+/* PREPARING: ask whoever serves and was not asked yet. True when all have prepared. */
+static bool ask(struct apply *a)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < a->fleet->n; i++) {
+        struct child *c = &a->fleet->children[i];
+
+        if (!child_votes(c))
+            continue;
+        if (c->stage == STAGE_SERVING && c->vote == VOTE_NONE) {
+            c->vote = VOTE_ASKED;
+            revision_give(a->pending, c);
+        }
+        all = all && c->vote == VOTE_PREPARED;
+    }
+    return all;
+}
+
+static void commit(struct apply *a, bool dataplane)
+{
+    for (unsigned i = 0; i < a->fleet->n; i++) {
+        struct child *c = &a->fleet->children[i];
+
+        if (c->vote != VOTE_PREPARED || (c->role == ROLE_DATAPLANE) != dataplane)
+            continue;
+        c->vote = VOTE_COMMITTING;
+        child_send_number(c, CONTROL_COMMIT, a->running->number);
+    }
+}
+
+static bool anyone_commits(const struct apply *a)
+{
+    for (unsigned i = 0; i < a->fleet->n; i++) {
+        if (a->fleet->children[i].vote == VOTE_COMMITTING)
+            return true;
+    }
+    return false;
+}
+
+/* From here on the new revision is the one that returning processes get. */
+static void pass_point_of_no_return(struct apply *a, uint64_t now_ms)
+{
+    revision_free(a->prior);
+    a->prior = a->running;
+    a->running = a->pending;
+    a->pending = NULL;
+    commit(a, false);
+    move(a, APPLY_COMMITTING, now_ms);
+}
+
+static void finish(struct apply *a, uint64_t now_ms)
+{
+    struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
+
+    for (unsigned i = 0; i < a->fleet->n; i++)
+        a->fleet->children[i].vote = VOTE_NONE;
+    if (a->prior)
+        revision_retire(a->prior);
+    files_applied(a->files, a->running->number);
+    if (mgmt->told)
+        child_send_number(mgmt, CONTROL_APPLIED, a->running->number);
+    a->outcome = (struct apply_outcome){.kind = OUTCOME_APPLIED, .revision = a->running->number};
+    move(a, APPLY_IDLE, now_ms);
+}
+
+static void kill_laggards(struct apply *a)
+{
+    for (unsigned i = 0; i < a->fleet->n; i++) {
+        if (a->fleet->children[i].vote == VOTE_COMMITTING)
+            child_kill(&a->fleet->children[i], "it did not commit in time");
+    }
+    a->deadline_ms = 0;
+}
+
+static void late(struct apply *a)
+{
+    if (a->phase == APPLY_LOADING)
+        fail(a, "penstock-mgmt", "the configuration was not compiled in time");
+    else if (a->phase == APPLY_PREPARING)
+        fail(a, "penstockd", "not every process prepared the revision in time");
+    else
+        kill_laggards(a);
+}
+
+void apply_tick(struct apply *a, uint64_t now_ms)
+{
+    if (a->phase != APPLY_IDLE && a->deadline_ms && now_ms >= a->deadline_ms)
+        late(a);
+    if (a->phase == APPLY_PREPARING && ask(a))
+        pass_point_of_no_return(a, now_ms);
+    if (a->phase == APPLY_COMMITTING && !anyone_commits(a)) {
+        commit(a, true);
+        move(a, APPLY_SWITCHING, now_ms);
+    }
+    if (a->phase == APPLY_SWITCHING && !anyone_commits(a))
+        finish(a, now_ms);
+}

@@ -1,0 +1,172 @@
+#include "mgmt/launcher/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
+#include "dataplane/base/spawn.h"
+#include "dataplane/wire/chan.h"
+#include "dataplane/wire/control.h"
+
+struct role_row {
+    const char *name, *program, *option;
+    bool takes_workers, takes_index;
+};
+
+static const struct role_row roles[ROLE_COUNT] = {
+    [ROLE_DATAPLANE] = {"dataplane", "penstock-dataplane", "--workers", .takes_workers = true},
+    [ROLE_HANDSHAKE] = {"handshake", "penstock-handshake", "--index", .takes_index = true},
+    [ROLE_JUDGE] = {"judge", "penstock-handshake", "--judge"},
+    [ROLE_KEYRING] = {"keyring", "penstock-keyring", NULL},
+    [ROLE_MGMT] = {"mgmt", "penstock-mgmt", NULL},
+};
+
+#define TO(stage) (1u << STAGE_##stage)
+
+static const unsigned moves[STAGE_COUNT] = {
+    [STAGE_DOWN] = TO(STARTING),
+    [STAGE_STARTING] = TO(READY) | TO(DOWN),
+    [STAGE_READY] = TO(PREPARING) | TO(SERVING) | TO(DOWN),
+    [STAGE_PREPARING] = TO(COMMITTING) | TO(DOWN),
+    [STAGE_COMMITTING] = TO(SERVING) | TO(DOWN),
+    [STAGE_SERVING] = TO(DOWN),
+};
+
+static const bool has_deadline[STAGE_COUNT] = {
+    [STAGE_STARTING] = true, [STAGE_PREPARING] = true, [STAGE_COMMITTING] = true};
+
+const char *child_program(enum role role)
+{
+    return roles[role].program;
+}
+
+void child_init(struct child *c, enum role role, uint16_t index)
+{
+    memset(c, 0, sizeof(*c));
+    c->role = role;
+    c->index = index;
+    c->control = -1;
+    outbox_init(&c->outbox);
+    if (roles[role].takes_index)
+        snprintf(c->name, sizeof(c->name), "%s.%u", roles[role].name, index);
+    else
+        snprintf(c->name, sizeof(c->name), "%s", roles[role].name);
+}
+
+void child_close(struct child *c)
+{
+    outbox_fini(&c->outbox);
+    if (c->control >= 0)
+        close(c->control);
+    c->control = -1;
+}
+
+void child_move(struct child *c, enum stage next, uint64_t now_ms)
+{
+    check(moves[c->stage] & (1u << next));
+    c->stage = next;
+    c->since_ms = now_ms;
+    c->due_ms = has_deadline[next] ? now_ms + CHILD_STAGE_MS : 0;
+}
+
+int child_start(struct child *c, const char *dir, unsigned workers, uint64_t now_ms)
+{
+    const struct role_row *r = &roles[c->role];
+    char path[4096 + 32], number[16], name[32], option[16] = "";
+    char *argv[4] = {name};
+    int pair[2], n_argv = 1;
+    pid_t pid;
+    int rc;
+
+    snprintf(name, sizeof(name), "%s", r->program);
+    snprintf(path, sizeof(path), "%s/%s", dir, r->program);
+    snprintf(number, sizeof(number), "%u", r->takes_workers ? workers : c->index);
+    if (r->option) {
+        snprintf(option, sizeof(option), "%s", r->option);
+        argv[n_argv++] = option;
+    }
+    if (r->takes_workers || r->takes_index)
+        argv[n_argv++] = number;
+    rc = chan_pair(pair);
+    if (rc)
+        return rc;
+    pid = spawn_child(path, argv, pair[1]);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return (int)pid;
+    }
+    c->pid = pid;
+    c->control = pair[0];
+    child_move(c, STAGE_STARTING, now_ms);
+    return 0;
+}
+
+uint64_t child_backoff_ms(unsigned failures)
+{
+    uint64_t ms = CHILD_BACKOFF_MS;
+
+    if (!failures)
+        return 0;
+    for (unsigned i = 1; i < failures && ms < CHILD_BACKOFF_MAX; i++)
+        ms *= 2;
+    return ms < CHILD_BACKOFF_MAX ? ms : CHILD_BACKOFF_MAX;
+}
+
+void child_died(struct child *c, uint64_t now_ms)
+{
+    if (c->stage == STAGE_SERVING && now_ms - c->since_ms >= CHILD_HEALTHY_MS)
+        c->failures = 0;
+    child_close(c);
+    c->pid = 0;
+    c->told = false;
+    c->vote = VOTE_NONE;
+    if (c->stage != STAGE_DOWN)
+        child_move(c, STAGE_DOWN, now_ms);
+    c->due_ms = now_ms + child_backoff_ms(c->failures++);
+}
+
+void child_send(struct child *c, uint8_t type, const struct buf *body, int fd)
+{
+    int rc;
+
+    if (c->control < 0)
+        return;
+    rc = outbox_send(&c->outbox, c->control, type, body, fd);
+    check(rc != -EINVAL); /* bodies are made here, into room enough */
+    if (rc && rc != -EPIPE && rc != -ECONNRESET)
+        child_kill(c, strerror(-rc));
+}
+
+void child_send_number(struct child *c, uint8_t type, uint64_t v)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_number(&b, v);
+    child_send(c, type, &b, -1);
+}
+
+void child_kill(struct child *c, const char *why)
+{
+    char quoted[128];
+
+    if (c->pid <= 0)
+        return;
+    log_event(LOG_ERROR, "child_killed", "process=%s pid=%d why=%s", c->name, (int)c->pid,
+              log_quote(quoted, sizeof(quoted), why, strlen(why)));
+    child_hang_up(c);
+}
+
+void child_hang_up(struct child *c)
+{
+    child_close(c);
+    if (c->pid > 0)
+        kill(c->pid, SIGKILL);
+    c->due_ms = 0;
+}

@@ -1,0 +1,189 @@
+#include "mgmt/launcher/fleet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
+#include "dataplane/wire/chan.h"
+#include "mgmt/launcher/place.h"
+
+/*
+ * One kind of channel: its ends, and how far each has to be before the pair is made. The data plane
+ * gets its pairs before it is told to go live; whoever serves it must be able to serve by then.
+ */
+struct link_row {
+    enum channel_kind kind;
+    enum role near, far; /* near has index i */
+    bool far_indexed;    /* far is child i of its role; else one child that is told i */
+    enum stage near_from, far_from;
+};
+
+static const struct link_row links[] = {
+    {CHANNEL_KEYS, ROLE_HANDSHAKE, ROLE_KEYRING, false, STAGE_READY, STAGE_SERVING},
+    {CHANNEL_HANDOFF, ROLE_HANDSHAKE, ROLE_DATAPLANE, false, STAGE_SERVING, STAGE_COMMITTING},
+    {CHANNEL_JUDGE, ROLE_DATAPLANE, ROLE_JUDGE, false, STAGE_COMMITTING, STAGE_SERVING},
+    {CHANNEL_QUERY, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
+};
+
+void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd)
+{
+    memset(f, 0, sizeof(*f));
+    snprintf(f->programs, sizeof(f->programs), "%s", programs);
+    f->workers = workers;
+    f->local_fd = local_fd;
+    child_init(&f->children[f->n++], ROLE_KEYRING, 0);
+    child_init(&f->children[f->n++], ROLE_JUDGE, 0);
+    for (unsigned i = 0; i < workers; i++)
+        child_init(&f->children[f->n++], ROLE_HANDSHAKE, (uint16_t)i);
+    child_init(&f->children[f->n++], ROLE_DATAPLANE, 0);
+    child_init(&f->children[f->n++], ROLE_MGMT, 0);
+}
+
+void fleet_fini(struct fleet *f)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        child_close(&f->children[i]);
+}
+
+struct child *fleet_find(struct fleet *f, enum role role, unsigned index)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        if (f->children[i].role == role && f->children[i].index == index)
+            return &f->children[i];
+    }
+    return NULL;
+}
+
+static int start(struct fleet *f, struct child *c, uint64_t now_ms)
+{
+    int rc = child_start(c, f->programs, f->workers, now_ms);
+
+    if (rc) {
+        c->due_ms = now_ms + child_backoff_ms(++c->failures);
+        return rc;
+    }
+    place_child(c, f->workers);
+    log_event(LOG_INFO, "child_started", "process=%s pid=%d", c->name, (int)c->pid);
+    return 0;
+}
+
+int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program)
+{
+    int first = 0;
+
+    for (unsigned i = 0; i < f->n && !f->stopping; i++) {
+        struct child *c = &f->children[i];
+        int rc;
+
+        if (c->stage != STAGE_DOWN || c->due_ms > now_ms)
+            continue;
+        rc = start(f, c, now_ms);
+        if (!rc)
+            continue;
+        log_event(LOG_ERROR, "child_not_started", "process=%s error=\"%s\"", c->name,
+                  strerror(-rc));
+        if (!first) {
+            first = rc;
+            *program = child_program(c->role);
+        }
+    }
+    return first;
+}
+
+void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms)
+{
+    for (size_t k = 0; k < ARRAY_LEN(links); k++) {
+        for (unsigned i = 0; i < f->workers; i++) {
+            if (links[k].far == c->role || (links[k].near == c->role && c->index == i) ||
+                (links[k].near == c->role && c->role == ROLE_DATAPLANE))
+                f->linked[links[k].kind][i] = false;
+        }
+    }
+    if (c->role == ROLE_MGMT)
+        f->linked[CHANNEL_LOCAL][0] = false;
+    child_died(c, now_ms);
+}
+
+static void send_channel(struct child *c, enum channel_kind kind, unsigned index, int fd)
+{
+    struct control_channel m = {.kind = (uint8_t)kind, .index = (uint16_t)index};
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_channel(&b, &m);
+    child_send(c, CONTROL_CHANNEL, &b, fd);
+}
+
+static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
+{
+    struct child *near = fleet_find(f, row->near, row->near == ROLE_HANDSHAKE ? i : 0);
+    struct child *far = fleet_find(f, row->far, 0);
+    int pair[2], rc;
+
+    if (near->stage < row->near_from || far->stage < row->far_from)
+        return;
+    rc = chan_pair(pair);
+    if (rc) {
+        /* Tried again at the next change; until then both are without it. */
+        log_event(LOG_ERROR, "channel_failed", "from=%s to=%s error=\"%s\"", near->name, far->name,
+                  strerror(-rc));
+        return;
+    }
+    send_channel(near, row->kind, i, pair[0]);
+    send_channel(far, row->kind, i, pair[1]);
+    close(pair[0]);
+    close(pair[1]);
+    f->linked[row->kind][i] = true;
+}
+
+void fleet_link(struct fleet *f)
+{
+    struct child *mgmt = fleet_find(f, ROLE_MGMT, 0);
+
+    for (size_t k = 0; k < ARRAY_LEN(links); k++) {
+        for (unsigned i = 0; i < f->workers; i++) {
+            if (!f->linked[links[k].kind][i])
+                link_pair(f, &links[k], i);
+        }
+    }
+    if (f->local_fd >= 0 && !f->linked[CHANNEL_LOCAL][0] && mgmt->stage >= STAGE_READY) {
+        send_channel(mgmt, CHANNEL_LOCAL, 0, f->local_fd);
+        f->linked[CHANNEL_LOCAL][0] = true;
+    }
+}
+
+void fleet_check_deadlines(struct fleet *f, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        struct child *c = &f->children[i];
+
+        if (c->stage != STAGE_DOWN && c->due_ms && c->due_ms <= now_ms)
+            child_kill(c, "it took too long");
+    }
+}
+
+uint64_t fleet_next_ms(const struct fleet *f, uint64_t limit_ms)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        const struct child *c = &f->children[i];
+
+        if (c->stage == STAGE_DOWN && f->stopping)
+            continue;
+        if ((c->stage == STAGE_DOWN || c->due_ms) && c->due_ms < limit_ms)
+            limit_ms = c->due_ms;
+    }
+    return limit_ms;
+}
+
+bool fleet_all_serve(const struct fleet *f)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        if (child_votes(&f->children[i]) && f->children[i].stage != STAGE_SERVING)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * fleet: all children and the channels between them.
+ *
+ * Why: which process talks to which is one table; a pair is made when both ends are far enough and
+ * made anew when either came back, so that nobody else has to know who died.
+ * Owner: the launcher's one thread. Never: restarts anything while the launcher is stopping.
+ */
+#ifndef PENSTOCK_LAUNCHER_FLEET_H
+#define PENSTOCK_LAUNCHER_FLEET_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "dataplane/wire/control.h"
+#include "mgmt/launcher/args.h"
+#include "mgmt/launcher/child.h"
+
+#define FLEET_MAX (WORKERS_MAX + 4) /* data plane, judge, keyring, mgmt */
+
+struct fleet {
+    char programs[PATH_MAX];
+    unsigned workers, n;
+    struct child children[FLEET_MAX];
+    bool linked[CHANNEL_LOCAL + 1][WORKERS_MAX]; /* this pair was given to both ends */
+    int local_fd;                                /* mgmt's listening local socket, or -1 */
+    bool stopping;
+};
+
+void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd);
+/* Close every channel. The processes end by that. */
+void fleet_fini(struct fleet *f);
+struct child *fleet_find(struct fleet *f, enum role role, unsigned index);
+/*
+ * Start every child that is due. 0, or -errno of the first that could not be started with its
+ * program's name in *program (it is tried again after its back-off).
+ */
+int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program);
+/* A child was reaped: its pairs are no more, it goes DOWN. */
+void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms);
+/* Make and hand out every pair whose two ends are far enough. Call after any change of stage. */
+void fleet_link(struct fleet *f);
+/* Kill what missed the deadline of its stage. */
+void fleet_check_deadlines(struct fleet *f, uint64_t now_ms);
+/* The earliest time at which fleet_start_due() or fleet_check_deadlines() has work, or limit_ms. */
+uint64_t fleet_next_ms(const struct fleet *f, uint64_t limit_ms);
+/* True if every child that takes part in a revision (all but mgmt) serves. */
+bool fleet_all_serve(const struct fleet *f);
+static inline bool child_votes(const struct child *c)
+{
+    return c->role != ROLE_MGMT;
+}
+
+#endif

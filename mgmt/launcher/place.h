@@ -1,0 +1,16 @@
+/*
+ * place: on which processor a child runs, and how it yields.
+ *
+ * Why: a wake-up across processors costs thirty times one on the same, so each handshake process
+ * sits beside its worker; and it yields, so that a storm of handshakes does not slow what is
+ * established. The data plane pins worker i to the i-th processor by the same rule.
+ * Never: fails; a system that refuses is merely slower.
+ */
+#ifndef PENSTOCK_LAUNCHER_PLACE_H
+#define PENSTOCK_LAUNCHER_PLACE_H
+
+#include "mgmt/launcher/child.h"
+
+void place_child(const struct child *c, unsigned workers);
+
+#endif

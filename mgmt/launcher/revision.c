@@ -1,0 +1,203 @@
+#include "mgmt/launcher/revision.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/wire/chan.h"
+
+struct revision *revision_new(uint64_t number, int text_fd)
+{
+    struct revision *r = calloc(1, sizeof(*r));
+
+    if (!r) {
+        if (text_fd >= 0)
+            close(text_fd);
+        return NULL;
+    }
+    r->number = number;
+    r->text = text_fd;
+    for (size_t i = 0; i < ARRAY_LEN(r->images); i++)
+        r->images[i] = -1;
+    return r;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_table(struct fd_table *t)
+{
+    for (uint32_t i = 0; i < t->n; i++)
+        close_fd(&t->fds[i]);
+    free(t->fds);
+    t->fds = NULL;
+    t->n = 0;
+}
+
+void revision_retire(struct revision *r)
+{
+    close_fd(&r->text);
+    for (size_t i = 0; i < ARRAY_LEN(r->images); i++)
+        close_fd(&r->images[i]);
+    close_table(&r->crls);
+    close_table(&r->keys);
+    listeners_close(&r->listeners);
+}
+
+void revision_free(struct revision *r)
+{
+    if (!r)
+        return;
+    revision_retire(r);
+    policy_free(r->policy);
+    free(r);
+}
+
+/* Make room for `index`. Grows by doubling, so that n attachments cost n moves. */
+static int reach(struct fd_table *t, uint32_t index)
+{
+    uint32_t n = t->n ? t->n : 8;
+    int *fds;
+
+    if (index >= REVISION_ATTACHMENTS_MAX)
+        return -EINVAL;
+    if (index < t->n)
+        return 0;
+    while (n <= index)
+        n *= 2;
+    fds = realloc(t->fds, n * sizeof(*fds));
+    if (!fds)
+        return -ENOMEM;
+    for (uint32_t i = t->n; i < n; i++)
+        fds[i] = -1;
+    t->fds = fds;
+    t->n = n;
+    return 0;
+}
+
+static int keep(int *slot, int fd)
+{
+    int copy;
+
+    if (*slot >= 0)
+        return -EEXIST;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return -errno;
+    *slot = copy;
+    return 0;
+}
+
+int revision_attach(struct revision *r, uint8_t kind, uint32_t index, int fd)
+{
+    struct fd_table *t = kind == ATTACH_CRL ? &r->crls : &r->keys;
+    int rc;
+
+    if (kind <= ATTACH_IMAGE_KEYRING)
+        return keep(&r->images[kind], fd);
+    if (kind != ATTACH_CRL && kind != ATTACH_KEY)
+        return -EINVAL;
+    rc = reach(t, index);
+    return rc ? rc : keep(&t->fds[index], fd);
+}
+
+static int decode(struct revision *r, struct err *e)
+{
+    const void *image;
+    size_t n;
+    int rc = memfd_map(r->images[ATTACH_IMAGE_DATAPLANE], POLICY_IMAGE_MAX, &image, &n);
+
+    if (!rc) {
+        rc = policy_decode(image, n, &r->policy);
+        munmap((void *)(uintptr_t)image, n);
+    }
+    if (!rc && r->policy->revision != r->number)
+        rc = -EPROTO;
+    if (rc)
+        err_set(e, rc, "penstock-mgmt", "install programs of one version",
+                "the compiled policy can not be read (%s)", strerror(-rc));
+    return rc;
+}
+
+int revision_settle(struct revision *r, const struct revision *old, unsigned workers, struct err *e)
+{
+    int rc;
+
+    for (size_t i = 0; i < ARRAY_LEN(r->images); i++) {
+        if (r->images[i] < 0)
+            return err_set(e, -EPROTO, "penstock-mgmt", "install programs of one version",
+                           "the compiled policy is incomplete");
+    }
+    rc = decode(r, e);
+    if (rc)
+        return rc;
+    return listeners_open(&r->listeners, r->policy, old ? &old->listeners : NULL, workers, e);
+}
+
+static void give(struct child *c, const struct revision *r, enum attach_kind kind, uint32_t index,
+                 int fd)
+{
+    struct control_attach m = {.revision = r->number, .kind = (uint8_t)kind, .index = index};
+    uint8_t mem[64];
+    struct buf b;
+
+    if (fd < 0)
+        return; /* a hole: the child knows from its image whether it misses something */
+    buf_init(&b, mem, sizeof(mem));
+    control_put_attach(&b, &m);
+    child_send(c, CONTROL_ATTACH, &b, fd);
+}
+
+static void give_table(struct child *c, const struct revision *r, enum attach_kind kind,
+                       const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        give(c, r, kind, (uint32_t)i, fds[i]);
+}
+
+void revision_give(const struct revision *r, struct child *c)
+{
+    const struct listeners *l = &r->listeners;
+
+    switch (c->role) {
+    case ROLE_DATAPLANE:
+        give(c, r, ATTACH_IMAGE_DATAPLANE, 0, r->images[ATTACH_IMAGE_DATAPLANE]);
+        give_table(c, r, ATTACH_LISTENER, l->fds, (size_t)l->n * l->workers);
+        break;
+    case ROLE_HANDSHAKE:
+    case ROLE_JUDGE:
+        give(c, r, ATTACH_IMAGE_HANDSHAKE, 0, r->images[ATTACH_IMAGE_HANDSHAKE]);
+        give_table(c, r, ATTACH_CRL, r->crls.fds, r->crls.n);
+        break;
+    case ROLE_KEYRING:
+        give(c, r, ATTACH_IMAGE_KEYRING, 0, r->images[ATTACH_IMAGE_KEYRING]);
+        give_table(c, r, ATTACH_KEY, r->keys.fds, r->keys.n);
+        break;
+    default:
+        check(!"a revision for a process that has none");
+    }
+    child_send_number(c, CONTROL_PREPARE, r->number);
+}
+
+bool revision_has_target(const struct revision *r, const struct addr *a)
+{
+    if (!r || !r->policy || !a->len || a->sa.sa_family != AF_UNIX)
+        return false;
+    for (unsigned i = 0; i < r->policy->n_links; i++) {
+        const struct policy_link *link = &r->policy->links[i];
+
+        for (unsigned t = 0; t < link->n_targets; t++) {
+            if (addr_equal(&link->targets[t].addr, a))
+                return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,235 @@
+/*
+ * serve: what each child may say to the launcher, and what is done about it.
+ * One table row a message; a message of the wrong process, or one that does not parse, costs the
+ * sender its life.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
+#include "dataplane/wire/chan.h"
+#include "mgmt/launcher/launcher.h"
+#include "mgmt/launcher/resume.h"
+
+#define MESSAGES_AT_ONCE 256 /* of one child, before the others have their turn */
+
+static void send_result(struct child *c, uint8_t type, uint32_t token, int rc, int fd)
+{
+    struct control_result m = {.token = token, .error = -rc};
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_result(&b, &m);
+    child_send(c, type, &b, fd);
+}
+
+static int on_ready(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t zero;
+
+    if (control_get_number(&m->body, &zero) || c->stage != STAGE_STARTING)
+        return -EPROTO;
+    child_move(c, STAGE_READY, now_ms);
+    fleet_link(&l->fleet);
+    resume_begin(c, l->apply.running, now_ms);
+    fleet_link(&l->fleet);
+    return 0;
+}
+
+static int on_prepared(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t revision;
+
+    if (control_get_number(&m->body, &revision))
+        return -EPROTO;
+    return apply_prepared(&l->apply, c, revision, now_ms);
+}
+
+static int on_committed(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t revision;
+    int rc;
+
+    if (control_get_number(&m->body, &revision))
+        return -EPROTO;
+    rc = apply_committed(&l->apply, c, revision, now_ms);
+    fleet_link(&l->fleet);
+    return rc;
+}
+
+static int on_refused(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct control_refused refused;
+
+    if (control_get_refused(&m->body, &refused))
+        return -EPROTO;
+    if (c->stage != STAGE_STARTING)
+        return apply_refused(&l->apply, c, &refused);
+    if (!l->ready) /* the machine lacks what this process needs: no use to go on */
+        stop_with(l, 1, &refused.err, now_ms);
+    else
+        resume_refused(c, &refused.err);
+    return 0;
+}
+
+static int on_drained(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t zero;
+
+    (void)c;
+    if (control_get_number(&m->body, &zero) || l->phase == LAUNCHER_RUNS)
+        return -EPROTO;
+    stop_end(l, now_ms);
+    return 0;
+}
+
+static int on_open(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct control_open open;
+    int fd = -1, rc;
+
+    (void)now_ms;
+    if (control_get_open(&m->body, &open))
+        return -EPROTO;
+    rc = files_open(&l->files, &open, &fd);
+    send_result(c, CONTROL_OPENED, open.token, rc, fd);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+static int on_attach(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct control_attach attach;
+
+    (void)c;
+    if (control_get_attach(&m->body, &attach) || m->n_fds > 1)
+        return -EPROTO;
+    return apply_attach(&l->apply, &attach, m->n_fds ? m->fds[0] : -1, now_ms);
+}
+
+static int on_apply(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t revision;
+
+    (void)c;
+    if (control_get_number(&m->body, &revision))
+        return -EPROTO;
+    return apply_start(&l->apply, revision, now_ms);
+}
+
+static int on_reject(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct control_refused refused;
+
+    (void)c;
+    (void)now_ms;
+    if (control_get_refused(&m->body, &refused))
+        return -EPROTO;
+    apply_reject(&l->apply, &refused);
+    return 0;
+}
+
+/* A connected socket, or -errno. AF_UNIX connects at once or not at all. */
+static int dial(const struct addr *a)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int rc;
+
+    if (fd < 0)
+        return -errno;
+    if (!connect(fd, &a->sa, a->len))
+        return fd;
+    rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static int on_dial(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct control_dial wanted;
+    int fd = -EPERM;
+
+    (void)now_ms;
+    if (control_get_dial(&m->body, &wanted))
+        return -EPROTO;
+    if (revision_has_target(l->apply.running, &wanted.addr) ||
+        revision_has_target(l->apply.prior, &wanted.addr))
+        fd = dial(&wanted.addr);
+    send_result(c, CONTROL_DIALLED, wanted.token, fd < 0 ? fd : 0, fd);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+#define FROM(role) (1u << ROLE_##role)
+#define FROM_ALL   ((1u << ROLE_COUNT) - 1)
+#define FROM_VOTER (FROM_ALL & ~FROM(MGMT))
+
+struct message_row {
+    uint8_t type;
+    unsigned from;
+    bool after_ready; /* nothing may be asked before the sandbox */
+    int (*serve)(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms);
+};
+
+static const struct message_row messages[] = {
+    {CONTROL_READY, FROM_ALL, false, on_ready},
+    {CONTROL_REFUSED, FROM_ALL, false, on_refused},
+    {CONTROL_PREPARED, FROM_VOTER, true, on_prepared},
+    {CONTROL_COMMITTED, FROM_VOTER, true, on_committed},
+    {CONTROL_DRAINED, FROM(DATAPLANE), true, on_drained},
+    {CONTROL_DIAL, FROM(DATAPLANE), true, on_dial},
+    {CONTROL_OPEN, FROM(MGMT), true, on_open},
+    {CONTROL_ATTACH, FROM(MGMT), true, on_attach},
+    {CONTROL_APPLY, FROM(MGMT), true, on_apply},
+    {CONTROL_REJECT, FROM(MGMT), true, on_reject},
+};
+
+static int serve(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+        const struct message_row *row = &messages[i];
+
+        if (row->type != m->type)
+            continue;
+        if (!(row->from & (1u << c->role)) || (row->after_ready && c->stage < STAGE_READY))
+            return -EPROTO;
+        return row->serve(l, c, m, now_ms);
+    }
+    return -EPROTO;
+}
+
+/* 1: a message was served; 0: the child closed; else -errno (-EAGAIN: none waits). */
+static int serve_one(struct launcher *l, struct child *c, uint64_t now_ms)
+{
+    struct chan_msg m;
+    int rc = chan_recv(c->control, l->message, CHAN_HEADER + CHAN_BODY_MAX, &m);
+
+    if (rc <= 0)
+        return rc;
+    rc = serve(l, c, &m, now_ms);
+    chan_msg_close_fds(&m);
+    return rc ? rc : 1;
+}
+
+void serve_child(struct launcher *l, struct child *c, uint64_t now_ms)
+{
+    int rc = 1;
+
+    for (unsigned i = 0; i < MESSAGES_AT_ONCE && rc == 1; i++) {
+        if (c->control < 0)
+            return;
+        rc = serve_one(l, c, now_ms);
+    }
+    if (rc == 1 || rc == -EAGAIN)
+        return;
+    if (rc == -EPROTO)
+        child_kill(c, "it broke the protocol");
+    else
+        child_hang_up(c);
+}

@@ -1,0 +1,87 @@
+/*
+ * stop: the way down. Drain the data plane, then close every channel, then make sure.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "dataplane/base/log.h"
+#include "mgmt/launcher/launcher.h"
+#include "mgmt/launcher/notify.h"
+
+void stop_say(struct launcher *l, int exit_code, const struct err *e)
+{
+    bool file = exit_code == 2; /* the operator's file is to blame */
+    char text[1100];
+
+    l->exit_code = exit_code;
+    dprintf(STDERR_FILENO, "penstockd: %s%s%s\n", file ? l->args->config : "", file ? ": " : "",
+            err_text(e, text, sizeof(text)));
+}
+
+void stop_with(struct launcher *l, int exit_code, const struct err *e, uint64_t now_ms)
+{
+    if (l->phase != LAUNCHER_RUNS)
+        return; /* one line, of the first cause */
+    stop_say(l, exit_code, e);
+    stop_end(l, now_ms);
+}
+
+void stop_drain(struct launcher *l, uint64_t now_ms)
+{
+    struct child *dataplane = fleet_find(&l->fleet, ROLE_DATAPLANE, 0);
+    uint32_t drain_ms = l->apply.running ? l->apply.running->policy->drain_ms : 0;
+
+    if (l->phase == LAUNCHER_DRAINS)
+        stop_end(l, now_ms);
+    if (l->phase != LAUNCHER_RUNS)
+        return;
+    log_event(LOG_INFO, "stopping", "drain_ms=%" PRIu32, drain_ms);
+    notify_send(l->notify, NOTIFY_STOPPING);
+    if (!l->apply.running || dataplane->stage != STAGE_SERVING) {
+        stop_end(l, now_ms);
+        return;
+    }
+    l->phase = LAUNCHER_DRAINS;
+    l->deadline_ms = now_ms + drain_ms + LAUNCHER_CUT_MS;
+    l->fleet.stopping = true;
+    child_send_number(dataplane, CONTROL_DRAIN, drain_ms);
+    apply_stop_listening(&l->apply);
+}
+
+void stop_end(struct launcher *l, uint64_t now_ms)
+{
+    if (l->phase == LAUNCHER_ENDS)
+        return;
+    l->phase = LAUNCHER_ENDS;
+    l->deadline_ms = now_ms + LAUNCHER_END_MS;
+    l->fleet.stopping = true;
+    apply_stop_listening(&l->apply);
+    fleet_fini(&l->fleet); /* they see their channel close, and exit */
+}
+
+void stop_tick(struct launcher *l, uint64_t now_ms)
+{
+    if (l->phase == LAUNCHER_RUNS || now_ms < l->deadline_ms)
+        return;
+    if (l->phase == LAUNCHER_DRAINS) {
+        log_event(LOG_WARN, "drain_overrun", "the data plane did not end in time");
+        stop_end(l, now_ms);
+        return;
+    }
+    for (unsigned i = 0; i < l->fleet.n; i++)
+        child_kill(&l->fleet.children[i], "it did not exit when its channel was closed");
+    l->deadline_ms = now_ms + LAUNCHER_END_MS;
+}
+
+bool stop_done(const struct launcher *l)
+{
+    if (l->phase != LAUNCHER_ENDS)
+        return false;
+    for (unsigned i = 0; i < l->fleet.n; i++) {
+        if (l->fleet.children[i].pid > 0)
+            return false;
+    }
+    return true;
+}
