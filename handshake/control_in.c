@@ -1,0 +1,135 @@
+/* The launcher's messages: channels, and the two phases of a new revision. */
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <unistd.h>
+#include "dataplane/base/check.h"
+#include "handshake/process.h"
+
+#define SEND_MS 5000
+
+static int reply_number(struct process *p, uint8_t type, uint64_t v)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof mem);
+    control_put_number(&b, v);
+    return chan_send_wait(p->control, type, &b, NULL, 0, SEND_MS);
+}
+
+static int take_channel(struct process *p, struct chan_msg *m)
+{
+    struct control_channel ch;
+    int fd;
+
+    if (control_get_channel(&m->body, &ch) || m->n_fds != 1)
+        return -EPROTO;
+    fd = chan_msg_take_fd(m, 0);
+    if (ch.kind == CHANNEL_HANDOFF && !p->judge) {
+        if (p->handoff >= 0)
+            close(p->handoff);
+        if (p->signing)
+            p->drop_later = true;
+        else
+            process_drop_conns(p); /* they belong to the worker that is gone */
+        p->handoff = fd;
+    } else if (ch.kind == CHANNEL_KEYS && !p->judge) {
+        sign_attach(&p->signer, fd);
+    } else if (ch.kind == CHANNEL_JUDGE && p->judge && ch.index < PROCESS_JUDGES_MAX) {
+        if (p->judges[ch.index] >= 0)
+            close(p->judges[ch.index]);
+        p->judges[ch.index] = fd;
+    } else {
+        close(fd);
+        return -EPROTO;
+    }
+    return 0;
+}
+
+static int take_attach(struct process *p, struct chan_msg *m)
+{
+    struct control_attach a;
+
+    if (control_get_attach(&m->body, &a) || m->n_fds != 1)
+        return -EPROTO;
+    return revision_attach(&p->parts, &a, chan_msg_take_fd(m, 0));
+}
+
+static int take_prepare(struct process *p, struct chan_msg *m)
+{
+    struct control_refused refused = {0};
+    uint8_t mem[4096];
+    struct buf b;
+
+    if (control_get_number(&m->body, &refused.revision))
+        return -EPROTO;
+    revision_put(p->prepared);
+    p->prepared = NULL;
+    if (revision_build(&p->parts, refused.revision, &p->prepared, &refused.err) == 0)
+        return reply_number(p, CONTROL_PREPARED, refused.revision);
+    buf_init(&b, mem, sizeof mem);
+    control_put_refused(&b, &refused);
+    return chan_send_wait(p->control, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
+}
+
+static int take_commit(struct process *p, struct chan_msg *m)
+{
+    uint64_t number;
+
+    if (control_get_number(&m->body, &number) || !p->prepared ||
+        p->prepared->policy->revision != number)
+        return -EPROTO;
+    revision_put(p->previous);
+    p->previous = p->current;
+    p->current = p->prepared;
+    p->prepared = NULL;
+    malloc_trim(0);
+    return reply_number(p, CONTROL_COMMITTED, number);
+}
+
+static int take_abort(struct process *p, struct chan_msg *m)
+{
+    uint64_t number;
+
+    if (control_get_number(&m->body, &number))
+        return -EPROTO;
+    revision_parts_clear(&p->parts);
+    revision_put(p->prepared);
+    p->prepared = NULL;
+    return 0;
+}
+
+static int take_drain(struct process *p, struct chan_msg *m)
+{
+    (void)p; /* sessions being set up are the data plane's to end; this process ends with its
+                channel */
+    (void)m;
+    return 0;
+}
+
+static const struct {
+    uint8_t type;
+    int (*take)(struct process *p, struct chan_msg *m);
+} messages[] = {
+    {CONTROL_CHANNEL, take_channel}, {CONTROL_ATTACH, take_attach}, {CONTROL_PREPARE, take_prepare},
+    {CONTROL_COMMIT, take_commit},   {CONTROL_ABORT, take_abort},   {CONTROL_DRAIN, take_drain},
+};
+
+int process_control(struct process *p)
+{
+    uint8_t mem[CHAN_HEADER + 4096];
+    struct chan_msg m;
+    int rc;
+
+    while ((rc = chan_recv(p->control, mem, sizeof mem, &m)) == 1) {
+        rc = -EPROTO;
+        for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+            if (messages[i].type == m.type)
+                rc = messages[i].take(p, &m);
+        chan_msg_close_fds(&m);
+        if (rc)
+            return rc;
+    }
+    return rc == -EAGAIN ? 0 : rc ? rc : -EPIPE;
+}

@@ -1,0 +1,230 @@
+/* A worker's messages: legs to begin, to feed, to go on with, to forget. */
+#include <errno.h>
+#include <malloc.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "dataplane/base/check.h"
+#include "dataplane/base/secret.h"
+#include "handshake/process.h"
+
+#define SEND_MS         5000
+#define MESSAGES_A_TURN 64
+#define TRIM_ABOVE      256 /* live legs; when a storm is over the heap is given back */
+
+static struct list *bucket_of(struct process *p, const struct handoff_id *id)
+{
+    uint8_t mem[9];
+
+    memcpy(mem, &id->session, 8);
+    mem[8] = id->leg;
+    return &p->buckets[hash_bytes(&p->key, mem, sizeof mem) % PROCESS_BUCKETS];
+}
+
+static struct process_conn *find(struct process *p, const struct handoff_id *id)
+{
+    struct list *pos, *bucket = bucket_of(p, id);
+
+    list_for_each(pos, bucket)
+    {
+        struct process_conn *e = list_entry(pos, struct process_conn, node);
+        if (e->conn->id.session == id->session && e->conn->id.leg == id->leg)
+            return e;
+    }
+    return NULL;
+}
+
+static void forget(struct process *p, struct process_conn *e)
+{
+    list_remove(&e->node);
+    conn_free(e->conn);
+    free(e);
+    if (--p->n_conns == 0)
+        malloc_trim(TRIM_ABOVE * 1024);
+}
+
+void process_drop_conns(struct process *p)
+{
+    for (unsigned i = 0; i < PROCESS_BUCKETS; i++)
+        while (!list_empty(&p->buckets[i]))
+            forget(p, list_entry(p->buckets[i].next, struct process_conn, node));
+}
+
+static int send_failed(struct process *p, struct conn *c, const struct conn_failure *f)
+{
+    struct handoff_failed m = {.id = c->id, .reason = f->reason, .link = HANDOFF_LINK_ANY};
+    struct buf b;
+
+    m.n_send = conn_output(c, &m.send);
+    if (m.n_send > HANDOFF_SEND_MAX)
+        m.n_send = 0;
+    if (c->link)
+        m.link = c->link_index;
+    snprintf(m.text, sizeof m.text, "%s", f->text);
+    snprintf(m.peer, sizeof m.peer, "%s", c->peer);
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_failed(&b, &m);
+    return chan_send_wait(p->handoff, HANDOFF_FAILED, &b, NULL, 0, SEND_MS);
+}
+
+/* A leg that could not even begin. */
+static int send_refused(struct process *p, const struct handoff_id *id, const char *text)
+{
+    struct handoff_failed m = {.id = *id, .reason = REASON_INTERNAL, .link = HANDOFF_LINK_ANY};
+    struct buf b;
+
+    snprintf(m.text, sizeof m.text, "%s", text);
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_failed(&b, &m);
+    return chan_send_wait(p->handoff, HANDOFF_FAILED, &b, NULL, 0, SEND_MS);
+}
+
+static int send_keyed(struct process *p, struct conn *c)
+{
+    struct conn_failure f;
+    struct handoff_keyed m;
+    struct buf b;
+    int rc;
+
+    if (conn_keyed(c, &m, p->chain, &f))
+        return send_failed(p, c, &f);
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_keyed(&b, &m);
+    rc = chan_send_wait(p->handoff, HANDOFF_KEYED, &b, NULL, 0, SEND_MS);
+    traffic_keys_wipe(&m.rx);
+    traffic_keys_wipe(&m.tx);
+    secret_wipe(p->out, b.len);
+    return rc;
+}
+
+static int send_step(struct process *p, struct conn *c)
+{
+    struct handoff_step m = {.id = c->id};
+    struct buf b;
+    int rc;
+
+    m.n_send = conn_output(c, &m.send);
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_step(&b, &m);
+    rc = chan_send_wait(p->handoff, HANDOFF_STEP, &b, NULL, 0, SEND_MS);
+    conn_sent(c);
+    return rc;
+}
+
+static int send_link(struct process *p, struct conn *c)
+{
+    struct handoff_link m = {.id = c->id, .link = c->link_index};
+    struct buf b;
+
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_link(&b, &m);
+    return chan_send_wait(p->handoff, HANDOFF_LINK, &b, NULL, 0, SEND_MS);
+}
+
+/* Exactly one answer; KEYED and FAILED end the leg here. */
+static int step(struct process *p, struct process_conn *e, const uint8_t *records, size_t n)
+{
+    struct conn_failure f = {0};
+    enum conn_result r = conn_step(e->conn, records, n, &f);
+    int rc;
+
+    if (r == CONN_MORE)
+        return send_step(p, e->conn);
+    if (r == CONN_LINK)
+        return send_link(p, e->conn);
+    rc = r == CONN_KEYED ? send_keyed(p, e->conn) : send_failed(p, e->conn, &f);
+    forget(p, e);
+    return rc;
+}
+
+static int take_open(struct process *p, struct buf *b)
+{
+    struct handoff_open m;
+    struct process_conn *e;
+    struct revision *r;
+
+    if (handoff_get_open(b, &m))
+        return -EPROTO;
+    e = find(p, &m.id);
+    if (e)
+        forget(p, e);
+    r = process_revision(p, m.revision);
+    if (!r || p->n_conns >= PROCESS_CONNS_MAX)
+        return send_refused(p, &m.id,
+                            r ? "too many handshakes at once" : "the revision is not known here");
+    e = calloc(1, sizeof *e);
+    if (e)
+        e->conn = conn_new(&m, r, p->bootstrap);
+    if (!e || !e->conn) {
+        free(e);
+        return send_refused(p, &m.id, "the leg could not be begun");
+    }
+    list_push(bucket_of(p, &m.id), &e->node);
+    p->n_conns++;
+    return step(p, e, m.records, m.n_records);
+}
+
+static int take_feed(struct process *p, struct buf *b)
+{
+    struct handoff_feed m;
+    struct process_conn *e;
+
+    if (handoff_get_feed(b, &m))
+        return -EPROTO;
+    e = find(p, &m.id);
+    return e ? step(p, e, m.records, m.n_records) : 0;
+}
+
+static int take_go(struct process *p, struct buf *b)
+{
+    struct handoff_id id;
+    struct process_conn *e;
+
+    if (handoff_get_id(b, &id))
+        return -EPROTO;
+    e = find(p, &id);
+    return e && e->conn->state == CONN_WAITING_GO ? step(p, e, NULL, 0) : 0;
+}
+
+static int take_close(struct process *p, struct buf *b)
+{
+    struct handoff_id id;
+    struct process_conn *e;
+
+    if (handoff_get_id(b, &id))
+        return -EPROTO;
+    e = find(p, &id);
+    if (e)
+        forget(p, e);
+    return 0;
+}
+
+static const struct {
+    uint8_t type;
+    int (*take)(struct process *p, struct buf *b);
+} messages[] = {
+    {HANDOFF_OPEN, take_open}, {HANDOFF_FEED, take_feed},   {HANDOFF_GO, take_go},
+    {HANDOFF_NO, take_close},  {HANDOFF_CLOSE, take_close},
+};
+
+int process_handoff(struct process *p)
+{
+    for (int i = 0; i < MESSAGES_A_TURN; i++) {
+        struct chan_msg m;
+        int rc = chan_recv(p->handoff, p->in, sizeof p->in, &m);
+
+        if (rc == -EAGAIN)
+            return 0;
+        if (rc != 1)
+            return rc ? rc : -EPIPE;
+        chan_msg_close_fds(&m);
+        rc = -EPROTO;
+        for (size_t k = 0; k < ARRAY_LEN(messages); k++)
+            if (messages[k].type == m.type)
+                rc = messages[k].take(p, &m.body);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}

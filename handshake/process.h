@@ -1,0 +1,60 @@
+/*
+ * process: what one handshake process holds.
+ *
+ * Why: its main loop, its channels, its table of legs and its revisions in one place.
+ * Owner: main; single-threaded. Never: a socket, a file, a private key.
+ */
+#ifndef PENSTOCK_HANDSHAKE_PROCESS_H
+#define PENSTOCK_HANDSHAKE_PROCESS_H
+
+#include "dataplane/base/hash.h"
+#include "dataplane/base/list.h"
+#include "dataplane/wire/chan.h"
+#include "handshake/conn.h"
+#include "handshake/sign.h"
+
+#define PROCESS_BUCKETS    4096
+#define PROCESS_CONNS_MAX  16384 /* legs in mid-handshake */
+#define PROCESS_JUDGES_MAX 64
+
+struct process_conn {
+    struct list node;
+    struct conn *conn;
+};
+
+struct process {
+    bool judge; /* answers JUDGE instead of handshakes */
+    int control;
+    int handoff; /* -1: none now */
+    int judges[PROCESS_JUDGES_MAX];
+    struct signer signer;
+    SSL_CTX *bootstrap; /* reads hellos where SNI chooses the link */
+    struct revision *current, *previous, *prepared;
+    struct revision_parts parts;
+    struct hash_key key;
+    struct list buckets[PROCESS_BUCKETS];
+    unsigned n_conns;
+    bool signing;    /* inside OpenSSL: legs must not be freed now */
+    bool drop_later; /* the worker changed meanwhile */
+    bool done;
+    uint8_t in[CHAN_HEADER + CHAN_BODY_MAX];
+    uint8_t out[CHAN_HEADER + CHAN_BODY_MAX];
+    uint8_t chain[CHAIN_DER_MAX];
+};
+
+/* The signer that OpenSSL's callbacks use (set by process_init). */
+struct signer *process_signer(void);
+
+int process_init(struct process *p, bool judge, int control);
+/* Messages of the launcher (control_in.c). 0 or -errno: the channel is dead. */
+int process_control(struct process *p);
+/* Messages of a worker (handoff_in.c). 0 or -errno: the channel is dead. */
+int process_handoff(struct process *p);
+/* JUDGE messages on one channel. 0 or -errno. */
+int process_judge(struct process *p, int fd);
+/* The revision of that number: the current or the one before it, or NULL. */
+struct revision *process_revision(struct process *p, uint64_t number);
+/* Forget every leg (its worker is gone). */
+void process_drop_conns(struct process *p);
+
+#endif
