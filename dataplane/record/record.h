@@ -9,11 +9,16 @@
 #ifndef PENSTOCK_RECORD_RECORD_H
 #define PENSTOCK_RECORD_RECORD_H
 
+#include "dataplane/record/seal.h"
+
 /*
  * Fetch algorithms, start ipsec-mb, and let each AEAD of each library seal a known message, open it
  * again, and refuse it with one bit changed. 0; -ENOTSUP: an algorithm is missing; -EILSEQ: an
  * answer came out wrong; -ENOMEM; -EIO.
  */
 int record_init(void);
+
+/* The test that record_init() puts one library to, for one suite. 0, -EILSEQ, -ENOMEM, -EIO. */
+int record_test(const struct suite *suite, const struct seal_ops *ops);
 
 #endif
