@@ -8,9 +8,9 @@
 #include "dataplane/base/check.h"
 #include "dataplane/wire/policy.h"
 
-#define PAD_BYTES 64 /* of 0x20, before the context string */
-#define RANDOM    32
-#define CURVE_NAMED 3 /* ECCurveType named_curve */
+#define PAD_BYTES          64 /* of 0x20, before the context string */
+#define RANDOM             32
+#define CURVE_NAMED        3 /* ECCurveType named_curve */
 #define POINT_UNCOMPRESSED 4
 
 /* Longest first message of a handshake that is believed: the transcript is bounded anyway. */
@@ -97,8 +97,9 @@ static bool is_tls12_server(const uint8_t *content, size_t n)
 }
 
 /*
- * The messages of a full TLS 1.2 handshake with ECDHE up to a client's CertificateVerify. HelloRequest
- * is not part of a transcript, renegotiation and session tickets do not come before this point.
+ * The messages of a full TLS 1.2 handshake with ECDHE up to a client's CertificateVerify.
+ * HelloRequest is not part of a transcript, renegotiation and session tickets do not come before
+ * this point.
  */
 struct flight_row {
     uint8_t type;

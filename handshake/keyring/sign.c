@@ -20,8 +20,8 @@ struct scheme_row {
 };
 
 /*
- * By kind of key. TLS 1.3 ties a curve to its hash and bars PKCS#1 v1.5 (RFC 8446 4.2.3); in TLS 1.2
- * an ECDSA key signs with either hash, whatever its curve (RFC 5246 7.4.1.4.1).
+ * By kind of key. TLS 1.3 ties a curve to its hash and bars PKCS#1 v1.5 (RFC 8446 4.2.3); in
+ * TLS 1.2 an ECDSA key signs with either hash, whatever its curve (RFC 5246 7.4.1.4.1).
  */
 static const struct scheme_row schemes[KEY_KINDS][SIGN_SCHEMES_MAX] = {
     [KEY_RSA] = {{0x0804, IN_12 | IN_13, "SHA256", true},
@@ -125,8 +125,7 @@ static bool verify(const struct scheme_row *row, EVP_PKEY *public, const uint8_t
     bool good;
 
     good = md && EVP_DigestVerifyInit_ex(md, &ctx, row->digest, NULL, NULL, public, NULL) > 0 &&
-           (!row->pss || set_pss(ctx)) &&
-           EVP_DigestVerify(md, signature, n, text, n_text) == 1;
+           (!row->pss || set_pss(ctx)) && EVP_DigestVerify(md, signature, n, text, n_text) == 1;
     EVP_MD_CTX_free(md);
     return good;
 }

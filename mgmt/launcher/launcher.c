@@ -326,7 +326,8 @@ int launcher_run(const struct args *args)
         stop_with(l, 2, &e, clock_mono_ms());
     for (step(l); !stop_done(l); step(l))
         wait_and_serve(l);
-    log_event(LOG_INFO, "stopped", "status=%d", l->exit_code);
+    if (!l->exit_code)
+        log_event(LOG_INFO, "stopped", "status=0"); /* else the clear line is the last one */
 out:
     rc = l->exit_code;
     finish(l);

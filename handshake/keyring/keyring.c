@@ -1,0 +1,185 @@
+#include "handshake/keyring/keyring.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+#include "dataplane/wire/control.h"
+
+#define SEND_MS 5000
+
+struct keyring *keyring_new(int control)
+{
+    struct keyring *k = calloc(1, sizeof(*k));
+
+    if (!k)
+        return NULL;
+    k->control = control;
+    k->image = -1;
+    for (unsigned i = 0; i < KEYRING_LANES; i++)
+        k->lanes[i].fd = -1;
+    keystore_init(&k->keys);
+    return k;
+}
+
+static void drop_lane(struct lane *lane)
+{
+    if (lane->fd >= 0)
+        close(lane->fd);
+    lane->fd = -1;
+    lane->n_answer = 0;
+}
+
+void keyring_free(struct keyring *k)
+{
+    if (!k)
+        return;
+    for (unsigned i = 0; i < KEYRING_LANES; i++)
+        drop_lane(&k->lanes[i]);
+    keyring_drop_attached(k);
+    keystore_fini(&k->keys);
+    close(k->control);
+    free(k);
+}
+
+/* A refusal means a handshake process that asks for what it should not; tell, but not without end.
+ */
+static void warn_refused(struct keyring *k, unsigned lane, const struct keywire_sign *m, int rc)
+{
+    uint64_t now = clock_mono_ms();
+
+    k->unlogged++;
+    if (k->warned_ms && now - k->warned_ms < 1000)
+        return;
+    log_event(LOG_WARN, "sign_refused",
+              "count=%" PRIu32 " handshake=%u revision=%" PRIu64
+              " identity=%u scheme=0x%04x bytes=%zu error=\"%s\"",
+              k->unlogged, lane, m->revision, m->identity, m->scheme, m->n_content, strerror(-rc));
+    k->unlogged = 0;
+    k->warned_ms = now;
+}
+
+/* Send the answer, or leave it for when there is room. */
+static void flush(struct lane *lane)
+{
+    struct buf b;
+    int rc;
+
+    buf_init(&b, lane->answer, sizeof(lane->answer));
+    b.len = lane->n_answer;
+    rc = chan_send(lane->fd, KEYWIRE_SIGNED, &b, NULL, 0);
+    if (rc == -EAGAIN)
+        return;
+    lane->n_answer = 0;
+    if (rc)
+        drop_lane(lane);
+}
+
+static void sign(struct keyring *k, unsigned i, const struct keywire_sign *m)
+{
+    struct lane *lane = &k->lanes[i];
+    uint8_t signature[KEYWIRE_SIGNATURE_MAX];
+    struct keywire_signed answer = {.request = m->request};
+    size_t n = sizeof(signature);
+    struct buf b;
+    int rc = keystore_sign(&k->keys, m, signature, &n);
+
+    answer.error = -rc;
+    if (rc) {
+        warn_refused(k, i, m, rc);
+    } else {
+        answer.signature = signature;
+        answer.n_signature = n;
+    }
+    buf_init(&b, lane->answer, sizeof(lane->answer));
+    keywire_put_signed(&b, &answer);
+    lane->n_answer = b.len;
+    flush(lane);
+}
+
+static void serve_lane(struct keyring *k, unsigned i)
+{
+    struct lane *lane = &k->lanes[i];
+    struct keywire_sign request;
+    struct chan_msg m;
+    int rc = chan_recv(lane->fd, k->message, sizeof(k->message), &m);
+
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 1) {
+        bool good = m.type == KEYWIRE_SIGN && !m.n_fds && !keywire_get_sign(&m.body, &request);
+
+        chan_msg_close_fds(&m);
+        if (good) {
+            sign(k, i, &request);
+            return;
+        }
+        rc = -EPROTO;
+    }
+    if (rc < 0)
+        log_event(LOG_ERROR, "lane_protocol", "handshake=%u error=\"%s\"", i, strerror(-rc));
+    drop_lane(lane);
+}
+
+static void serve_control(struct keyring *k)
+{
+    struct chan_msg m;
+    int rc;
+
+    while ((rc = chan_recv(k->control, k->message, sizeof(k->message), &m)) == 1) {
+        rc = keyring_order(k, &m);
+        chan_msg_close_fds(&m);
+        if (rc)
+            break;
+    }
+    if (rc == -EAGAIN)
+        return;
+    k->done = true;
+    if (rc < 0 && rc != -ECONNRESET && rc != -EPIPE) {
+        k->exit_code = 1;
+        log_event(LOG_ERROR, "control_protocol", "error=\"%s\"", strerror(-rc));
+    }
+}
+
+static int say_ready(struct keyring *k)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_number(&b, 0);
+    return chan_send_wait(k->control, CONTROL_READY, &b, NULL, 0, SEND_MS);
+}
+
+int keyring_run(struct keyring *k)
+{
+    struct pollfd p[1 + KEYRING_LANES];
+
+    if (say_ready(k))
+        return 1;
+    while (!k->done) {
+        p[0] = (struct pollfd){.fd = k->control, .events = POLLIN};
+        for (unsigned i = 0; i < KEYRING_LANES; i++)
+            p[1 + i] = (struct pollfd){.fd = k->lanes[i].fd,
+                                       .events = k->lanes[i].n_answer ? POLLOUT : POLLIN};
+        if (poll(p, 1 + KEYRING_LANES, -1) < 0)
+            continue;
+        /* One request a lane, so that one busy handshake process does not starve the others. */
+        for (unsigned i = 0; i < KEYRING_LANES; i++) {
+            struct lane *lane = &k->lanes[i];
+
+            if (p[1 + i].revents && lane->n_answer)
+                flush(lane);
+            else if (p[1 + i].revents)
+                serve_lane(k, i);
+        }
+        if (p[0].revents)
+            serve_control(k); /* last: it may put another descriptor on a lane */
+    }
+    return k->exit_code;
+}

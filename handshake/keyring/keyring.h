@@ -1,0 +1,50 @@
+/*
+ * keyring: the process that holds the private keys: its control channel and the lanes on which
+ * handshake processes ask for signatures.
+ *
+ * Why: whoever parses strangers' bytes has no key; who has the keys answers one question only.
+ * Owner: one thread, one loop. Never: waits for a handshake process: one that does not take its
+ * answer is not read from until it does, and the others are served meanwhile.
+ */
+#ifndef PENSTOCK_KEYRING_KEYRING_H
+#define PENSTOCK_KEYRING_KEYRING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "dataplane/wire/chan.h"
+#include "handshake/keyring/keystore.h"
+
+#define KEYRING_LANES 64
+
+struct lane {
+    int fd; /* -1: none */
+    uint8_t answer[KEYWIRE_SIGNATURE_MAX + 64];
+    size_t n_answer; /* waits for room in the channel; 0: none */
+};
+
+struct keyring {
+    int control;
+    struct keystore keys;
+    uint64_t revision; /* of what is attached so far */
+    int image;         /* attached, or -1 */
+    int *files;        /* attached key files by index, -1 a hole */
+    uint32_t n_files;
+    bool done;
+    int exit_code;
+    uint64_t warned_ms; /* refusals are logged once a second */
+    uint32_t unlogged;
+    struct lane lanes[KEYRING_LANES];
+    uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
+};
+
+/* control becomes the keyring's. NULL: out of memory. */
+struct keyring *keyring_new(int control);
+void keyring_free(struct keyring *k);
+/* Say READY and serve until the launcher closes the channel. Returns the exit status. */
+int keyring_run(struct keyring *k);
+
+/* attach.c: what the launcher orders. 0, or -EPROTO: not in this order, or malformed. */
+int keyring_order(struct keyring *k, struct chan_msg *m);
+void keyring_drop_attached(struct keyring *k);
+
+#endif

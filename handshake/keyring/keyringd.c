@@ -1,0 +1,44 @@
+/*
+ * penstock-keyring: holds the private keys and signs what TLS signs.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/log.h"
+#include "dataplane/base/sandbox.h"
+#include "dataplane/base/spawn.h"
+#include "handshake/keyring/keymem.h"
+#include "handshake/keyring/keyring.h"
+#include "handshake/keyring/prefetch.h"
+
+static int fail(const struct err *e)
+{
+    char text[1100], quoted[1400];
+
+    err_text(e, text, sizeof(text));
+    log_event(LOG_ERROR, "start_failed", "reason=%s",
+              log_quote(quoted, sizeof(quoted), text, strlen(text)));
+    return 1;
+}
+
+int main(void)
+{
+    struct keyring *k;
+    struct err e;
+    int rc;
+
+    log_init("keyring", LOG_INFO);
+    rc = keymem_init(&e);
+    if (rc < 0)
+        return fail(&e);
+    if (rc > 0)
+        log_event(LOG_INFO, "memory_not_locked", "fix=\"allow CAP_IPC_LOCK and CAP_SYS_RESOURCE\"");
+    if (prefetch(&e) || sandbox_enter(SANDBOX_KEYRING, &e))
+        return fail(&e);
+    k = keyring_new(SPAWN_CONTROL_FD);
+    if (!k)
+        return 1;
+    rc = keyring_run(k);
+    keyring_free(k);
+    return rc;
+}

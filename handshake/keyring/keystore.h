@@ -1,0 +1,40 @@
+/*
+ * keystore: the private keys of the running revision, of the one before, and of one being prepared.
+ *
+ * Why: a handshake ends on the revision that it began with, so the one before stays until the next.
+ * Nothing outside keystore and keyfile reads a private key.
+ * Owner: the keyring's one thread. Never: hands a key out; it signs or refuses.
+ */
+#ifndef PENSTOCK_KEYRING_KEYSTORE_H
+#define PENSTOCK_KEYRING_KEYSTORE_H
+
+#include <stdint.h>
+#include "dataplane/base/err.h"
+#include "dataplane/wire/keywire.h"
+#include "dataplane/wire/policy.h"
+
+struct keyset; /* the keys of one revision */
+
+struct keystore {
+    struct keyset *running, *before, *prepared;
+};
+
+void keystore_init(struct keystore *k);
+void keystore_fini(struct keystore *k);
+/*
+ * Read and prove the key of every identity of p: it is the one of the certificate, and of a kind
+ * that is taken. fds: the attached key files, n_fds of them, -1 for a hole; they stay the caller's.
+ * Replaces what was prepared before. 0 or -errno with *e ("/identities/<name>/key").
+ */
+int keystore_prepare(struct keystore *k, const struct policy *p, const int *fds, uint32_t n_fds,
+                     struct err *e);
+/* The prepared revision runs from now on. 0, or -ENOENT: this one was not prepared. */
+int keystore_commit(struct keystore *k, uint64_t revision);
+void keystore_abort(struct keystore *k);
+/*
+ * Sign as m asks. out holds *n bytes and gets the length. 0, -ENOENT (no such revision or
+ * identity), -EPERM, -EIO, -ENOMEM.
+ */
+int keystore_sign(struct keystore *k, const struct keywire_sign *m, uint8_t *out, size_t *n);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * orders: what the launcher orders the keyring to do: channels, attachments, a change in two
+ * phases.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/wire/control.h"
+#include "handshake/keyring/keyring.h"
+
+#define FILES_MAX 65536 /* attachment numbers are 16 bits */
+#define SEND_MS   5000
+
+static int answer_number(struct keyring *k, uint8_t type, uint64_t v)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_number(&b, v);
+    return chan_send_wait(k->control, type, &b, NULL, 0, SEND_MS);
+}
+
+static int answer_refused(struct keyring *k, uint64_t revision, const struct err *e)
+{
+    struct control_refused m = {.revision = revision, .err = *e};
+    uint8_t mem[2048];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_refused(&b, &m);
+    return chan_send_wait(k->control, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
+}
+
+void keyring_drop_attached(struct keyring *k)
+{
+    for (uint32_t i = 0; i < k->n_files; i++) {
+        if (k->files[i] >= 0)
+            close(k->files[i]);
+    }
+    free(k->files);
+    k->files = NULL;
+    k->n_files = 0;
+    if (k->image >= 0)
+        close(k->image);
+    k->image = -1;
+}
+
+static int order_channel(struct keyring *k, struct chan_msg *m)
+{
+    struct control_channel c;
+    struct lane *lane;
+
+    if (control_get_channel(&m->body, &c) || c.kind != CHANNEL_KEYS || c.index >= KEYRING_LANES ||
+        m->n_fds != 1)
+        return -EPROTO;
+    lane = &k->lanes[c.index];
+    if (lane->fd >= 0)
+        close(lane->fd);
+    lane->fd = chan_msg_take_fd(m, 0);
+    lane->n_answer = 0;
+    return 0;
+}
+
+static int keep_file(struct keyring *k, uint32_t index, int fd)
+{
+    if (index >= FILES_MAX)
+        return -EPROTO;
+    if (index >= k->n_files) {
+        uint32_t n = index < 8 ? 8 : 2 * index;
+        int *files = realloc(k->files, n * sizeof(*files));
+
+        if (!files)
+            return -ENOMEM;
+        for (uint32_t i = k->n_files; i < n; i++)
+            files[i] = -1;
+        k->files = files;
+        k->n_files = n;
+    }
+    if (k->files[index] >= 0)
+        return -EPROTO;
+    k->files[index] = fd;
+    return 0;
+}
+
+static int order_attach(struct keyring *k, struct chan_msg *m)
+{
+    struct control_attach a;
+    int fd, rc = -EPROTO;
+
+    if (control_get_attach(&m->body, &a) || m->n_fds != 1)
+        return -EPROTO;
+    if (a.revision != k->revision)
+        keyring_drop_attached(k);
+    k->revision = a.revision;
+    fd = chan_msg_take_fd(m, 0);
+    if (a.kind == ATTACH_IMAGE_KEYRING && k->image < 0) {
+        k->image = fd;
+        return 0;
+    }
+    if (a.kind == ATTACH_KEY)
+        rc = keep_file(k, a.index, fd);
+    if (rc)
+        close(fd);
+    return rc;
+}
+
+static int decode_image(int fd, uint64_t revision, struct policy **out)
+{
+    const void *image;
+    size_t n;
+    int rc = memfd_map(fd, POLICY_IMAGE_MAX, &image, &n);
+
+    if (rc)
+        return rc;
+    rc = policy_decode(image, n, out);
+    munmap((void *)(uintptr_t)image, n);
+    if (!rc && ((*out)->revision != revision || !((*out)->slices & POLICY_SLICE_KEYRING))) {
+        policy_free(*out);
+        rc = -EPROTO;
+    }
+    return rc;
+}
+
+static int prepare(struct keyring *k, uint64_t revision, struct err *e)
+{
+    struct policy *p;
+    int rc = -ENOENT;
+
+    if (revision == k->revision && k->image >= 0)
+        rc = decode_image(k->image, revision, &p);
+    if (rc)
+        return err_set(e, rc, "penstock-keyring", "install programs of one version",
+                       "the compiled policy can not be read (%s)", strerror(-rc));
+    rc = keystore_prepare(&k->keys, p, k->files, k->n_files, e);
+    policy_free(p);
+    return rc;
+}
+
+static int order_prepare(struct keyring *k, struct chan_msg *m)
+{
+    uint64_t revision;
+    struct err e;
+    int rc;
+
+    if (control_get_number(&m->body, &revision))
+        return -EPROTO;
+    rc = prepare(k, revision, &e);
+    keyring_drop_attached(k); /* the files are read, or of no use */
+    return rc ? answer_refused(k, revision, &e) : answer_number(k, CONTROL_PREPARED, revision);
+}
+
+static int order_commit(struct keyring *k, struct chan_msg *m)
+{
+    uint64_t revision;
+
+    if (control_get_number(&m->body, &revision) || keystore_commit(&k->keys, revision))
+        return -EPROTO;
+    return answer_number(k, CONTROL_COMMITTED, revision);
+}
+
+static int order_abort(struct keyring *k, struct chan_msg *m)
+{
+    uint64_t revision;
+
+    if (control_get_number(&m->body, &revision))
+        return -EPROTO;
+    keystore_abort(&k->keys);
+    keyring_drop_attached(k);
+    return 0;
+}
+
+struct order_row {
+    uint8_t type;
+    int (*take)(struct keyring *k, struct chan_msg *m);
+};
+
+static const struct order_row orders[] = {
+    {CONTROL_CHANNEL, order_channel}, {CONTROL_ATTACH, order_attach},
+    {CONTROL_PREPARE, order_prepare}, {CONTROL_COMMIT, order_commit},
+    {CONTROL_ABORT, order_abort},
+};
+
+int keyring_order(struct keyring *k, struct chan_msg *m)
+{
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        if (orders[i].type == m->type)
+            return orders[i].take(k, m);
+    }
+    return -EPROTO;
+}
