@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include "dataplane/record/record.h"
 #include "tests/unit/sandbox_run.h"
 #include "tests/unit/test.h"
@@ -82,6 +83,51 @@ TEST("threads share the libraries without disturbing each other")
         EXPECT(pthread_create(&t[i], NULL, thread, &failed[i]) == 0);
     for (size_t i = 0; i < ARRAY_LEN(t); i++)
         EXPECT(pthread_join(t[i], NULL) == 0 && !failed[i]);
+}
+
+#define PAGE 65536 /* bytes; a multiple of every machine's page */
+
+/* Seal and open a record of n bytes that ends at a forbidden page, or begins behind one. */
+static void at_the_edge(const struct suite *suite, const struct seal_ops *ops, uint8_t *page,
+                        size_t n, bool at_end)
+{
+    struct traffic_keys k = {.suite = suite, .secret = {1}, .key = {2}};
+    struct traffic_keys k2 = {.suite = suite, .secret = {1}, .key = {2}};
+    struct seal tx, rx;
+    struct opened o = {0};
+    size_t n_record = 0;
+    uint8_t *at;
+
+    EXPECT(seal_init(&tx, &k, ops) == 0 && seal_init(&rx, &k2, ops) == 0);
+    at = at_end ? page + PAGE - n - seal_overhead(&tx) : page;
+    memset(page, 0xee, PAGE);
+    memset(at + seal_prefix(&tx), 'x', n);
+    EXPECT(seal_record(&tx, CONTENT_DATA, at + seal_prefix(&tx), n, at, &n_record) == 0);
+    EXPECT(open_record(&rx, at, n_record, &o) == 0 && o.n == n);
+    /* Where there is no forbidden page, the neighbour must be as it was. */
+    EXPECT(at_end ? at == page || at[-1] == 0xee
+                  : at + n_record == page + PAGE || at[n_record] == 0xee);
+    seal_fini(&tx);
+    seal_fini(&rx);
+}
+
+TEST("no library reads or writes a byte outside of the record")
+{
+    uint8_t *all = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *page = all + PAGE;
+
+    EXPECT(all != MAP_FAILED && mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0);
+    for (size_t i = 0; suite_at(i) && !test_case_failed; i++) {
+        const struct seal_ops *ops[] = {&seal_evp, seal_ipsecmb(suite_at(i)->aead)};
+
+        for (size_t j = 0; j < ARRAY_LEN(ops) && ops[j]; j++) {
+            for (size_t n = 0; n <= RECORD_PLAIN_MAX; n += n < 600 ? 1 : 263) {
+                at_the_edge(suite_at(i), ops[j], page, n, true);
+                at_the_edge(suite_at(i), ops[j], page, n, false);
+            }
+        }
+    }
+    munmap(all, 3 * PAGE);
 }
 
 /* Three libraries that are wrong, each in its own way. */
