@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "dataplane/base/clock.h"
 
 #define CHAN_SOCKET_BUFFER (1024 * 1024)
 #define SEALS              (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
@@ -73,14 +73,15 @@ int chan_send(int fd, uint8_t type, const struct buf *body, const int *fds, size
 int chan_send_wait(int fd, uint8_t type, const struct buf *body, const int *fds, size_t n_fds,
                    int timeout_ms)
 {
+    uint64_t deadline_ms = clock_mono_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
     struct pollfd p = {.fd = fd, .events = POLLOUT};
     int rc;
 
     while ((rc = chan_send(fd, type, body, fds, n_fds)) == -EAGAIN) {
-        int n = poll(&p, 1, timeout_ms);
-        if (n == 0)
+        uint64_t now_ms = clock_mono_ms();
+        if (now_ms >= deadline_ms)
             return -ETIMEDOUT;
-        if (n < 0 && errno != EINTR)
+        if (poll(&p, 1, (int)(deadline_ms - now_ms)) < 0 && errno != EINTR)
             return -errno;
     }
     return rc;
@@ -128,16 +129,20 @@ int chan_recv(int fd, void *mem, size_t cap, struct chan_msg *out)
     ssize_t n;
 
     memset(out, 0, sizeof *out);
+    /*
+     * A peer that died with messages of ours unread is reported as a reset, once, ahead of what it
+     * said before: that is still to be heard.
+     */
     do
         n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == ECONNRESET ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     good = take_fds(&m, out);
     if (n == 0 && out->n_fds == 0)
-        return 0;
+        return 0; /* an empty packet looks the same, and ends the channel as well */
     if (!good || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || n < CHAN_HEADER ||
-        head[0] != CHAN_VERSION || head[2] || head[3]) {
+        n > CHAN_HEADER + CHAN_BODY_MAX || head[0] != CHAN_VERSION || head[2] || head[3]) {
         chan_msg_close_fds(out);
         return -EPROTO;
     }
@@ -194,22 +199,25 @@ fail:
 int memfd_map(int fd, size_t max, const void **data, size_t *n)
 {
     int seals = fcntl(fd, F_GET_SEALS);
-    off_t size;
+    struct stat st;
     void *p;
 
     if (seals < 0 || (seals & SEALS) != SEALS)
         return -EPERM;
-    size = lseek(fd, 0, SEEK_END);
-    if (size < 0)
+    if (fstat(fd, &st))
         return -errno;
-    if (size == 0)
+    if (st.st_size == 0)
         return -ENODATA;
-    if ((size_t)size > max)
+    if ((uint64_t)st.st_size > max)
         return -EFBIG;
-    p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    /*
+     * Private, although nobody writes: kernels before 6.7 refuse a shared mapping of what is sealed
+     * against writing, even a read-only one. The pages are those of the file all the same.
+     */
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
         return -errno;
     *data = p;
-    *n = (size_t)size;
+    *n = (size_t)st.st_size;
     return 0;
 }

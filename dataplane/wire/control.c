@@ -1,21 +1,6 @@
 #include "dataplane/wire/control.h"
 
-#include <errno.h>
-#include <string.h>
-
-static int done(const struct buf *b)
-{
-    return buf_done(b) ? 0 : -EPROTO;
-}
-
-static uint8_t get_upto(struct buf *b, uint8_t max)
-{
-    uint8_t v = buf_get_u8(b);
-
-    if (v > max)
-        b->bad = true;
-    return v;
-}
+#include "dataplane/wire/codec.h"
 
 void control_put_channel(struct buf *b, const struct control_channel *m)
 {
@@ -25,9 +10,9 @@ void control_put_channel(struct buf *b, const struct control_channel *m)
 
 int control_get_channel(struct buf *b, struct control_channel *m)
 {
-    m->kind = get_upto(b, CHANNEL_LOCAL);
+    m->kind = codec_get_upto(b, CHANNEL_LOCAL);
     m->index = buf_get_u16(b);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_attach(struct buf *b, const struct control_attach *m)
@@ -41,10 +26,10 @@ void control_put_attach(struct buf *b, const struct control_attach *m)
 int control_get_attach(struct buf *b, struct control_attach *m)
 {
     m->revision = buf_get_u64(b);
-    m->kind = get_upto(b, ATTACH_LISTENER);
+    m->kind = codec_get_upto(b, ATTACH_LISTENER);
     m->index = buf_get_u32(b);
     m->token = buf_get_u32(b);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_number(struct buf *b, uint64_t v)
@@ -55,7 +40,7 @@ void control_put_number(struct buf *b, uint64_t v)
 int control_get_number(struct buf *b, uint64_t *v)
 {
     *v = buf_get_u64(b);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_load(struct buf *b, const struct control_load *m)
@@ -68,9 +53,9 @@ void control_put_load(struct buf *b, const struct control_load *m)
 int control_get_load(struct buf *b, struct control_load *m)
 {
     m->revision = buf_get_u64(b);
-    m->resume = get_upto(b, 1);
+    m->resume = codec_get_bool(b);
     buf_get_str(b, m->name, sizeof m->name);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_open(struct buf *b, const struct control_open *m)
@@ -83,9 +68,9 @@ void control_put_open(struct buf *b, const struct control_open *m)
 int control_get_open(struct buf *b, struct control_open *m)
 {
     m->token = buf_get_u32(b);
-    m->kind = get_upto(b, OPEN_KEY);
+    m->kind = codec_get_upto(b, OPEN_KEY);
     buf_get_str(b, m->path, sizeof m->path);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_result(struct buf *b, const struct control_result *m)
@@ -97,8 +82,8 @@ void control_put_result(struct buf *b, const struct control_result *m)
 int control_get_result(struct buf *b, struct control_result *m)
 {
     m->token = buf_get_u32(b);
-    m->error = (int32_t)buf_get_u32(b);
-    return done(b);
+    m->error = codec_get_errno(b);
+    return codec_done(b);
 }
 
 void control_put_refused(struct buf *b, const struct control_refused *m)
@@ -115,24 +100,18 @@ int control_get_refused(struct buf *b, struct control_refused *m)
     buf_get_str(b, m->err.where, sizeof m->err.where);
     buf_get_str(b, m->err.what, sizeof m->err.what);
     buf_get_str(b, m->err.fix, sizeof m->err.fix);
-    return done(b);
+    return codec_done(b);
 }
 
 void control_put_dial(struct buf *b, const struct control_dial *m)
 {
-    char text[ADDR_TEXT_MAX];
-
     buf_put_u32(b, m->token);
-    buf_put_str(b, addr_text(&m->addr, text));
+    codec_put_addr(b, &m->addr);
 }
 
 int control_get_dial(struct buf *b, struct control_dial *m)
 {
-    char text[ADDR_TEXT_MAX];
-
     m->token = buf_get_u32(b);
-    buf_get_str(b, text, sizeof text);
-    if (buf_ok(b) && addr_parse(&m->addr, text))
-        b->bad = true;
-    return done(b);
+    codec_get_addr(b, &m->addr);
+    return codec_done(b);
 }

@@ -44,31 +44,32 @@ static bool rows_good(const uint8_t *rows, uint32_t count)
 
 int crl_view_init(struct crl_view *v, const void *data, size_t n)
 {
-    uint32_t tbs_offset, n_tbs;
+    struct crl_view found = {0};
+    uint32_t tbs_offset;
     const uint8_t *m;
     struct buf b;
 
-    memset(v, 0, sizeof *v);
     buf_init_read(&b, data, n);
     m = buf_get_bytes(&b, sizeof magic);
     if (!m || memcmp(m, magic, sizeof magic))
         return -EPROTO;
-    v->this_update = (int64_t)buf_get_u64(&b);
-    v->next_update = (int64_t)buf_get_u64(&b);
-    v->issuer = buf_get_blob(&b, CRL_MAX, &v->n_issuer);
-    v->key_id = buf_get_blob(&b, CRL_MAX, &v->n_key_id);
-    v->number = buf_get_blob(&b, CRL_MAX, &v->n_number);
-    v->der = buf_get_blob(&b, CRL_MAX, &v->n_der);
+    found.this_update = (int64_t)buf_get_u64(&b);
+    found.next_update = (int64_t)buf_get_u64(&b);
+    found.issuer = buf_get_blob(&b, CRL_MAX, &found.n_issuer);
+    found.key_id = buf_get_blob(&b, CRL_MAX, &found.n_key_id);
+    found.number = buf_get_blob(&b, CRL_MAX, &found.n_number);
+    found.der = buf_get_blob(&b, CRL_MAX, &found.n_der);
     tbs_offset = buf_get_u32(&b);
-    n_tbs = buf_get_u32(&b);
-    v->count = buf_get_u32(&b);
-    if (!buf_ok(&b) || tbs_offset > v->n_der || n_tbs > v->n_der - tbs_offset ||
-        v->count > buf_left(&b) / CRL_SERIAL_ROW)
+    found.n_tbs = buf_get_u32(&b);
+    found.count = buf_get_u32(&b);
+    if (!buf_ok(&b) || tbs_offset > found.n_der || found.n_tbs > found.n_der - tbs_offset)
         return -EPROTO;
-    v->tbs = v->der + tbs_offset;
-    v->n_tbs = n_tbs;
-    v->rows = buf_get_bytes(&b, (size_t)v->count * CRL_SERIAL_ROW);
-    return buf_done(&b) && rows_good(v->rows, v->count) ? 0 : -EPROTO;
+    found.tbs = found.der + tbs_offset;
+    found.rows = buf_get_bytes(&b, (size_t)found.count * CRL_SERIAL_ROW);
+    if (!buf_done(&b) || !rows_good(found.rows, found.count))
+        return -EPROTO;
+    *v = found;
+    return 0;
 }
 
 int crl_row(uint8_t row[CRL_SERIAL_ROW], const uint8_t *serial, size_t n)
@@ -81,7 +82,8 @@ int crl_row(uint8_t row[CRL_SERIAL_ROW], const uint8_t *serial, size_t n)
         return -EINVAL;
     memset(row, 0, CRL_SERIAL_ROW);
     row[0] = (uint8_t)n;
-    memcpy(row + CRL_SERIAL_ROW - n, serial, n);
+    if (n)
+        memcpy(row + CRL_SERIAL_ROW - n, serial, n);
     return 0;
 }
 

@@ -1,14 +1,8 @@
 #include "dataplane/wire/facts.h"
 
 #include <string.h>
-
-static void get_array(struct buf *b, uint8_t *out, size_t n)
-{
-    const uint8_t *p = buf_get_bytes(b, n);
-
-    if (p)
-        memcpy(out, p, n);
-}
+#include "dataplane/wire/codec.h"
+#include "dataplane/wire/suite.h"
 
 void peer_facts_put(struct buf *b, const struct peer_facts *f)
 {
@@ -28,9 +22,9 @@ void peer_facts_put(struct buf *b, const struct peer_facts *f)
 void peer_facts_get(struct buf *b, struct peer_facts *f)
 {
     memset(f, 0, sizeof *f);
-    get_array(b, f->chain_sha256, sizeof f->chain_sha256);
-    get_array(b, f->cert_sha256, sizeof f->cert_sha256);
-    get_array(b, f->spki_sha256, sizeof f->spki_sha256);
+    codec_get_array(b, f->chain_sha256, sizeof f->chain_sha256);
+    codec_get_array(b, f->cert_sha256, sizeof f->cert_sha256);
+    codec_get_array(b, f->spki_sha256, sizeof f->spki_sha256);
     buf_get_str(b, f->name, sizeof f->name);
     buf_get_str(b, f->common_name, sizeof f->common_name);
     buf_get_str(b, f->serial, sizeof f->serial);
@@ -53,9 +47,14 @@ void negotiated_put(struct buf *b, const struct negotiated *n)
 
 void negotiated_get(struct buf *b, struct negotiated *n)
 {
+    const struct suite *suite;
+
     memset(n, 0, sizeof *n);
     n->version = buf_get_u16(b);
     n->suite = buf_get_u16(b);
+    suite = suite_by_id(n->suite);
+    if (!suite || suite->version != n->version)
+        b->bad = true;
     buf_get_str(b, n->group, sizeof n->group);
     buf_get_str(b, n->sig_scheme, sizeof n->sig_scheme);
     buf_get_str(b, n->alpn, sizeof n->alpn);

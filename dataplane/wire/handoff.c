@@ -2,12 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
-
-/* Every decoder ends here: all bytes read, none too many. */
-static int done(const struct buf *b)
-{
-    return buf_done(b) ? 0 : -EPROTO;
-}
+#include "dataplane/wire/codec.h"
 
 static void put_id(struct buf *b, const struct handoff_id *m)
 {
@@ -18,9 +13,7 @@ static void put_id(struct buf *b, const struct handoff_id *m)
 static void get_id(struct buf *b, struct handoff_id *m)
 {
     m->session = buf_get_u64(b);
-    m->leg = buf_get_u8(b);
-    if (m->leg > LEG_INNER)
-        b->bad = true;
+    m->leg = codec_get_upto(b, LEG_INNER);
 }
 
 static enum reason get_reason(struct buf *b)
@@ -41,7 +34,15 @@ void handoff_put_open(struct buf *b, const struct handoff_open *m)
     buf_put_u16(b, m->listener);
     buf_put_u16(b, m->link);
     buf_put_str(b, m->alpn);
-    buf_put_blob(b, m->records, m->n_records);
+    codec_put_blob(b, m->records, m->n_records, HANDOFF_FEED_MAX);
+}
+
+/* A server leg begins with the hello; a client leg with nothing, and its link is known. */
+static bool open_makes_sense(const struct handoff_open *m)
+{
+    if (m->id.leg == LEG_OUTER)
+        return m->n_records > 0;
+    return m->n_records == 0 && m->link != HANDOFF_LINK_ANY;
 }
 
 int handoff_get_open(struct buf *b, struct handoff_open *m)
@@ -53,13 +54,15 @@ int handoff_get_open(struct buf *b, struct handoff_open *m)
     m->link = buf_get_u16(b);
     buf_get_str(b, m->alpn, sizeof m->alpn);
     m->records = buf_get_blob(b, HANDOFF_FEED_MAX, &m->n_records);
-    return done(b);
+    if (!open_makes_sense(m))
+        b->bad = true;
+    return codec_done(b);
 }
 
 void handoff_put_feed(struct buf *b, const struct handoff_feed *m)
 {
     put_id(b, &m->id);
-    buf_put_blob(b, m->records, m->n_records);
+    codec_put_blob(b, m->records, m->n_records, HANDOFF_FEED_MAX);
 }
 
 int handoff_get_feed(struct buf *b, struct handoff_feed *m)
@@ -67,7 +70,9 @@ int handoff_get_feed(struct buf *b, struct handoff_feed *m)
     memset(m, 0, sizeof *m);
     get_id(b, &m->id);
     m->records = buf_get_blob(b, HANDOFF_FEED_MAX, &m->n_records);
-    return done(b);
+    if (m->n_records == 0)
+        b->bad = true;
+    return codec_done(b);
 }
 
 void handoff_put_id(struct buf *b, const struct handoff_id *m)
@@ -79,7 +84,7 @@ int handoff_get_id(struct buf *b, struct handoff_id *m)
 {
     memset(m, 0, sizeof *m);
     get_id(b, m);
-    return done(b);
+    return codec_done(b);
 }
 
 void handoff_put_link(struct buf *b, const struct handoff_link *m)
@@ -93,13 +98,15 @@ int handoff_get_link(struct buf *b, struct handoff_link *m)
     memset(m, 0, sizeof *m);
     get_id(b, &m->id);
     m->link = buf_get_u16(b);
-    return done(b);
+    if (m->link == HANDOFF_LINK_ANY)
+        b->bad = true;
+    return codec_done(b);
 }
 
 void handoff_put_step(struct buf *b, const struct handoff_step *m)
 {
     put_id(b, &m->id);
-    buf_put_blob(b, m->send, m->n_send);
+    codec_put_blob(b, m->send, m->n_send, HANDOFF_SEND_MAX);
 }
 
 int handoff_get_step(struct buf *b, struct handoff_step *m)
@@ -107,19 +114,19 @@ int handoff_get_step(struct buf *b, struct handoff_step *m)
     memset(m, 0, sizeof *m);
     get_id(b, &m->id);
     m->send = buf_get_blob(b, HANDOFF_SEND_MAX, &m->n_send);
-    return done(b);
+    return codec_done(b);
 }
 
 void handoff_put_keyed(struct buf *b, const struct handoff_keyed *m)
 {
     put_id(b, &m->id);
-    buf_put_blob(b, m->send, m->n_send);
+    codec_put_blob(b, m->send, m->n_send, HANDOFF_SEND_MAX);
     buf_put_u32(b, m->consumed);
     traffic_keys_put(b, &m->rx);
     traffic_keys_put(b, &m->tx);
     negotiated_put(b, &m->negotiated);
     peer_facts_put(b, &m->facts);
-    buf_put_blob(b, m->chain, m->n_chain);
+    codec_put_blob(b, m->chain, m->n_chain, CHAIN_DER_MAX);
 }
 
 int handoff_get_keyed(struct buf *b, struct handoff_keyed *m)
@@ -133,8 +140,8 @@ int handoff_get_keyed(struct buf *b, struct handoff_keyed *m)
     negotiated_get(b, &m->negotiated);
     peer_facts_get(b, &m->facts);
     m->chain = buf_get_blob(b, CHAIN_DER_MAX, &m->n_chain);
-    if (m->rx.suite != m->tx.suite || !m->rx.suite || m->negotiated.suite != m->rx.suite->id ||
-        m->negotiated.version != m->rx.suite->version || m->consumed > HANDOFF_FEED_MAX)
+    if (!m->rx.suite || m->rx.suite != m->tx.suite || m->negotiated.suite != m->rx.suite->id ||
+        m->consumed > HANDOFF_FEED_MAX)
         b->bad = true;
     if (!buf_done(b)) {
         traffic_keys_wipe(&m->rx);
@@ -147,7 +154,7 @@ int handoff_get_keyed(struct buf *b, struct handoff_keyed *m)
 void handoff_put_failed(struct buf *b, const struct handoff_failed *m)
 {
     put_id(b, &m->id);
-    buf_put_blob(b, m->send, m->n_send);
+    codec_put_blob(b, m->send, m->n_send, HANDOFF_SEND_MAX);
     buf_put_u16(b, m->link);
     buf_put_u16(b, (uint16_t)m->reason);
     buf_put_str(b, m->text);
@@ -165,7 +172,7 @@ int handoff_get_failed(struct buf *b, struct handoff_failed *m)
     buf_get_str(b, m->peer, sizeof m->peer);
     if (m->reason == REASON_NONE)
         b->bad = true;
-    return done(b);
+    return codec_done(b);
 }
 
 void handoff_put_judge(struct buf *b, const struct handoff_judge *m)
@@ -174,7 +181,7 @@ void handoff_put_judge(struct buf *b, const struct handoff_judge *m)
     buf_put_u64(b, m->revision);
     buf_put_u16(b, m->link);
     buf_put_u8(b, m->side);
-    buf_put_blob(b, m->chain, m->n_chain);
+    codec_put_blob(b, m->chain, m->n_chain, CHAIN_DER_MAX);
 }
 
 int handoff_get_judge(struct buf *b, struct handoff_judge *m)
@@ -183,11 +190,9 @@ int handoff_get_judge(struct buf *b, struct handoff_judge *m)
     m->token = buf_get_u64(b);
     m->revision = buf_get_u64(b);
     m->link = buf_get_u16(b);
-    m->side = buf_get_u8(b);
+    m->side = codec_get_upto(b, LEG_INNER);
     m->chain = buf_get_blob(b, CHAIN_DER_MAX, &m->n_chain);
-    if (m->side > LEG_INNER)
-        b->bad = true;
-    return done(b);
+    return codec_done(b);
 }
 
 void handoff_put_judged(struct buf *b, const struct handoff_judged *m)
@@ -203,18 +208,15 @@ void handoff_put_judged(struct buf *b, const struct handoff_judged *m)
 
 int handoff_get_judged(struct buf *b, struct handoff_judged *m)
 {
-    uint8_t allow;
-
     memset(m, 0, sizeof *m);
     m->token = buf_get_u64(b);
     m->revision = buf_get_u64(b);
-    allow = buf_get_u8(b);
+    m->allow = codec_get_bool(b);
     m->reason = get_reason(b);
     m->until = (int64_t)buf_get_u64(b);
     m->rule = buf_get_u16(b);
     buf_get_str(b, m->text, sizeof m->text);
-    if (allow > 1 || (!allow && m->reason == REASON_NONE))
+    if (m->allow != (m->reason == REASON_NONE))
         b->bad = true;
-    m->allow = allow == 1;
-    return done(b);
+    return codec_done(b);
 }

@@ -1,118 +1,13 @@
-/* The policy codec's links: transport side for the data plane, tls sides for the handshake process.
- */
+/* The policy codec's links: what both slices share, and the transport side for the data plane. */
 #include <string.h>
+#include "dataplane/wire/codec.h"
+#include "dataplane/wire/facts.h"
 #include "dataplane/wire/policy_codec.h"
 
-#define PRESENT   1
-#define DATAPLANE POLICY_SLICE_DATAPLANE
-#define HANDSHAKE POLICY_SLICE_HANDSHAKE
-
-static void put_strings(struct buf *b, const char *const *s, uint16_t n)
-{
-    buf_put_u16(b, n);
-    for (unsigned i = 0; i < n; i++)
-        buf_put_str(b, s[i]);
-}
-
-static const char **get_strings(struct policy_reader *r, uint16_t *n)
-{
-    const char **s;
-
-    *n = buf_get_u16(&r->b);
-    s = reader_take(r, *n, sizeof *s);
-    for (unsigned i = 0; buf_ok(&r->b) && i < *n; i++)
-        s[i] = reader_string(r);
-    return s;
-}
-
-static void put_rules(struct buf *b, const struct policy_tls *t)
-{
-    for (unsigned i = 0; i < t->n_rules; i++) {
-        const struct policy_rule *rule = &t->rules[i];
-        buf_put_u8(b, rule->any);
-        buf_put_u16(b, rule->n_conds);
-        for (unsigned k = 0; k < rule->n_conds; k++) {
-            buf_put_u8(b, rule->conds[k].match);
-            put_strings(b, rule->conds[k].values, rule->conds[k].n_values);
-        }
-    }
-}
-
-/* A rule without a condition would allow all: only `any` may have none, and only `any`. */
-static void get_rule(struct policy_reader *r, struct policy_rule *rule)
-{
-    rule->any = reader_upto(r, 1);
-    rule->n_conds = buf_get_u16(&r->b);
-    if (rule->any != (rule->n_conds == 0))
-        r->b.bad = true;
-    rule->conds = reader_take(r, rule->n_conds, sizeof *rule->conds);
-    for (unsigned k = 0; buf_ok(&r->b) && k < rule->n_conds; k++) {
-        struct policy_cond *c = &rule->conds[k];
-        c->match = reader_upto(r, MATCH_COUNT - 1);
-        c->values = get_strings(r, &c->n_values);
-        if (c->n_values == 0)
-            r->b.bad = true;
-    }
-}
-
-static void put_tls(struct buf *b, const struct policy_tls *t, uint8_t slices)
-{
-    buf_put_u8(b, t ? PRESENT : 0);
-    if (!t)
-        return;
-    buf_put_u8(b, t->alpn_same);
-    buf_put_u16(b, t->n_rules);
-    if (!(slices & HANDSHAKE)) {
-        buf_put_u16(b, t->n_alpn);
-        return;
-    }
-    put_strings(b, t->alpn, t->n_alpn);
-    buf_put_u8(b, (uint8_t)t->n_identities);
-    for (unsigned i = 0; i < t->n_identities; i++)
-        buf_put_u16(b, t->identities[i]);
-    buf_put_u16(b, t->trust);
-    buf_put_u16(b, t->profile);
-    buf_put_str(b, t->server_name);
-    put_rules(b, t);
-}
-
-static void get_tls_handshake(struct policy_reader *r, const struct policy *p, struct policy_tls *t)
-{
-    t->alpn = get_strings(r, &t->n_alpn);
-    t->n_identities = reader_upto(r, 4);
-    for (unsigned i = 0; i < t->n_identities && buf_ok(&r->b); i++) {
-        t->identities[i] = buf_get_u16(&r->b);
-        if (t->identities[i] >= p->n_identities)
-            r->b.bad = true;
-    }
-    t->trust = buf_get_u16(&r->b);
-    t->profile = buf_get_u16(&r->b);
-    t->server_name = reader_string(r);
-    if (t->trust >= p->n_trusts || t->profile >= p->n_profiles)
-        r->b.bad = true;
-    t->rules = reader_take(r, t->n_rules, sizeof *t->rules);
-    for (unsigned i = 0; buf_ok(&r->b) && i < t->n_rules; i++)
-        get_rule(r, &t->rules[i]);
-}
-
-static struct policy_tls *get_tls(struct policy_reader *r, const struct policy *p)
-{
-    struct policy_tls *t;
-
-    if (!reader_upto(r, PRESENT))
-        return NULL;
-    t = reader_take(r, 1, sizeof *t);
-    if (!t)
-        return NULL;
-    t->server_name = "";
-    t->alpn_same = reader_upto(r, 1);
-    t->n_rules = buf_get_u16(&r->b);
-    if (r->slices & HANDSHAKE)
-        get_tls_handshake(r, p, t);
-    else
-        t->n_alpn = buf_get_u16(&r->b);
-    return t;
-}
+#define SERVER_NAME_MAX (sizeof((struct negotiated *)0)->server_name - 1)
+#define LINK_WIRE       9  /* bytes of the shortest link */
+#define CIDR_WIRE       18 /* family, bits, 16 bytes */
+#define TARGET_WIRE     10 /* "unix:/" and no text, each behind its length */
 
 static void put_cidr(struct buf *b, const struct cidr *c)
 {
@@ -121,33 +16,22 @@ static void put_cidr(struct buf *b, const struct cidr *c)
     buf_put_bytes(b, c->ip, sizeof c->ip);
 }
 
+static bool host_bits_zero(const struct cidr *c)
+{
+    for (unsigned i = c->bits; i < 8 * sizeof c->ip; i++)
+        if (c->ip[i / 8] & (0x80 >> i % 8))
+            return false;
+    return true;
+}
+
 static void get_cidr(struct policy_reader *r, struct cidr *c)
 {
-    bool v6 = reader_upto(r, 1);
-    const uint8_t *ip;
+    bool v6 = codec_get_bool(&r->b);
 
     c->family = v6 ? AF_INET6 : AF_INET;
-    c->bits = reader_upto(r, v6 ? 128 : 32);
-    ip = buf_get_bytes(&r->b, sizeof c->ip);
-    if (ip)
-        memcpy(c->ip, ip, sizeof c->ip);
-}
-
-static void put_addr(struct buf *b, const struct addr *a)
-{
-    char text[ADDR_TEXT_MAX];
-
-    buf_put_str(b, a->len ? addr_text(a, text) : "");
-}
-
-static void get_addr(struct policy_reader *r, struct addr *a, bool required)
-{
-    char text[ADDR_TEXT_MAX];
-
-    buf_get_str(&r->b, text, sizeof text);
-    if (!buf_ok(&r->b))
-        return;
-    if ((text[0] || required) && addr_parse(a, text))
+    c->bits = codec_get_upto(&r->b, v6 ? 128 : 32);
+    codec_get_array(&r->b, c->ip, sizeof c->ip);
+    if (!host_bits_zero(c))
         r->b.bad = true;
 }
 
@@ -158,11 +42,11 @@ static void put_transport(struct buf *b, const struct policy_link *l)
         put_cidr(b, &l->sources[i]);
     buf_put_u16(b, l->n_targets);
     for (unsigned i = 0; i < l->n_targets; i++) {
-        put_addr(b, &l->targets[i].addr);
+        codec_put_addr(b, &l->targets[i].addr);
         buf_put_str(b, l->targets[i].text);
     }
     buf_put_u8(b, l->proxy);
-    put_addr(b, &l->source);
+    codec_put_addr(b, &l->source);
     buf_put_u32(b, l->health.interval_ms);
     buf_put_u32(b, l->health.timeout_ms);
     buf_put_u16(b, l->health.fall);
@@ -200,36 +84,73 @@ static void get_limits(struct policy_reader *r, struct policy_link *l)
 static void get_transport(struct policy_reader *r, struct policy_link *l)
 {
     l->n_sources = buf_get_u16(&r->b);
-    l->sources = reader_take(r, l->n_sources, sizeof *l->sources);
+    l->sources = reader_take(r, l->n_sources, sizeof *l->sources, CIDR_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_sources; i++)
         get_cidr(r, &l->sources[i]);
     l->n_targets = buf_get_u16(&r->b);
     if (l->n_targets == 0)
         r->b.bad = true;
-    l->targets = reader_take(r, l->n_targets, sizeof *l->targets);
+    l->targets = reader_take(r, l->n_targets, sizeof *l->targets, TARGET_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_targets; i++) {
-        get_addr(r, &l->targets[i].addr, true);
+        codec_get_addr(&r->b, &l->targets[i].addr);
         l->targets[i].text = reader_string(r);
     }
-    l->proxy = reader_upto(r, PROXY_V2_TLS);
-    get_addr(r, &l->source, false);
+    l->proxy = codec_get_upto(&r->b, PROXY_V2_TLS);
+    codec_get_addr_optional(&r->b, &l->source);
+    if (l->source.len && !addr_is_ip(&l->source))
+        r->b.bad = true;
     get_limits(r, l);
+}
+
+static void put_link(struct buf *b, const struct policy_link *l, uint8_t slices)
+{
+    buf_put_str(b, l->name);
+    buf_put_u8(b, l->engine);
+    buf_put_u8(b, l->accept_proxy);
+    buf_put_u16(b, l->n_server_names);
+    for (unsigned i = 0; i < l->n_server_names; i++)
+        buf_put_str(b, l->server_names[i]);
+    policy_put_tls(b, l->outer, slices);
+    policy_put_tls(b, l->inner, slices);
+    if (slices & POLICY_SLICE_DATAPLANE)
+        put_transport(b, l);
+}
+
+/*
+ * Plain on both sides is no link. What only one side can have: a listen side always shows a
+ * certificate; a forward side names its server, and may pass on what the outer leg chose.
+ */
+static bool sides_make_sense(const struct policy_link *l, uint8_t slices)
+{
+    if (!l->outer && !l->inner)
+        return false;
+    if (l->inner && l->inner->alpn_same && !l->outer)
+        return false;
+    if (!l->outer)
+        return true;
+    return !l->outer->alpn_same && !l->outer->server_name[0] &&
+           (!(slices & POLICY_SLICE_HANDSHAKE) || l->outer->n_identities > 0);
+}
+
+static void get_link(struct policy_reader *r, const struct policy *p, struct policy_link *l)
+{
+    reader_name(r, l->name);
+    l->engine = codec_get_upto(&r->b, ENGINE_DPDK);
+    l->accept_proxy = codec_get_bool(&r->b);
+    l->server_names = reader_strings(r, &l->n_server_names, SERVER_NAME_MAX);
+    l->outer = policy_get_tls(r, p);
+    l->inner = policy_get_tls(r, p);
+    if (buf_ok(&r->b) && !sides_make_sense(l, r->slices))
+        r->b.bad = true;
+    if (r->slices & POLICY_SLICE_DATAPLANE)
+        get_transport(r, l);
 }
 
 void policy_put_links(struct buf *b, const struct policy *p, uint8_t slices)
 {
     buf_put_u16(b, p->n_links);
-    for (unsigned i = 0; i < p->n_links; i++) {
-        const struct policy_link *l = &p->links[i];
-        buf_put_str(b, l->name);
-        buf_put_u8(b, l->engine);
-        buf_put_u8(b, l->accept_proxy);
-        put_strings(b, l->server_names, l->n_server_names);
-        put_tls(b, l->outer, slices);
-        put_tls(b, l->inner, slices);
-        if (slices & DATAPLANE)
-            put_transport(b, l);
-    }
+    for (unsigned i = 0; i < p->n_links; i++)
+        put_link(b, &p->links[i], slices);
 }
 
 void policy_get_links(struct policy_reader *r, struct policy *p)
@@ -237,18 +158,7 @@ void policy_get_links(struct policy_reader *r, struct policy *p)
     p->n_links = buf_get_u16(&r->b);
     if (p->n_links > POLICY_LINKS_MAX)
         r->b.bad = true;
-    p->links = reader_take(r, p->n_links, sizeof *p->links);
-    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_links; i++) {
-        struct policy_link *l = &p->links[i];
-        buf_get_str(&r->b, l->name, sizeof l->name);
-        l->engine = reader_upto(r, ENGINE_DPDK);
-        l->accept_proxy = reader_upto(r, 1);
-        l->server_names = get_strings(r, &l->n_server_names);
-        l->outer = get_tls(r, p);
-        l->inner = get_tls(r, p);
-        if (!l->outer && !l->inner)
-            r->b.bad = true; /* plain on both sides is no link */
-        if (r->slices & DATAPLANE)
-            get_transport(r, l);
-    }
+    p->links = reader_take(r, p->n_links, sizeof *p->links, LINK_WIRE);
+    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_links; i++)
+        get_link(r, p, &p->links[i]);
 }

@@ -1,5 +1,11 @@
 /* The policy codec's identities, profiles and trusts. */
+#include "dataplane/wire/codec.h"
 #include "dataplane/wire/policy_codec.h"
+
+#define IDENTITY_WIRE 9 /* bytes of the shortest identity, profile and trust */
+#define PROFILE_WIRE  13
+#define TRUST_WIRE    9
+#define ALL_USES      (POLICY_USE_SERVER | POLICY_USE_CLIENT | POLICY_USE_TLS12 | POLICY_USE_TLS13)
 
 static void put_blob(struct buf *b, const struct policy_blob *p)
 {
@@ -11,17 +17,6 @@ static void put_blobs(struct buf *b, const struct policy_blob *p, uint16_t n)
     buf_put_u16(b, n);
     for (unsigned i = 0; i < n; i++)
         put_blob(b, &p[i]);
-}
-
-static struct policy_blob *get_blobs(struct policy_reader *r, uint16_t *n)
-{
-    struct policy_blob *p;
-
-    *n = buf_get_u16(&r->b);
-    p = reader_take(r, *n, sizeof *p);
-    for (unsigned i = 0; buf_ok(&r->b) && i < *n; i++)
-        reader_blob(r, &p[i]);
-    return p;
 }
 
 void policy_put_identities(struct buf *b, const struct policy *p, uint8_t slices)
@@ -39,27 +34,27 @@ void policy_put_identities(struct buf *b, const struct policy *p, uint8_t slices
     }
 }
 
+static void get_identity(struct policy_reader *r, const struct policy *p,
+                         struct policy_identity *id)
+{
+    reader_name(r, id->name);
+    reader_blob(r, &id->spki);
+    id->uses = codec_get_upto(&r->b, ALL_USES);
+    if (r->slices & POLICY_SLICE_HANDSHAKE) {
+        id->chain = reader_blobs(r, &id->n_chain);
+        if (id->n_chain == 0)
+            r->b.bad = true;
+    }
+    if (r->slices & POLICY_SLICE_KEYRING)
+        id->key_attachment = reader_index(r, p->n_attachments);
+}
+
 void policy_get_identities(struct policy_reader *r, struct policy *p)
 {
     p->n_identities = buf_get_u16(&r->b);
-    p->identities = reader_take(r, p->n_identities, sizeof *p->identities);
-    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_identities; i++) {
-        struct policy_identity *id = &p->identities[i];
-        buf_get_str(&r->b, id->name, sizeof id->name);
-        reader_blob(r, &id->spki);
-        id->uses = reader_upto(r, POLICY_USE_SERVER | POLICY_USE_CLIENT | POLICY_USE_TLS12 |
-                                      POLICY_USE_TLS13);
-        if (r->slices & POLICY_SLICE_HANDSHAKE) {
-            id->chain = get_blobs(r, &id->n_chain);
-            if (id->n_chain == 0)
-                r->b.bad = true;
-        }
-        if (r->slices & POLICY_SLICE_KEYRING) {
-            id->key_attachment = buf_get_u16(&r->b);
-            if (id->key_attachment >= p->n_attachments)
-                r->b.bad = true;
-        }
-    }
+    p->identities = reader_take(r, p->n_identities, sizeof *p->identities, IDENTITY_WIRE);
+    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_identities; i++)
+        get_identity(r, p, &p->identities[i]);
 }
 
 static void put_profiles(struct buf *b, const struct policy *p)
@@ -80,12 +75,12 @@ static void put_profiles(struct buf *b, const struct policy *p)
 static void get_profiles(struct policy_reader *r, struct policy *p)
 {
     p->n_profiles = buf_get_u16(&r->b);
-    p->profiles = reader_take(r, p->n_profiles, sizeof *p->profiles);
+    p->profiles = reader_take(r, p->n_profiles, sizeof *p->profiles, PROFILE_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < p->n_profiles; i++) {
         struct policy_profile *f = &p->profiles[i];
-        buf_get_str(&r->b, f->name, sizeof f->name);
-        f->tls12 = reader_upto(r, 1);
-        f->tls13 = reader_upto(r, 1);
+        reader_name(r, f->name);
+        f->tls12 = codec_get_bool(&r->b);
+        f->tls13 = codec_get_bool(&r->b);
         buf_get_str(&r->b, f->suites12, sizeof f->suites12);
         buf_get_str(&r->b, f->suites13, sizeof f->suites13);
         buf_get_str(&r->b, f->groups, sizeof f->groups);
@@ -111,23 +106,23 @@ void policy_put_trust(struct buf *b, const struct policy *p)
     }
 }
 
+static void get_trust(struct policy_reader *r, const struct policy *p, struct policy_trust *t)
+{
+    reader_name(r, t->name);
+    t->anchors = reader_blobs(r, &t->n_anchors);
+    t->n_crls = buf_get_u16(&r->b);
+    t->crls = reader_take(r, t->n_crls, sizeof *t->crls, sizeof *t->crls);
+    for (unsigned i = 0; buf_ok(&r->b) && i < t->n_crls; i++)
+        t->crls[i] = reader_index(r, p->n_attachments);
+    t->revocation = codec_get_bool(&r->b);
+    t->stale_cuts = codec_get_bool(&r->b);
+}
+
 void policy_get_trust(struct policy_reader *r, struct policy *p)
 {
     get_profiles(r, p);
     p->n_trusts = buf_get_u16(&r->b);
-    p->trusts = reader_take(r, p->n_trusts, sizeof *p->trusts);
-    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_trusts; i++) {
-        struct policy_trust *t = &p->trusts[i];
-        buf_get_str(&r->b, t->name, sizeof t->name);
-        t->anchors = get_blobs(r, &t->n_anchors);
-        t->n_crls = buf_get_u16(&r->b);
-        t->crls = reader_take(r, t->n_crls, sizeof *t->crls);
-        for (unsigned k = 0; buf_ok(&r->b) && k < t->n_crls; k++) {
-            t->crls[k] = buf_get_u16(&r->b);
-            if (t->crls[k] >= p->n_attachments)
-                r->b.bad = true;
-        }
-        t->revocation = reader_upto(r, 1);
-        t->stale_cuts = reader_upto(r, 1);
-    }
+    p->trusts = reader_take(r, p->n_trusts, sizeof *p->trusts, TRUST_WIRE);
+    for (unsigned i = 0; buf_ok(&r->b) && i < p->n_trusts; i++)
+        get_trust(r, p, &p->trusts[i]);
 }

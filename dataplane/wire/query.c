@@ -2,17 +2,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include "dataplane/wire/codec.h"
+#include "dataplane/wire/suite.h"
 
 const char *leg_engine_name(uint8_t e)
 {
     static const char *const names[] = {"plain", "soft", "ktls", "dpdk"};
 
     return e <= LEG_DPDK ? names[e] : "unknown";
-}
-
-static int done(const struct buf *b)
-{
-    return buf_done(b) ? 0 : -EPROTO;
 }
 
 void query_put_number(struct buf *b, uint64_t v)
@@ -23,38 +20,24 @@ void query_put_number(struct buf *b, uint64_t v)
 int query_get_number(struct buf *b, uint64_t *v)
 {
     *v = buf_get_u64(b);
-    return done(b);
+    return codec_done(b);
 }
 
-static void put_addr(struct buf *b, const struct addr *a)
+/* Both 0 while a leg is plain or not yet keyed, else a row of the suite table. */
+static void get_suite(struct buf *b, struct query_leg *l)
 {
-    char text[ADDR_TEXT_MAX];
+    const struct suite *suite;
 
-    buf_put_str(b, a->len ? addr_text(a, text) : "");
-}
-
-static void get_addr(struct buf *b, struct addr *a)
-{
-    char text[ADDR_TEXT_MAX];
-
-    memset(a, 0, sizeof *a);
-    buf_get_str(b, text, sizeof text);
-    if (buf_ok(b) && text[0] && addr_parse(a, text))
+    l->version = buf_get_u16(b);
+    l->suite = buf_get_u16(b);
+    suite = suite_by_id(l->suite);
+    if ((l->suite || l->version) && (!suite || suite->version != l->version))
         b->bad = true;
-}
-
-static uint8_t get_engine(struct buf *b)
-{
-    uint8_t e = buf_get_u8(b);
-
-    if (e > LEG_DPDK)
-        b->bad = true;
-    return e;
 }
 
 static void put_leg(struct buf *b, const struct query_leg *l)
 {
-    put_addr(b, &l->addr);
+    codec_put_addr(b, &l->addr);
     buf_put_u8(b, l->engine_rx);
     buf_put_u8(b, l->engine_tx);
     buf_put_str(b, l->why);
@@ -69,19 +52,14 @@ static void put_leg(struct buf *b, const struct query_leg *l)
 
 static void get_leg(struct buf *b, struct query_leg *l)
 {
-    const uint8_t *sha;
-
-    get_addr(b, &l->addr);
-    l->engine_rx = get_engine(b);
-    l->engine_tx = get_engine(b);
+    codec_get_addr_optional(b, &l->addr);
+    l->engine_rx = codec_get_upto(b, LEG_DPDK);
+    l->engine_tx = codec_get_upto(b, LEG_DPDK);
     buf_get_str(b, l->why, sizeof l->why);
-    l->version = buf_get_u16(b);
-    l->suite = buf_get_u16(b);
+    get_suite(b, l);
     buf_get_str(b, l->group, sizeof l->group);
     buf_get_str(b, l->peer, sizeof l->peer);
-    sha = buf_get_bytes(b, sizeof l->chain_sha256);
-    if (sha)
-        memcpy(l->chain_sha256, sha, sizeof l->chain_sha256);
+    codec_get_array(b, l->chain_sha256, sizeof l->chain_sha256);
     l->keyupdates_rx = buf_get_u32(b);
     l->keyupdates_tx = buf_get_u32(b);
 }
@@ -114,6 +92,10 @@ static void get_session(struct buf *b, struct query_session *s)
 
 void query_put_page(struct buf *b, const struct query_page *m)
 {
+    if (m->n_rows > QUERY_PAGE_ROWS) {
+        b->bad = true;
+        return;
+    }
     buf_put_u64(b, m->next);
     buf_put_u16(b, m->n_rows);
     for (unsigned i = 0; i < m->n_rows; i++)
@@ -129,7 +111,7 @@ int query_get_page(struct buf *b, struct query_page *m)
         return -EPROTO;
     for (unsigned i = 0; i < m->n_rows; i++)
         get_session(b, &m->rows[i]);
-    return done(b);
+    return codec_done(b);
 }
 
 static void put_link(struct buf *b, const struct query_link_stats *l)
@@ -158,6 +140,10 @@ static void get_link(struct buf *b, struct query_link_stats *l)
 
 void query_put_stats(struct buf *b, const struct query_stats *m)
 {
+    if (m->n_links > QUERY_LINKS_MAX) {
+        b->bad = true;
+        return;
+    }
     buf_put_u32(b, m->first);
     buf_put_u32(b, m->total);
     buf_put_u16(b, m->n_links);
@@ -168,20 +154,29 @@ void query_put_stats(struct buf *b, const struct query_stats *m)
     buf_put_u64(b, m->stale_ids);
 }
 
+/* A page without links may begin anywhere. */
+static bool links_fit(const struct query_stats *m)
+{
+    if (m->n_links == 0)
+        return true;
+    return m->n_links <= QUERY_LINKS_MAX && m->first <= m->total &&
+           m->n_links <= m->total - m->first;
+}
+
 int query_get_stats(struct buf *b, struct query_stats *m)
 {
     memset(m, 0, sizeof *m);
     m->first = buf_get_u32(b);
     m->total = buf_get_u32(b);
     m->n_links = buf_get_u16(b);
-    if (m->n_links > QUERY_LINKS_MAX)
+    if (!links_fit(m))
         return -EPROTO;
     for (unsigned i = 0; i < m->n_links; i++)
         get_link(b, &m->links[i]);
     for (unsigned i = 0; i < REASON_COUNT; i++)
         m->reasons[i] = buf_get_u64(b);
     m->stale_ids = buf_get_u64(b);
-    return done(b);
+    return codec_done(b);
 }
 
 void query_put_ended(struct buf *b, int32_t error)
@@ -191,6 +186,6 @@ void query_put_ended(struct buf *b, int32_t error)
 
 int query_get_ended(struct buf *b, int32_t *error)
 {
-    *error = (int32_t)buf_get_u32(b);
-    return done(b);
+    *error = codec_get_errno(b);
+    return codec_done(b);
 }
