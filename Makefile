@@ -40,7 +40,7 @@ LIBS_handshake := handshake dataplane/wire dataplane/base
 LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
 LIBS_mgmt := mgmt mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
-LIBS_ctl := mgmt/ctl dataplane/wire dataplane/base
+LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
 
 # Which record library: a file is chosen here, never by #ifdef inside one.
 ifeq ($(shell uname -m),x86_64)
@@ -52,9 +52,9 @@ endif
 SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
 SYS_handshake := -lssl -lcrypto -lseccomp
 SYS_keyring := -lcrypto -lseccomp
-SYS_mgmt := -ljansson -lmicrohttpd -lcrypto -lseccomp
+SYS_mgmt := -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp
 SYS_launcher := -lseccomp
-SYS_ctl := -lcurl -ljansson
+SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp
 SYS_all := -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread
 
 PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \

@@ -1,0 +1,20 @@
+/*
+ * ask: questions to the workers, answered as JSON.
+ *
+ * Why: the API speaks JSON and of all workers as one; workers speak pages each of its own.
+ * Owner: the manager's thread. Never: waits longer than QUERY_MS for one answer; a worker that does
+ * not answer is left out and named.
+ */
+#ifndef PENSTOCK_MGMT_ASK_H
+#define PENSTOCK_MGMT_ASK_H
+
+#include "mgmt/manager.h"
+
+#define QUERY_MS 2000
+
+json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers": n} */
+json_t *ask_stats(struct manager *m);    /* {"links": [...], "reasons": {...}} */
+/* 0, -ENOENT (no such session), -ETIMEDOUT. */
+int ask_end(struct manager *m, uint64_t session);
+
+#endif

@@ -1,0 +1,125 @@
+#include "mgmt/ctl/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "mgmt/model/compile.h"
+
+/* Paths are relative to the configuration file's directory. */
+static int open_at(const int *dir, const char *path)
+{
+    int fd = openat(*dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return -EINVAL;
+    }
+    return fd;
+}
+
+static int slurp(int fd, size_t max, uint8_t **data, size_t *n)
+{
+    uint8_t *mem = NULL;
+    size_t used = 0;
+
+    for (;;) {
+        uint8_t *more = realloc(mem, used + 65536);
+        ssize_t got;
+
+        if (!more || used > max) {
+            free(more ? more : mem);
+            return more ? -EFBIG : -ENOMEM;
+        }
+        mem = more;
+        got = read(fd, mem + used, 65536);
+        if (got < 0) {
+            free(mem);
+            return -errno;
+        }
+        if (got == 0)
+            break;
+        used += (size_t)got;
+    }
+    *data = mem;
+    *n = used;
+    return 0;
+}
+
+static int check_read(void *arg, uint8_t kind, const char *path, size_t max, uint8_t **data,
+                      size_t *n)
+{
+    int fd = open_at(arg, path), rc;
+
+    (void)kind;
+    if (fd < 0)
+        return fd;
+    rc = slurp(fd, max, data, n);
+    close(fd);
+    return rc;
+}
+
+static int check_key(void *arg, const char *path, uint32_t *token)
+{
+    int fd = open_at(arg, path);
+
+    *token = 0;
+    if (fd < 0)
+        return fd;
+    close(fd); /* that it can be opened is all that is judged here: only the keyring reads keys */
+    return 0;
+}
+
+static int judge(const char *file, struct compiled *c, struct err *e)
+{
+    char *copy = strdup(file);
+    int dir = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int here = AT_FDCWD, fd = open_at(&here, file);
+    struct opener o = {.read = check_read, .key = check_key, .arg = &dir};
+    struct model m = {0};
+    uint8_t *text = NULL;
+    size_t n = 0;
+    int rc = dir < 0 ? -errno : fd < 0 ? fd : slurp(fd, MODEL_TEXT_MAX, &text, &n);
+
+    if (rc)
+        err_set(e, rc, "/", "name a readable file", "can not be read: %s", strerror(-rc));
+    if (!rc)
+        rc = model_parse(&m, (const char *)text, n, e);
+    if (!rc)
+        rc = model_validate(&m, e);
+    if (!rc)
+        rc = compile(&m, &o, 1, c, e);
+    model_fini(&m);
+    free(text);
+    free(copy);
+    if (fd >= 0)
+        close(fd);
+    if (dir >= 0)
+        close(dir);
+    return rc;
+}
+
+int check_config(const char *file)
+{
+    struct compiled c = {0};
+    struct err e = {0};
+    char text[1100];
+
+    if (judge(file, &c, &e)) {
+        fprintf(stderr, "penstockctl: %s: %s\n", file, err_text(&e, text, sizeof text));
+        return 2;
+    }
+    for (unsigned i = 0; i < c.n_warnings; i++)
+        fprintf(stderr, "warning: %s\n", c.warnings[i]);
+    printf("%s: good: %u links, %u identities, %u trusts\n", file, c.policy.n_links,
+           c.policy.n_identities, c.policy.n_trusts);
+    compiled_fini(&c);
+    return 0;
+}

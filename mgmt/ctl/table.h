@@ -1,0 +1,15 @@
+/*
+ * table: what the daemon says, for people.
+ * Owner: pure printing to stdout.
+ */
+#ifndef PENSTOCK_MGMT_CTL_TABLE_H
+#define PENSTOCK_MGMT_CTL_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+void table_sessions(const json_t *body, bool wide);
+void table_status(const json_t *body, bool wide);
+void table_stats(const json_t *body, bool wide);
+
+#endif

@@ -1,0 +1,176 @@
+#include "mgmt/manager.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+#include "mgmt/apply.h"
+#include "mgmt/local.h"
+
+int manager_init(struct manager *m, int control)
+{
+    memset(m, 0, sizeof *m);
+    m->control = control;
+    m->local = -1;
+    m->start_ms = clock_mono_ms();
+    for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
+        m->workers[i] = -1;
+    m->warnings = json_array();
+    return m->warnings ? 0 : -ENOMEM;
+}
+
+static int take_channel(struct manager *m, struct chan_msg *msg)
+{
+    struct control_channel ch;
+    int fd;
+
+    if (control_get_channel(&msg->body, &ch) || msg->n_fds != 1)
+        return -EPROTO;
+    fd = chan_msg_take_fd(msg, 0);
+    if (ch.kind == CHANNEL_LOCAL)
+        return local_start(m, fd);
+    if (ch.kind != CHANNEL_QUERY || ch.index >= MANAGER_WORKERS_MAX) {
+        close(fd);
+        return -EPROTO;
+    }
+    if (m->workers[ch.index] >= 0)
+        close(m->workers[ch.index]);
+    m->workers[ch.index] = fd;
+    if (ch.index >= m->n_workers)
+        m->n_workers = ch.index + 1u;
+    return 0;
+}
+
+static int take_load(struct manager *m, struct chan_msg *msg)
+{
+    struct control_load load;
+
+    if (control_get_load(&msg->body, &load) || msg->n_fds != 1)
+        return -EPROTO;
+    return apply_load(m, &load, chan_msg_take_fd(msg, 0));
+}
+
+static int take_applied(struct manager *m, struct chan_msg *msg)
+{
+    uint64_t revision;
+
+    if (control_get_number(&msg->body, &revision))
+        return -EPROTO;
+    apply_done(m, revision, true);
+    return 0;
+}
+
+static int take_refused(struct manager *m, struct chan_msg *msg)
+{
+    struct control_refused r;
+
+    if (control_get_refused(&msg->body, &r))
+        return -EPROTO;
+    apply_done(m, r.revision, false);
+    return 0;
+}
+
+static int take_nothing(struct manager *m, struct chan_msg *msg)
+{
+    (void)m; /* a late OPENED, or DRAIN: nothing to do here */
+    (void)msg;
+    return 0;
+}
+
+static const struct {
+    uint8_t type;
+    int (*take)(struct manager *m, struct chan_msg *msg);
+} messages[] = {
+    {CONTROL_CHANNEL, take_channel}, {CONTROL_LOAD, take_load},
+    {CONTROL_APPLIED, take_applied}, {CONTROL_REFUSED, take_refused},
+    {CONTROL_OPENED, take_nothing},  {CONTROL_DRAIN, take_nothing},
+};
+
+int manager_take(struct manager *m, struct chan_msg *msg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+        if (messages[i].type == msg->type)
+            return messages[i].take(m, msg);
+    return -EPROTO;
+}
+
+static int put_aside(struct manager *m, struct chan_msg *msg)
+{
+    size_t n = msg->body.len;
+    uint8_t *mem = m->n_waiting < MANAGER_WAITING_MAX ? malloc(n ? n : 1) : NULL;
+
+    if (!mem)
+        return -ENOMEM;
+    memcpy(mem, msg->body.data, n);
+    m->waiting[m->n_waiting].mem = mem;
+    m->waiting[m->n_waiting].type = msg->type;
+    m->waiting[m->n_waiting].fd = chan_msg_take_fd(msg, 0);
+    buf_init_read(&m->waiting[m->n_waiting].body, mem, n);
+    m->n_waiting++;
+    return 0;
+}
+
+int manager_await(struct manager *m, uint8_t type, struct chan_msg *msg, int timeout_ms)
+{
+    uint64_t end = clock_mono_ms() + (uint64_t)timeout_ms;
+
+    for (;;) {
+        int rc = chan_recv(m->control, m->message, sizeof m->message, msg);
+        struct pollfd p = {.fd = m->control, .events = POLLIN};
+        uint64_t now = clock_mono_ms();
+
+        if (rc == 1 && msg->type == type)
+            return 0;
+        if (rc == 1) {
+            rc = put_aside(m, msg);
+            chan_msg_close_fds(msg);
+            if (rc)
+                return rc;
+            continue;
+        }
+        if (rc != -EAGAIN)
+            return rc ? rc : -EPIPE;
+        if (now >= end)
+            return -ETIMEDOUT;
+        poll(&p, 1, (int)(end - now));
+    }
+}
+
+/* What was put aside comes first, in its order. */
+static int take_waiting(struct manager *m)
+{
+    int rc = 0;
+
+    while (m->n_waiting && !rc) {
+        struct chan_msg msg = {
+            .type = m->waiting[0].type, .body = m->waiting[0].body, .n_fds = m->waiting[0].fd >= 0};
+        uint8_t *mem = m->waiting[0].mem;
+
+        msg.fds[0] = m->waiting[0].fd;
+        memmove(&m->waiting[0], &m->waiting[1], --m->n_waiting * sizeof m->waiting[0]);
+        rc = manager_take(m, &msg);
+        chan_msg_close_fds(&msg);
+        free(mem);
+    }
+    return rc;
+}
+
+int manager_control(struct manager *m)
+{
+    struct chan_msg msg;
+    int rc;
+
+    while ((rc = chan_recv(m->control, m->message, sizeof m->message, &msg)) == 1) {
+        rc = manager_take(m, &msg);
+        chan_msg_close_fds(&msg);
+        if (!rc)
+            rc = take_waiting(m);
+        if (rc)
+            return rc;
+    }
+    return rc == -EAGAIN ? 0 : rc ? rc : -EPIPE;
+}

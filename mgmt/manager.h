@@ -1,0 +1,58 @@
+/*
+ * manager: what penstock-mgmt holds.
+ *
+ * Why: the running and the coming configuration, the channels, the local API in one place.
+ * Owner: main; single-threaded. Never: a private key in clear; traffic.
+ */
+#ifndef PENSTOCK_MGMT_MANAGER_H
+#define PENSTOCK_MGMT_MANAGER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "dataplane/wire/chan.h"
+#include "dataplane/wire/control.h"
+#include "mgmt/model/compile.h"
+
+#define MANAGER_WORKERS_MAX 64
+#define MANAGER_WAITING_MAX 32
+
+struct MHD_Daemon;
+
+struct manager {
+    int control;
+    int workers[MANAGER_WORKERS_MAX]; /* query channels, -1: none */
+    unsigned n_workers;
+    int local; /* listening socket, -1: none */
+    struct MHD_Daemon *http;
+    uint64_t revision;           /* running; 0: none */
+    uint64_t coming;             /* under way; 0: none */
+    char name[CONTROL_PATH_MAX]; /* the file's */
+    json_t *warnings, *coming_warnings;
+    uint64_t start_ms, applied_ms;
+    uint32_t next_token;
+    uint32_t next_image;
+    bool done;
+    uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
+    /* messages that came while an answer to OPEN was awaited */
+    struct {
+        uint8_t type;
+        int fd;
+        struct buf body;
+        uint8_t *mem;
+    } waiting[MANAGER_WAITING_MAX];
+    unsigned n_waiting;
+};
+
+int manager_init(struct manager *m, int control);
+/* One message of the launcher. 0 or -errno. */
+int manager_take(struct manager *m, struct chan_msg *msg);
+/* Everything that waits on the control channel. 0 or -errno: it is dead. */
+int manager_control(struct manager *m);
+/*
+ * Wait for one message of a type while others are put aside. 0 with *msg (its body in m->message),
+ * or -errno.
+ */
+int manager_await(struct manager *m, uint8_t type, struct chan_msg *msg, int timeout_ms);
+
+#endif

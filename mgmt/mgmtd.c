@@ -1,0 +1,68 @@
+/*
+ * penstock-mgmt: configuration in, revisions out; the local API. See DESIGN.md.
+ */
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "dataplane/base/log.h"
+#include "dataplane/base/sandbox.h"
+#include "dataplane/base/spawn.h"
+#include "mgmt/local.h"
+
+static int ready(struct manager *m)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof mem);
+    control_put_number(&b, 0);
+    return chan_send_wait(m->control, CONTROL_READY, &b, NULL, 0, 5000);
+}
+
+static void loop(struct manager *m)
+{
+    while (!m->done) {
+        struct pollfd p[2] = {{.fd = m->control, .events = POLLIN},
+                              {.fd = local_fd(m), .events = POLLIN}};
+
+        poll(p, 2, local_wait_ms(m));
+        if (p[0].revents && manager_control(m))
+            m->done = true;
+        local_run(m);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct manager *m = malloc(sizeof *m);
+    char text[1100];
+    struct err e;
+
+    (void)argv;
+    if (argc != 1) {
+        fprintf(stderr, "penstock-mgmt: takes no arguments; it is started by penstockd\n");
+        return 2;
+    }
+    log_init("mgmt", LOG_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    tzset();
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (!m || manager_init(m, SPAWN_CONTROL_FD)) {
+        log_event(LOG_ERROR, "start_failed", "error=\"out of memory\"");
+        return 1;
+    }
+    if (sandbox_enter(SANDBOX_MGMT, &e)) {
+        log_event(LOG_ERROR, "sandbox_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
+        return 1;
+    }
+    if (ready(m))
+        return 1;
+    loop(m);
+    local_stop(m);
+    return 0;
+}

@@ -1,0 +1,82 @@
+/*
+ * model: the configuration as plain structs, exactly as the file says it.
+ *
+ * Why: text becomes a model (model_*.c), the model is judged as a whole (validate.c), and only then
+ * compiled into a policy (compile.c). Each step can be tested alone, and REST will feed the same
+ * model. Owner: model_parse() fills one from a JSON document that it keeps; strings point into it.
+ * model_fini(). Never: opens a file, resolves a name.
+ */
+#ifndef PENSTOCK_MGMT_MODEL_MODEL_H
+#define PENSTOCK_MGMT_MODEL_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "dataplane/base/err.h"
+#include "dataplane/wire/policy.h"
+
+#define MODEL_TEXT_MAX  (8u * 1024 * 1024)
+#define MODEL_RULES_MAX 1024
+
+struct model_strings {
+    const char **s;
+    unsigned n;
+};
+
+struct model_identity {
+    const char *name, *certificate, *key;
+};
+
+struct model_trust {
+    const char *name;
+    struct model_strings anchors, crls;
+    bool revocation, stale_cuts;
+};
+
+struct model_profile {
+    const char *name;
+    bool tls12, tls13;
+    struct model_strings suites, groups, sigalgs; /* empty: the default's */
+};
+
+struct model_tls {
+    bool present;
+    struct model_strings identities;
+    const char *trust, *profile, *server_name;
+    struct model_strings alpn;
+    bool alpn_same;
+    struct policy_rule *rules; /* owned by the model */
+    unsigned n_rules;
+};
+
+struct model_link {
+    const char *name;
+    struct model_strings addresses, server_names, sources, targets;
+    struct model_tls listen, forward;
+    bool accept_proxy;
+    uint8_t engine, proxy;
+    const char *source;
+    struct policy_health health;
+    struct policy_limits limits;
+    uint32_t keepalive_s, user_timeout_s, dial_ms;
+};
+
+struct model {
+    json_t *root;
+    uint32_t drain_ms;
+    struct model_identity *identities;
+    struct model_trust *trusts;
+    struct model_profile *profiles;
+    struct model_link *links;
+    unsigned n_identities, n_trusts, n_profiles, n_links;
+};
+
+/* Parse n bytes of JSON. 0, or -EINVAL with *e (where: a JSON pointer, or "line L, column C"). */
+int model_parse(struct model *m, const char *text, size_t n, struct err *e);
+void model_fini(struct model *m); /* harmless on a zeroed struct */
+
+/* Everything that can be judged without opening a file. 0 or -EINVAL with *e: the first fault in
+ * document order. */
+int model_validate(const struct model *m, struct err *e);
+
+#endif

@@ -1,0 +1,13 @@
+/* model_parts: private to model*.c. */
+#ifndef PENSTOCK_MGMT_MODEL_PARTS_H
+#define PENSTOCK_MGMT_MODEL_PARTS_H
+
+#include "mgmt/model/node.h"
+
+int model_name(const struct node *n, const char *name);
+/* One link, into a struct model_link. */
+int model_link(const struct node *n, const char *name, void *out);
+/* The list of peer rules of one side. */
+int model_rules(const struct node *n, struct model_tls *t);
+
+#endif
