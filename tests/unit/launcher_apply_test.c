@@ -1,0 +1,567 @@
+/* apply: is a revision taken by all or by none, whoever refuses, dies or sleeps? */
+#include "tests/unit/launcher_fleet.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "dataplane/base/log.h"
+#include "mgmt/launcher/resume.h"
+
+#define ANY "127.0.0.1:0"
+
+static const enum role voters[] = {ROLE_KEYRING, ROLE_HANDSHAKE, ROLE_JUDGE, ROLE_DATAPLANE};
+
+static enum outcome_kind outcome(struct fake *k, struct err *e)
+{
+    struct apply_outcome o = {0};
+
+    if (!apply_take_outcome(&k->apply, &o))
+        return OUTCOME_NONE;
+    if (e)
+        *e = o.err;
+    return o.kind;
+}
+
+static void expect_aborted(struct fake *k, const struct child *but)
+{
+    for (size_t i = 0; i < 4; i++) {
+        struct child *c = fake_child(k, voters[i]);
+
+        EXPECT(c == but || fake_last(k, c) == CONTROL_ABORT);
+        EXPECT(c->vote == VOTE_NONE);
+    }
+    EXPECT(fake_last(k, fake_child(k, ROLE_MGMT)) == CONTROL_REFUSED);
+    EXPECT(k->apply.phase == APPLY_IDLE);
+    EXPECT(!k->apply.pending);
+}
+
+TEST("keyring, handshake and judge commit before the data plane, and mgmt hears of it last")
+{
+    struct fake k;
+    uint64_t revision;
+
+    fake_init(&k, 1);
+    revision = fake_propose(&k, ANY);
+    EXPECT(revision == 1);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT(fake_last(&k, fake_child(&k, voters[i])) == CONTROL_PREPARE);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_LOAD);
+    fake_prepare_all(&k, revision);
+    for (size_t i = 0; i < 3; i++)
+        EXPECT(fake_last(&k, fake_child(&k, voters[i])) == CONTROL_COMMIT);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == 0);
+        EXPECT(apply_committed(&k.apply, fake_child(&k, voters[i]), revision, k.now_ms) == 0);
+        apply_tick(&k.apply, k.now_ms);
+    }
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_COMMIT);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == 0);
+    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
+    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
+    apply_tick(&k.apply, k.now_ms);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(k.apply.running && k.apply.running->number == revision);
+    fake_fini(&k);
+}
+
+TEST("nobody commits while one voter has not prepared, whichever it is")
+{
+    for (size_t missing = 0; missing < 4; missing++) {
+        struct fake k;
+        uint64_t revision;
+
+        fake_init(&k, 1);
+        revision = fake_propose(&k, ANY);
+        for (size_t i = 0; i < 4; i++) {
+            if (i != missing)
+                EXPECT(apply_prepared(&k.apply, fake_child(&k, voters[i]), revision, k.now_ms) ==
+                       0);
+        }
+        apply_tick(&k.apply, k.now_ms);
+        EXPECT(k.apply.phase == APPLY_PREPARING);
+        for (size_t i = 0; i < 4; i++)
+            EXPECT(fake_last(&k, fake_child(&k, voters[i])) == CONTROL_PREPARE);
+        fake_fini(&k);
+    }
+}
+
+TEST("one refusal aborts everywhere, mgmt gets the reason, and the old revision runs on")
+{
+    for (size_t who = 0; who < 4; who++) {
+        struct control_refused no;
+        struct fake k;
+        struct err e;
+
+        fake_init(&k, 1);
+        fake_run(&k, ANY);
+        no.revision = fake_propose(&k, ANY);
+        err_set(&no.err, -EINVAL, "/identities/gw/key", "another", "wrong key");
+        EXPECT(apply_prepared(&k.apply, fake_child(&k, voters[(who + 1) % 4]), no.revision,
+                              k.now_ms) == 0);
+        EXPECT(apply_refused(&k.apply, fake_child(&k, voters[who]), &no) == 0);
+        EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+        EXPECT(!strcmp(e.where, "/identities/gw/key"));
+        expect_aborted(&k, NULL);
+        EXPECT(k.apply.running->number == 1);
+        fake_fini(&k);
+    }
+}
+
+TEST("a process that dies while it prepares aborts the change, if there is one to fall back on")
+{
+    for (size_t who = 0; who < 4; who++) {
+        struct child *c;
+        struct fake k;
+
+        fake_init(&k, 1);
+        fake_run(&k, ANY);
+        fake_propose(&k, ANY);
+        c = fake_child(&k, voters[who]);
+        fake_die(&k, c);
+        EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+        expect_aborted(&k, c);
+        fake_fini(&k);
+    }
+}
+
+TEST("the first revision waits for the next process when one dies, and asks only that one again")
+{
+    struct child *keyring;
+    uint64_t revision;
+    struct fake k;
+
+    fake_init(&k, 1);
+    revision = fake_propose(&k, ANY);
+    keyring = fake_child(&k, ROLE_KEYRING);
+    for (size_t i = 0; i < 4; i++)
+        fake_last(&k, fake_child(&k, voters[i]));
+    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_JUDGE), revision, k.now_ms) == 0);
+    fake_die(&k, keyring);
+    EXPECT(k.apply.phase == APPLY_PREPARING);
+    fake_start(&k, keyring);
+    resume_begin(keyring, k.apply.running, k.now_ms);
+    apply_tick(&k.apply, k.now_ms);
+    EXPECT(fake_last(&k, keyring) == CONTROL_PREPARE);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_JUDGE)) == 0);
+    EXPECT(fake_child(&k, ROLE_JUDGE)->vote == VOTE_PREPARED);
+    EXPECT(apply_prepared(&k.apply, keyring, revision, k.now_ms) == 0);
+    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_HANDSHAKE), revision, k.now_ms) == 0);
+    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
+    apply_tick(&k.apply, k.now_ms);
+    fake_commit_all(&k, revision);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    fake_fini(&k);
+}
+
+TEST(
+    "a process that dies after the point of no return is not waited for, and gets the new revision")
+{
+    for (size_t who = 0; who < 4; who++) {
+        struct child *c;
+        struct fake k;
+
+        fake_init(&k, 1);
+        fake_run(&k, ANY);
+        fake_propose(&k, ANY);
+        fake_prepare_all(&k, 2);
+        c = fake_child(&k, voters[who]);
+        fake_die(&k, c);
+        apply_tick(&k.apply, k.now_ms);
+        fake_start(&k, c);
+        resume_begin(c, k.apply.running, k.now_ms);
+        EXPECT(fake_last(&k, c) == CONTROL_PREPARE);
+        EXPECT(apply_prepared(&k.apply, c, 2, k.now_ms) == 0);
+        EXPECT(fake_last(&k, c) == CONTROL_COMMIT);
+        for (size_t i = 0; i < 4; i++)
+            EXPECT(apply_committed(&k.apply, fake_child(&k, voters[i]), 2, k.now_ms) == 0 ||
+                   voters[i] == ROLE_DATAPLANE);
+        apply_tick(&k.apply, k.now_ms);
+        if (k.apply.phase == APPLY_SWITCHING)
+            EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_DATAPLANE), 2, k.now_ms) == 0);
+        apply_tick(&k.apply, k.now_ms);
+        EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+        EXPECT(k.apply.running->number == 2);
+        fake_fini(&k);
+    }
+}
+
+TEST("a change is given up when preparing takes longer than its deadline, and not a moment before")
+{
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_run(&k, ANY);
+    fake_propose(&k, ANY);
+    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS - 1);
+    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
+    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS);
+    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    expect_aborted(&k, NULL);
+    fake_fini(&k);
+}
+
+TEST("a change is given up when mgmt does not compile it in time, or dies over it")
+{
+    struct fake k;
+
+    fake_init(&k, 1);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    apply_tick(&k.apply, k.now_ms + APPLY_LOAD_MS);
+    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    EXPECT(k.apply.phase == APPLY_IDLE);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    fake_die(&k, fake_child(&k, ROLE_MGMT));
+    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    EXPECT(k.apply.phase == APPLY_IDLE);
+    fake_fini(&k);
+}
+
+TEST("a process that does not commit in time is killed")
+{
+    struct child *judge;
+    struct fake k;
+    int status = 0;
+
+    fake_init(&k, 1);
+    fake_propose(&k, ANY);
+    judge = fake_child(&k, ROLE_JUDGE);
+    judge->pid = fork();
+    if (!judge->pid) {
+        pause();
+        _exit(0);
+    }
+    fake_prepare_all(&k, 1);
+    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_KEYRING), 1, k.now_ms) == 0);
+    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_HANDSHAKE), 1, k.now_ms) == 0);
+    apply_tick(&k.apply, k.now_ms + APPLY_COMMIT_MS - 1);
+    EXPECT(waitpid(judge->pid, &status, WNOHANG) == 0);
+    apply_tick(&k.apply, k.now_ms + APPLY_COMMIT_MS);
+    EXPECT(waitpid(judge->pid, &status, 0) == judge->pid);
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    judge->pid = 0;
+    fake_fini(&k);
+}
+
+TEST("what mgmt rejects ends there: nobody was asked, and mgmt is not told what it said")
+{
+    struct control_refused no = {.revision = 1};
+    struct fake k;
+    struct err e;
+
+    fake_init(&k, 1);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    err_set(&no.err, -EINVAL, "/links/a", "a link", "no link");
+    apply_reject(&k.apply, &no);
+    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(!strcmp(e.where, "/links/a"));
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_LOAD);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT(fake_last(&k, fake_child(&k, voters[i])) == 0);
+    fake_fini(&k);
+}
+
+TEST("answers to an aborted change are dropped, answers to what was never asked break the protocol")
+{
+    struct control_refused never = {.revision = BAD_REVISION}, late = {.revision = 2};
+    struct child *judge;
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_run(&k, ANY);
+    fake_propose(&k, ANY);
+    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS);
+    judge = fake_child(&k, ROLE_JUDGE);
+    EXPECT(apply_prepared(&k.apply, judge, 2, k.now_ms) == 0);
+    EXPECT(apply_refused(&k.apply, judge, &late) == 0);
+    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(apply_prepared(&k.apply, judge, BAD_REVISION, k.now_ms) == -EPROTO);
+    EXPECT(apply_refused(&k.apply, judge, &never) == -EPROTO);
+    EXPECT(apply_committed(&k.apply, judge, 1, k.now_ms) == -EPROTO);
+    fake_fini(&k);
+}
+
+TEST("an incomplete, a foreign or an unsealed image is refused before anybody is asked")
+{
+    struct fake k;
+    struct err e;
+
+    fake_init(&k, 1);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
+    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(strstr(e.what, "incomplete") != NULL);
+
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_DATAPLANE, fake_image(1, ANY, "unix:/b")) == 0);
+    EXPECT(apply_start(&k.apply, 2, k.now_ms) == 0);
+    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(strstr(e.what, "can not be read") != NULL);
+
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_DATAPLANE, memfd_create("open", MFD_CLOEXEC)) == 0);
+    EXPECT(apply_start(&k.apply, 3, k.now_ms) == 0);
+    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(strstr(e.what, "can not be read") != NULL);
+    for (size_t i = 0; i < 4; i++)
+        EXPECT(fake_last(&k, fake_child(&k, voters[i])) == 0);
+    fake_fini(&k);
+}
+
+TEST("attachments of illegal kinds, twice the same, or keys nobody opened break the protocol")
+{
+    struct control_attach key = {.revision = 1, .kind = ATTACH_KEY, .token = 5};
+    struct fake k;
+
+    fake_init(&k, 1);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(fake_attach(&k, 1, ATTACH_LISTENER, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, 77, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, ATTACH_KEY, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
+    EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(apply_attach(&k.apply, &key, -1, k.now_ms) == -EPROTO);
+    fake_fini(&k);
+}
+
+/* The inode of the first listening socket that the data plane is given. */
+static ino_t given_socket(struct fake *k)
+{
+    struct control_attach a;
+    struct chan_msg m;
+    ino_t found = 0;
+
+    while (fake_next(k, fake_child(k, ROLE_DATAPLANE), &m)) {
+        struct stat st;
+
+        if (m.type == CONTROL_ATTACH && !control_get_attach(&m.body, &a) &&
+            a.kind == ATTACH_LISTENER && a.index == 0 && !fstat(m.fds[0], &st))
+            found = st.st_ino;
+        chan_msg_close_fds(&m);
+    }
+    return found;
+}
+
+TEST("a listener whose address stays is the same socket in the next revision")
+{
+    ino_t before, after, other;
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_propose(&k, ANY);
+    before = given_socket(&k);
+    EXPECT(before != 0);
+    fake_prepare_all(&k, 1);
+    fake_commit_all(&k, 1);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    fake_settle(&k);
+    fake_propose(&k, ANY);
+    after = given_socket(&k);
+    EXPECT(after == before);
+    fake_prepare_all(&k, 2);
+    fake_commit_all(&k, 2);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    fake_propose(&k, "127.0.0.2:0");
+    other = given_socket(&k);
+    EXPECT(other != 0 && other != before);
+    fake_fini(&k);
+}
+
+TEST("an address in use is refused with the link's pointer, and the change ends")
+{
+    struct sockaddr_in taken = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    socklen_t len = sizeof(taken);
+    char text[64];
+    struct fake k;
+    struct err e;
+
+    /* Even one that would share its port. */
+    EXPECT(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+    EXPECT(bind(fd, (struct sockaddr *)&taken, len) == 0 && listen(fd, 1) == 0);
+    EXPECT(getsockname(fd, (struct sockaddr *)&taken, &len) == 0);
+    snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(taken.sin_port));
+    fake_init(&k, 1);
+    fake_propose(&k, text);
+    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(!strcmp(e.where, "/links/a/listen/address"));
+    EXPECT(strstr(e.what, text) && strstr(e.what, "in use"));
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
+    fake_fini(&k);
+    close(fd);
+}
+
+TEST("mgmt may open a change of its own when none is under way, and is refused when one is")
+{
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_run(&k, ANY);
+    fake_attach_all(&k, 5, ANY);
+    EXPECT(apply_start(&k.apply, 5, k.now_ms) == 0);
+    apply_tick(&k.apply, k.now_ms);
+    fake_prepare_all(&k, 5);
+    fake_commit_all(&k, 5);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(k.apply.running->number == 5);
+    EXPECT(k.apply.running->text >= 0);
+    fake_settle(&k);
+    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(k.apply.pending->number == 6);
+    fake_attach_all(&k, 9, ANY);
+    EXPECT(apply_start(&k.apply, 9, k.now_ms) == 0);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
+    EXPECT(k.apply.phase == APPLY_LOADING && k.apply.pending->number == 6);
+    fake_fini(&k);
+}
+
+TEST("a mgmt that came back and compiles the running text again is told that it runs")
+{
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_run(&k, ANY);
+    fake_attach_all(&k, 1, ANY);
+    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
+    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
+    fake_fini(&k);
+}
+
+TEST("before the first revision mgmt can not start a change that nobody asked for")
+{
+    struct fake k;
+
+    fake_init(&k, 1);
+    fake_child(&k, ROLE_MGMT)->told = true;
+    fake_attach_all(&k, 1, ANY);
+    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
+    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
+    fake_fini(&k);
+}
+
+TEST("a data plane that came back gets its revision, then its channels, then the word to go")
+{
+    int expected[] = {CONTROL_ATTACH, CONTROL_ATTACH, CONTROL_PREPARE};
+    struct control_channel ch;
+    struct child *dataplane;
+    struct chan_msg m;
+    unsigned seen = 0;
+    struct fake k;
+    int type;
+
+    fake_init(&k, 1);
+    fleet_link(&k.fleet);
+    fake_run(&k, ANY);
+    dataplane = fake_child(&k, ROLE_DATAPLANE);
+    fake_die(&k, dataplane);
+    fake_start(&k, dataplane);
+    resume_begin(dataplane, k.apply.running, k.now_ms);
+    for (size_t i = 0; i < 3; i++) {
+        EXPECT(fake_next(&k, dataplane, &m) == expected[i]);
+        chan_msg_close_fds(&m);
+    }
+    EXPECT(fake_next(&k, dataplane, &m) == 0);
+    EXPECT(apply_prepared(&k.apply, dataplane, 1, k.now_ms) == 0);
+    while ((type = fake_next(&k, dataplane, &m)) == CONTROL_CHANNEL) {
+        EXPECT(m.n_fds == 1 && control_get_channel(&m.body, &ch) == 0);
+        seen |= 1u << ch.kind;
+        chan_msg_close_fds(&m);
+    }
+    EXPECT(type == CONTROL_COMMIT);
+    EXPECT(seen == (1u << CHANNEL_HANDOFF | 1u << CHANNEL_JUDGE | 1u << CHANNEL_QUERY));
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_HANDSHAKE)) == CONTROL_CHANNEL);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == 0);
+    EXPECT(apply_committed(&k.apply, dataplane, 1, k.now_ms) == 0);
+    EXPECT(dataplane->stage == STAGE_SERVING);
+    fake_fini(&k);
+}
+
+TEST("a handshake process that came back is linked again, and only its neighbours hear of it")
+{
+    struct child *second;
+    struct fake k;
+
+    fake_init(&k, 2);
+    fleet_link(&k.fleet);
+    fake_run(&k, ANY);
+    second = fleet_find(&k.fleet, ROLE_HANDSHAKE, 1);
+    fake_die(&k, second);
+    fleet_link(&k.fleet);
+    for (unsigned i = 0; i < k.fleet.n; i++)
+        EXPECT(fake_last(&k, &k.fleet.children[i]) == 0);
+    fake_start(&k, second);
+    resume_begin(second, k.apply.running, k.now_ms);
+    EXPECT(apply_prepared(&k.apply, second, 1, k.now_ms) == 0);
+    EXPECT(apply_committed(&k.apply, second, 1, k.now_ms) == 0);
+    fleet_link(&k.fleet);
+    EXPECT(fake_last(&k, second) == CONTROL_CHANNEL);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_CHANNEL);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == CONTROL_CHANNEL);
+    EXPECT(fake_last(&k, fleet_find(&k.fleet, ROLE_HANDSHAKE, 0)) == 0);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_JUDGE)) == 0);
+    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == 0);
+    fake_fini(&k);
+}
+
+TEST("unix targets of the running and the prior revision may be dialled, and no others")
+{
+    struct addr backend, other;
+    struct fake k;
+
+    fake_init(&k, 1);
+    EXPECT(addr_parse(&backend, "unix:/run/backend") == 0);
+    EXPECT(addr_parse(&other, "unix:/run/other") == 0);
+    EXPECT(!revision_has_target(k.apply.running, &backend));
+    fake_run(&k, ANY);
+    EXPECT(revision_has_target(k.apply.running, &backend));
+    EXPECT(!revision_has_target(k.apply.running, &other));
+    fake_run(&k, ANY);
+    EXPECT(revision_has_target(k.apply.prior, &backend));
+    EXPECT(k.apply.prior->listeners.n == 0);
+    fake_fini(&k);
+}
+
+TEST("restarts come at once, then 100 ms apart and doubling, and never more than 5 s")
+{
+    static const uint64_t want[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
+
+    for (unsigned i = 0; i < 9; i++)
+        EXPECT(child_backoff_ms(i) == want[i]);
+    EXPECT(child_backoff_ms(1000000) == 5000);
+}
+
+TEST("ten seconds of service forget earlier deaths, less do not")
+{
+    struct child *judge;
+    struct fake k;
+
+    fake_init(&k, 1);
+    judge = fake_child(&k, ROLE_JUDGE);
+    judge->failures = 4;
+    k.now_ms = judge->since_ms + CHILD_HEALTHY_MS - 1;
+    fake_die(&k, judge);
+    EXPECT(judge->due_ms == k.now_ms + 800);
+    fake_start(&k, judge);
+    child_move(judge, STAGE_SERVING, k.now_ms);
+    k.now_ms += CHILD_HEALTHY_MS;
+    fake_die(&k, judge);
+    EXPECT(judge->due_ms == k.now_ms);
+    fake_fini(&k);
+}
+
+int main(void)
+{
+    log_init("test", LOG_ERROR);
+    return test_run();
+}
