@@ -119,88 +119,6 @@ bool session_enter_link(struct session *s, struct gate_link *l, enum reason *why
     return true;
 }
 
-void session_close(struct session *s, enum reason reason, const char *text)
-{
-    struct worker *w = s->worker;
-
-    if (s->state >= SESSION_CLOSING)
-        return;
-    s->reason = reason;
-    if (text)
-        snprintf(s->text, sizeof s->text, "%s", text);
-    w->reasons[reason]++;
-    for (int i = 0; i < 2; i++) {
-        if (s->leg[i].peer_alert)
-            s->peer_alert = s->leg[i].peer_alert;
-        if (s->leg[i].opened)
-            hsclient_close(w, s, &s->leg[i]);
-    }
-    session_move(s, SESSION_CLOSING);
-    s->deadline_ms = w->now_ms + LINGER_MS;
-    session_arm_timer(s);
-    w->net->wind_down(w, s);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-void session_arm_timer(struct session *s)
-{
-    uint64_t due = s->deadline_ms;
-
-    if (s->state == SESSION_PUMPING) {
-        const struct policy_limits *lim = &s->link->policy->limits;
-        due = UINT64_MAX;
-        if (lim->idle_ms)
-            due = s->active_ms + lim->idle_ms;
-        if (lim->life_ms)
-            due = earlier(due, s->start_ms + lim->life_ms);
-    }
-    if (due == UINT64_MAX || s->state == SESSION_DRAINING)
-        timers_cancel(&s->worker->timers, &s->timer);
-    else
-        timers_set(&s->worker->timers, &s->timer, due);
-}
-
-static void session_timer_pumping(struct session *s)
-{
-    const struct policy_limits *lim = &s->link->policy->limits;
-    uint64_t now = s->worker->now_ms;
-
-    if (lim->life_ms && now >= s->start_ms + lim->life_ms)
-        session_close(s, REASON_LIFE, NULL);
-    else if (lim->idle_ms && now >= s->active_ms + lim->idle_ms)
-        session_close(s, REASON_IDLE, NULL);
-    else
-        session_arm_timer(s);
-}
-
-void session_timer(struct session *s)
-{
-    switch (s->state) {
-    case SESSION_ADMITTED:
-    case SESSION_SHAKING:
-        session_close(s, REASON_HANDSHAKE_TIMEOUT, NULL);
-        break;
-    case SESSION_DIALLING:
-        flow_dial_timeout(s);
-        break;
-    case SESSION_SHAKING_INNER:
-        session_close(s, REASON_HANDSHAKE_TIMEOUT, "the target did not finish its handshake");
-        break;
-    case SESSION_PUMPING:
-        session_timer_pumping(s);
-        break;
-    case SESSION_CLOSING:
-        s->worker->net->cut(s->worker, s);
-        break;
-    default:
-        break;
-    }
-}
-
 static const char *engine_of(const struct leg *leg)
 {
     return leg->ops ? leg_engine_name((uint8_t)leg->ops->engine) : "none";
@@ -276,6 +194,90 @@ static void session_log_refused(const struct session *s)
               alert, s->text[0] ? text : "-");
 }
 
+void session_close(struct session *s, enum reason reason, const char *text)
+{
+    struct worker *w = s->worker;
+
+    if (s->state >= SESSION_CLOSING)
+        return;
+    s->reason = reason;
+    if (text)
+        snprintf(s->text, sizeof s->text, "%s", text);
+    w->reasons[reason]++;
+    for (int i = 0; i < 2; i++) {
+        if (s->leg[i].peer_alert)
+            s->peer_alert = s->leg[i].peer_alert;
+        if (s->leg[i].opened)
+            hsclient_close(w, s, &s->leg[i]);
+    }
+    if (!s->pumped && reason != REASON_CLOSED)
+        session_log_refused(s); /* now: its last words may take a while */
+    session_move(s, SESSION_CLOSING);
+    s->deadline_ms = w->now_ms + LINGER_MS;
+    session_arm_timer(s);
+    w->net->wind_down(w, s);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void session_arm_timer(struct session *s)
+{
+    uint64_t due = s->deadline_ms;
+
+    if (s->state == SESSION_PUMPING) {
+        const struct policy_limits *lim = &s->link->policy->limits;
+        due = UINT64_MAX;
+        if (lim->idle_ms)
+            due = s->active_ms + lim->idle_ms;
+        if (lim->life_ms)
+            due = earlier(due, s->start_ms + lim->life_ms);
+    }
+    if (due == UINT64_MAX || s->state == SESSION_DRAINING)
+        timers_cancel(&s->worker->timers, &s->timer);
+    else
+        timers_set(&s->worker->timers, &s->timer, due);
+}
+
+static void session_timer_pumping(struct session *s)
+{
+    const struct policy_limits *lim = &s->link->policy->limits;
+    uint64_t now = s->worker->now_ms;
+
+    if (lim->life_ms && now >= s->start_ms + lim->life_ms)
+        session_close(s, REASON_LIFE, NULL);
+    else if (lim->idle_ms && now >= s->active_ms + lim->idle_ms)
+        session_close(s, REASON_IDLE, NULL);
+    else
+        session_arm_timer(s);
+}
+
+void session_timer(struct session *s)
+{
+    switch (s->state) {
+    case SESSION_ADMITTED:
+    case SESSION_SHAKING:
+        session_close(s, REASON_HANDSHAKE_TIMEOUT, NULL);
+        break;
+    case SESSION_DIALLING:
+        flow_dial_timeout(s);
+        break;
+    case SESSION_SHAKING_INNER:
+        session_close(s, REASON_HANDSHAKE_TIMEOUT, "the target did not finish its handshake");
+        break;
+    case SESSION_PUMPING:
+        session_timer_pumping(s);
+        break;
+    case SESSION_CLOSING:
+        s->worker->net->cut(s->worker, s);
+        break;
+    default:
+        break;
+    }
+}
+
 /* Undo every count the session was in. */
 static void session_leave(struct session *s)
 {
@@ -298,8 +300,6 @@ void session_gone(struct session *s)
     check(s->inflight == 0);
     if (s->pumped)
         session_log_closed(s);
-    else if (s->reason != REASON_CLOSED)
-        session_log_refused(s);
     session_leave(s);
     list_remove(&s->node);
     timers_cancel(&w->timers, &s->timer);

@@ -106,22 +106,22 @@ def echo(conn):
 
 
 def recv_all(sock):
-    out = b""
+    out = bytearray()
     while True:
-        data = sock.recv(65536)
+        data = sock.recv(1 << 18)
         if not data:
-            return out
+            return bytes(out)
         out += data
 
 
 def recv_exactly(sock, n):
-    out = b""
+    out = bytearray()
     while len(out) < n:
-        data = sock.recv(min(65536, n - len(out)))
+        data = sock.recv(min(1 << 18, n - len(out)))
         if not data:
             raise AssertionError("ended after %d of %d bytes" % (len(out), n))
         out += data
-    return out
+    return bytes(out)
 
 
 class Context:
