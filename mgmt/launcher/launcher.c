@@ -54,7 +54,7 @@ static void reload(struct launcher *l)
     log_event(LOG_INFO, "reload", "%s", "why=SIGHUP");
     notify_send(l->notify, NOTIFY_RELOADING);
     if (read_text(l, &e)) {
-        log_refused(&e, l->apply.next_revision);
+        log_refused(&e, l->change.next_revision);
         notify_send(l->notify, NOTIFY_READY);
     }
 }
@@ -63,10 +63,10 @@ static void reload(struct launcher *l)
 static void feed_mgmt(struct launcher *l, uint64_t now_ms)
 {
     struct child *mgmt = fleet_find(&l->fleet, ROLE_MGMT, 0);
-    const struct revision *running = l->apply.running;
+    const struct holding *running = l->change.running;
     int text = l->text;
 
-    if (l->apply.phase != APPLY_IDLE || mgmt->stage != STAGE_SERVING)
+    if (l->change.phase != CHANGE_IDLE || mgmt->stage != STAGE_SERVING)
         return;
     if (running && !mgmt->told) {
         mgmt->told = true;
@@ -75,7 +75,7 @@ static void feed_mgmt(struct launcher *l, uint64_t now_ms)
     if (text < 0)
         return;
     l->text = -1;
-    apply_load(&l->apply, l->args->config, text, now_ms);
+    change_load(&l->change, l->args->config, text, now_ms);
 }
 
 /* A first revision that nobody judged is tried again, a few times. */
@@ -91,13 +91,13 @@ static void retry_first(struct launcher *l, const struct err *e, uint64_t now_ms
 
 static void take_outcome(struct launcher *l, uint64_t now_ms)
 {
-    struct apply_outcome o;
+    struct change_outcome o;
 
-    if (!apply_take_outcome(&l->apply, &o))
+    if (!change_take_outcome(&l->change, &o))
         return;
     if (o.kind == OUTCOME_APPLIED) {
         log_event(LOG_INFO, "revision_applied", "revision=%" PRIu64, o.revision);
-    } else if (l->apply.running) {
+    } else if (l->change.running) {
         log_refused(&o.err, o.revision);
     } else {
         if (o.kind == OUTCOME_REFUSED)
@@ -112,11 +112,11 @@ static void take_outcome(struct launcher *l, uint64_t now_ms)
 
 static void say_ready(struct launcher *l)
 {
-    if (l->ready || !l->apply.running || l->apply.phase != APPLY_IDLE ||
+    if (l->ready || !l->change.running || l->change.phase != CHANGE_IDLE ||
         !fleet_all_serve(&l->fleet))
         return;
     l->ready = true;
-    dprintf(STDERR_FILENO, "penstock ready revision=%" PRIu64 "\n", l->apply.running->number);
+    dprintf(STDERR_FILENO, "penstock ready revision=%" PRIu64 "\n", l->change.running->number);
     notify_send(l->notify, NOTIFY_READY);
 }
 
@@ -167,7 +167,7 @@ static void bury(struct launcher *l, struct child *c, int status, uint64_t now_m
         serve_child(l, c, now_ms); /* its last words */
     if (l->phase == LAUNCHER_RUNS)
         log_death(c, pid, status);
-    apply_child_died(&l->apply, c, now_ms);
+    change_child_died(&l->change, c, now_ms);
     fleet_child_died(&l->fleet, c, now_ms);
     if (c->role == ROLE_MGMT)
         files_forget(&l->files);
@@ -203,8 +203,8 @@ static uint64_t next_ms(const struct launcher *l, uint64_t now_ms)
 {
     uint64_t next = fleet_next_ms(&l->fleet, now_ms + IDLE_MS);
 
-    if (l->apply.phase != APPLY_IDLE && l->apply.deadline_ms && l->apply.deadline_ms < next)
-        next = l->apply.deadline_ms;
+    if (l->change.phase != CHANGE_IDLE && l->change.deadline_ms && l->change.deadline_ms < next)
+        next = l->change.deadline_ms;
     if (l->phase != LAUNCHER_RUNS && l->deadline_ms < next)
         next = l->deadline_ms;
     return next;
@@ -243,7 +243,7 @@ static void step(struct launcher *l)
         return;
     start_due(l, now_ms);
     fleet_check_deadlines(&l->fleet, now_ms);
-    apply_tick(&l->apply, now_ms);
+    change_tick(&l->change, now_ms);
     take_outcome(l, now_ms);
     check_start(l, now_ms);
     feed_mgmt(l, now_ms);
@@ -293,7 +293,7 @@ static int prepare(struct launcher *l, struct err *e)
 
 static void finish(struct launcher *l)
 {
-    apply_fini(&l->apply);
+    change_fini(&l->change);
     files_fini(&l->files);
     statedir_close(&l->state);
     free(l->message);
@@ -321,7 +321,7 @@ int launcher_run(const struct args *args)
         goto out;
     }
     fleet_init(&l->fleet, args->programs, args->workers, l->state.socket);
-    apply_init(&l->apply, &l->fleet, &l->files);
+    change_init(&l->change, &l->fleet, &l->files);
     if (read_text(l, &e))
         stop_with(l, 2, &e, clock_mono_ms());
     for (step(l); !stop_done(l); step(l))

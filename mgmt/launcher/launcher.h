@@ -8,7 +8,7 @@
 #ifndef PENSTOCK_LAUNCHER_LAUNCHER_H
 #define PENSTOCK_LAUNCHER_LAUNCHER_H
 
-#include "mgmt/launcher/apply.h"
+#include "mgmt/launcher/change.h"
 #include "mgmt/launcher/args.h"
 #include "mgmt/launcher/fleet.h"
 #include "mgmt/launcher/statedir.h"
@@ -24,7 +24,7 @@ struct launcher {
     struct statedir state;
     struct files files;
     struct fleet fleet;
-    struct apply apply;
+    struct change change;
     enum launcher_phase phase;
     uint64_t deadline_ms; /* of DRAINS and ENDS */
     int exit_code;

@@ -7,17 +7,17 @@
 #include "dataplane/base/log.h"
 #include "dataplane/wire/control.h"
 
-void resume_begin(struct child *c, const struct revision *running, uint64_t now_ms)
+void resume_begin(struct child *c, const struct holding *running, uint64_t now_ms)
 {
     if (!running || !child_votes(c)) {
         child_move(c, STAGE_SERVING, now_ms);
         return;
     }
     child_move(c, STAGE_PREPARING, now_ms);
-    revision_give(running, c);
+    holding_give(running, c);
 }
 
-void resume_prepared(struct child *c, const struct revision *running, struct fleet *f,
+void resume_prepared(struct child *c, const struct holding *running, struct fleet *f,
                      uint64_t now_ms)
 {
     child_move(c, STAGE_COMMITTING, now_ms);

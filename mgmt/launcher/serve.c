@@ -35,7 +35,7 @@ static int on_ready(struct launcher *l, struct child *c, struct chan_msg *m, uin
         return -EPROTO;
     child_move(c, STAGE_READY, now_ms);
     fleet_link(&l->fleet);
-    resume_begin(c, l->apply.running, now_ms);
+    resume_begin(c, l->change.running, now_ms);
     fleet_link(&l->fleet);
     return 0;
 }
@@ -46,7 +46,7 @@ static int on_prepared(struct launcher *l, struct child *c, struct chan_msg *m, 
 
     if (control_get_number(&m->body, &revision))
         return -EPROTO;
-    return apply_prepared(&l->apply, c, revision, now_ms);
+    return change_prepared(&l->change, c, revision, now_ms);
 }
 
 static int on_committed(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
@@ -56,7 +56,7 @@ static int on_committed(struct launcher *l, struct child *c, struct chan_msg *m,
 
     if (control_get_number(&m->body, &revision))
         return -EPROTO;
-    rc = apply_committed(&l->apply, c, revision, now_ms);
+    rc = change_committed(&l->change, c, revision, now_ms);
     fleet_link(&l->fleet);
     return rc;
 }
@@ -68,7 +68,7 @@ static int on_refused(struct launcher *l, struct child *c, struct chan_msg *m, u
     if (control_get_refused(&m->body, &refused))
         return -EPROTO;
     if (c->stage != STAGE_STARTING)
-        return apply_refused(&l->apply, c, &refused);
+        return change_refused(&l->change, c, &refused);
     if (!l->ready) /* the machine lacks what this process needs: no use to go on */
         stop_with(l, 1, &refused.err, now_ms);
     else
@@ -109,7 +109,7 @@ static int on_attach(struct launcher *l, struct child *c, struct chan_msg *m, ui
     (void)c;
     if (control_get_attach(&m->body, &attach) || m->n_fds > 1)
         return -EPROTO;
-    return apply_attach(&l->apply, &attach, m->n_fds ? m->fds[0] : -1, now_ms);
+    return change_attach(&l->change, &attach, m->n_fds ? m->fds[0] : -1, now_ms);
 }
 
 static int on_apply(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
@@ -119,7 +119,7 @@ static int on_apply(struct launcher *l, struct child *c, struct chan_msg *m, uin
     (void)c;
     if (control_get_number(&m->body, &revision))
         return -EPROTO;
-    return apply_start(&l->apply, revision, now_ms);
+    return change_start(&l->change, revision, now_ms);
 }
 
 static int on_reject(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
@@ -130,7 +130,7 @@ static int on_reject(struct launcher *l, struct child *c, struct chan_msg *m, ui
     (void)now_ms;
     if (control_get_refused(&m->body, &refused))
         return -EPROTO;
-    apply_reject(&l->apply, &refused);
+    change_reject(&l->change, &refused);
     return 0;
 }
 
@@ -157,8 +157,8 @@ static int on_dial(struct launcher *l, struct child *c, struct chan_msg *m, uint
     (void)now_ms;
     if (control_get_dial(&m->body, &wanted))
         return -EPROTO;
-    if (revision_has_target(l->apply.running, &wanted.addr) ||
-        revision_has_target(l->apply.prior, &wanted.addr))
+    if (holding_has_target(l->change.running, &wanted.addr) ||
+        holding_has_target(l->change.prior, &wanted.addr))
         fd = dial(&wanted.addr);
     send_result(c, CONTROL_DIALLED, wanted.token, fd < 0 ? fd : 0, fd);
     if (fd >= 0)

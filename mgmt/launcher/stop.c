@@ -31,7 +31,7 @@ void stop_with(struct launcher *l, int exit_code, const struct err *e, uint64_t 
 void stop_drain(struct launcher *l, uint64_t now_ms)
 {
     struct child *dataplane = fleet_find(&l->fleet, ROLE_DATAPLANE, 0);
-    uint32_t drain_ms = l->apply.running ? l->apply.running->policy->drain_ms : 0;
+    uint32_t drain_ms = l->change.running ? l->change.running->policy->drain_ms : 0;
 
     if (l->phase == LAUNCHER_DRAINS)
         stop_end(l, now_ms);
@@ -39,7 +39,7 @@ void stop_drain(struct launcher *l, uint64_t now_ms)
         return;
     log_event(LOG_INFO, "stopping", "drain_ms=%" PRIu32, drain_ms);
     notify_send(l->notify, NOTIFY_STOPPING);
-    if (!l->apply.running || dataplane->stage != STAGE_SERVING) {
+    if (!l->change.running || dataplane->stage != STAGE_SERVING) {
         stop_end(l, now_ms);
         return;
     }
@@ -47,7 +47,7 @@ void stop_drain(struct launcher *l, uint64_t now_ms)
     l->deadline_ms = now_ms + drain_ms + LAUNCHER_CUT_MS;
     l->fleet.stopping = true;
     child_send_number(dataplane, CONTROL_DRAIN, drain_ms);
-    apply_stop_listening(&l->apply);
+    change_stop_listening(&l->change);
 }
 
 void stop_end(struct launcher *l, uint64_t now_ms)
@@ -57,7 +57,7 @@ void stop_end(struct launcher *l, uint64_t now_ms)
     l->phase = LAUNCHER_ENDS;
     l->deadline_ms = now_ms + LAUNCHER_END_MS;
     l->fleet.stopping = true;
-    apply_stop_listening(&l->apply);
+    change_stop_listening(&l->change);
     fleet_fini(&l->fleet); /* they see their channel close, and exit */
 }
 

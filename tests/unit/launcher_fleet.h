@@ -8,7 +8,7 @@
 
 #include "dataplane/wire/chan.h"
 #include "dataplane/wire/control.h"
-#include "mgmt/launcher/apply.h"
+#include "mgmt/launcher/change.h"
 #include "tests/unit/test.h"
 
 #define BAD_REVISION 99
@@ -16,7 +16,7 @@
 struct fake {
     struct fleet fleet;
     struct files files;
-    struct apply apply;
+    struct change change;
     int far[FLEET_MAX]; /* the children's ends */
     uint64_t now_ms;
 };
@@ -51,7 +51,7 @@ static inline void fake_init(struct fake *k, unsigned workers)
     k->now_ms = 1000;
     fleet_init(&k->fleet, "/nonexistent", workers, -1);
     files_init(&k->files);
-    apply_init(&k->apply, &k->fleet, &k->files);
+    change_init(&k->change, &k->fleet, &k->files);
     for (unsigned i = 0; i < k->fleet.n; i++) {
         fake_start(k, &k->fleet.children[i]);
         child_move(&k->fleet.children[i], STAGE_SERVING, k->now_ms);
@@ -60,7 +60,7 @@ static inline void fake_init(struct fake *k, unsigned workers)
 
 static inline void fake_fini(struct fake *k)
 {
-    apply_fini(&k->apply);
+    change_fini(&k->change);
     files_fini(&k->files);
     fleet_fini(&k->fleet);
     for (unsigned i = 0; i < k->fleet.n; i++) {
@@ -72,7 +72,7 @@ static inline void fake_fini(struct fake *k)
 /* The child's process is gone; it stays DOWN. */
 static inline void fake_die(struct fake *k, struct child *c)
 {
-    apply_child_died(&k->apply, c, k->now_ms);
+    change_child_died(&k->change, c, k->now_ms);
     fleet_child_died(&k->fleet, c, k->now_ms);
     close(k->far[fake_slot(k, c)]);
     k->far[fake_slot(k, c)] = -1;
@@ -134,7 +134,7 @@ static inline int fake_image(uint64_t revision, const char *listen, const char *
 static inline int fake_attach(struct fake *k, uint64_t revision, uint8_t kind, int fd)
 {
     struct control_attach a = {.revision = revision, .kind = kind};
-    int rc = apply_attach(&k->apply, &a, fd, k->now_ms);
+    int rc = change_attach(&k->change, &a, fd, k->now_ms);
 
     close(fd);
     return rc;
@@ -152,12 +152,12 @@ static inline void fake_attach_all(struct fake *k, uint64_t revision, const char
 /* LOAD, compile, APPLY: every voter was asked to prepare. Returns the revision. */
 static inline uint64_t fake_propose(struct fake *k, const char *listen)
 {
-    uint64_t revision = k->apply.next_revision;
+    uint64_t revision = k->change.next_revision;
 
-    apply_load(&k->apply, "test.json", memfd_seal("text", "{}", 2), k->now_ms);
+    change_load(&k->change, "test.json", memfd_seal("text", "{}", 2), k->now_ms);
     fake_attach_all(k, revision, listen);
-    EXPECT(apply_start(&k->apply, revision, k->now_ms) == 0);
-    apply_tick(&k->apply, k->now_ms);
+    EXPECT(change_start(&k->change, revision, k->now_ms) == 0);
+    change_tick(&k->change, k->now_ms);
     return revision;
 }
 
@@ -165,9 +165,9 @@ static inline void fake_prepare_all(struct fake *k, uint64_t revision)
 {
     for (unsigned i = 0; i < k->fleet.n; i++) {
         if (child_votes(&k->fleet.children[i]))
-            EXPECT(apply_prepared(&k->apply, &k->fleet.children[i], revision, k->now_ms) == 0);
+            EXPECT(change_prepared(&k->change, &k->fleet.children[i], revision, k->now_ms) == 0);
     }
-    apply_tick(&k->apply, k->now_ms);
+    change_tick(&k->change, k->now_ms);
 }
 
 static inline void fake_commit_all(struct fake *k, uint64_t revision)
@@ -178,22 +178,22 @@ static inline void fake_commit_all(struct fake *k, uint64_t revision)
         struct child *c = &k->fleet.children[i];
 
         if (child_votes(c) && c != dataplane)
-            EXPECT(apply_committed(&k->apply, c, revision, k->now_ms) == 0);
+            EXPECT(change_committed(&k->change, c, revision, k->now_ms) == 0);
     }
-    apply_tick(&k->apply, k->now_ms);
-    EXPECT(apply_committed(&k->apply, dataplane, revision, k->now_ms) == 0);
-    apply_tick(&k->apply, k->now_ms);
+    change_tick(&k->change, k->now_ms);
+    EXPECT(change_committed(&k->change, dataplane, revision, k->now_ms) == 0);
+    change_tick(&k->change, k->now_ms);
 }
 
 /* A revision that runs, and nothing left to read. */
 static inline uint64_t fake_run(struct fake *k, const char *listen)
 {
     uint64_t revision = fake_propose(k, listen);
-    struct apply_outcome o = {0};
+    struct change_outcome o = {0};
 
     fake_prepare_all(k, revision);
     fake_commit_all(k, revision);
-    EXPECT(apply_take_outcome(&k->apply, &o) && o.kind == OUTCOME_APPLIED);
+    EXPECT(change_take_outcome(&k->change, &o) && o.kind == OUTCOME_APPLIED);
     fake_settle(k);
     return revision;
 }

@@ -1,4 +1,4 @@
-#include "mgmt/launcher/apply.h"
+#include "mgmt/launcher/change.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,31 +10,31 @@
 #include "dataplane/base/log.h"
 #include "mgmt/launcher/resume.h"
 
-#define TO(phase) (1u << APPLY_##phase)
+#define TO(phase) (1u << CHANGE_##phase)
 
-static const unsigned moves[APPLY_PHASES] = {
-    [APPLY_IDLE] = TO(LOADING),
-    [APPLY_LOADING] = TO(PREPARING) | TO(IDLE),
-    [APPLY_PREPARING] = TO(COMMITTING) | TO(IDLE),
-    [APPLY_COMMITTING] = TO(SWITCHING),
-    [APPLY_SWITCHING] = TO(IDLE),
+static const unsigned moves[CHANGE_PHASES] = {
+    [CHANGE_IDLE] = TO(LOADING),
+    [CHANGE_LOADING] = TO(PREPARING) | TO(IDLE),
+    [CHANGE_PREPARING] = TO(COMMITTING) | TO(IDLE),
+    [CHANGE_COMMITTING] = TO(SWITCHING),
+    [CHANGE_SWITCHING] = TO(IDLE),
 };
 
-static const uint64_t phase_ms[APPLY_PHASES] = {
-    [APPLY_LOADING] = APPLY_LOAD_MS,
-    [APPLY_PREPARING] = APPLY_PREPARE_MS,
-    [APPLY_COMMITTING] = APPLY_COMMIT_MS,
-    [APPLY_SWITCHING] = APPLY_COMMIT_MS,
+static const uint64_t phase_ms[CHANGE_PHASES] = {
+    [CHANGE_LOADING] = CHANGE_LOAD_MS,
+    [CHANGE_PREPARING] = CHANGE_PREPARE_MS,
+    [CHANGE_COMMITTING] = CHANGE_COMMIT_MS,
+    [CHANGE_SWITCHING] = CHANGE_COMMIT_MS,
 };
 
-static void move(struct apply *a, enum apply_phase next, uint64_t now_ms)
+static void move(struct change *a, enum change_phase next, uint64_t now_ms)
 {
     check(moves[a->phase] & (1u << next));
     a->phase = next;
     a->deadline_ms = phase_ms[next] ? now_ms + phase_ms[next] : 0;
 }
 
-void apply_init(struct apply *a, struct fleet *f, struct files *files)
+void change_init(struct change *a, struct fleet *f, struct files *files)
 {
     memset(a, 0, sizeof(*a));
     a->fleet = f;
@@ -42,7 +42,7 @@ void apply_init(struct apply *a, struct fleet *f, struct files *files)
     a->next_revision = 1;
 }
 
-void apply_stop_listening(struct apply *a)
+void change_stop_listening(struct change *a)
 {
     if (a->running)
         listeners_close(&a->running->listeners);
@@ -50,15 +50,15 @@ void apply_stop_listening(struct apply *a)
         listeners_close(&a->pending->listeners);
 }
 
-void apply_fini(struct apply *a)
+void change_fini(struct change *a)
 {
-    revision_free(a->running);
-    revision_free(a->pending);
-    revision_free(a->prior);
+    holding_free(a->running);
+    holding_free(a->pending);
+    holding_free(a->prior);
     a->running = a->pending = a->prior = NULL;
 }
 
-bool apply_take_outcome(struct apply *a, struct apply_outcome *o)
+bool change_take_outcome(struct change *a, struct change_outcome *o)
 {
     if (a->outcome.kind == OUTCOME_NONE)
         return false;
@@ -68,9 +68,9 @@ bool apply_take_outcome(struct apply *a, struct apply_outcome *o)
 }
 
 /* Tell every child that was asked to forget it, and note why. */
-static void give_up(struct apply *a, enum outcome_kind kind, const struct err *e)
+static void give_up(struct change *a, enum outcome_kind kind, const struct err *e)
 {
-    a->outcome = (struct apply_outcome){kind, a->pending->number, *e};
+    a->outcome = (struct change_outcome){kind, a->pending->number, *e};
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
 
@@ -78,13 +78,13 @@ static void give_up(struct apply *a, enum outcome_kind kind, const struct err *e
             child_send_number(c, CONTROL_ABORT, a->pending->number);
         c->vote = VOTE_NONE;
     }
-    revision_free(a->pending);
+    holding_free(a->pending);
     a->pending = NULL;
     files_refused(a->files);
-    move(a, APPLY_IDLE, 0);
+    move(a, CHANGE_IDLE, 0);
 }
 
-static void tell_mgmt_refused(struct apply *a, uint64_t revision, const struct err *e)
+static void tell_mgmt_refused(struct change *a, uint64_t revision, const struct err *e)
 {
     struct control_refused m = {.revision = revision, .err = *e};
     struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
@@ -99,7 +99,7 @@ static void tell_mgmt_refused(struct apply *a, uint64_t revision, const struct e
 }
 
 /* The change ends here, and mgmt, which waits for an answer, gets the reason. */
-static void refuse(struct apply *a, enum outcome_kind kind, const struct err *e)
+static void refuse(struct change *a, enum outcome_kind kind, const struct err *e)
 {
     uint64_t revision = a->pending->number;
     struct err reason = *e;
@@ -108,39 +108,39 @@ static void refuse(struct apply *a, enum outcome_kind kind, const struct err *e)
     tell_mgmt_refused(a, revision, &reason);
 }
 
-void apply_load(struct apply *a, const char *name, int text_fd, uint64_t now_ms)
+void change_load(struct change *a, const char *name, int text_fd, uint64_t now_ms)
 {
     struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
     uint64_t number = a->next_revision++;
 
-    check(a->phase == APPLY_IDLE && mgmt->stage >= STAGE_READY);
-    a->pending = revision_new(number, text_fd);
+    check(a->phase == CHANGE_IDLE && mgmt->stage >= STAGE_READY);
+    a->pending = holding_new(number, text_fd);
     check(a->pending); /* a few hundred bytes: without them nothing goes on */
     mgmt->told = true;
     resume_load(mgmt, number, name, false, text_fd);
-    move(a, APPLY_LOADING, now_ms);
+    move(a, CHANGE_LOADING, now_ms);
 }
 
 /* Is this the change under way, or may mgmt open one of its own? */
-static bool is_pending(struct apply *a, uint64_t revision, uint64_t now_ms)
+static bool is_pending(struct change *a, uint64_t revision, uint64_t now_ms)
 {
     int text;
 
-    if (a->phase == APPLY_LOADING)
+    if (a->phase == CHANGE_LOADING)
         return a->pending->number == revision;
-    if (a->phase != APPLY_IDLE || !a->running || revision < a->next_revision ||
+    if (a->phase != CHANGE_IDLE || !a->running || revision < a->next_revision ||
         revision >= UINT32_MAX)
         return false;
     text = dup(a->running->text);
-    a->pending = revision_new(revision, text);
+    a->pending = holding_new(revision, text);
     if (!a->pending)
         return false;
     a->next_revision = revision + 1;
-    move(a, APPLY_LOADING, now_ms);
+    move(a, CHANGE_LOADING, now_ms);
     return true;
 }
 
-int apply_attach(struct apply *a, const struct control_attach *m, int fd, uint64_t now_ms)
+int change_attach(struct change *a, const struct control_attach *m, int fd, uint64_t now_ms)
 {
     bool is_key = m->kind == ATTACH_KEY;
     int rc;
@@ -156,7 +156,7 @@ int apply_attach(struct apply *a, const struct control_attach *m, int fd, uint64
     }
     if (is_key)
         fd = files_key(a->files, m->token, m->revision);
-    rc = fd < 0 ? fd : revision_attach(a->pending, m->kind, m->index, fd);
+    rc = fd < 0 ? fd : holding_attach(a->pending, m->kind, m->index, fd);
     if (rc == -EEXIST || rc == -EINVAL || rc == -ENOENT)
         return -EPROTO;
     if (rc) {
@@ -169,13 +169,13 @@ int apply_attach(struct apply *a, const struct control_attach *m, int fd, uint64
     return 0;
 }
 
-int apply_start(struct apply *a, uint64_t revision, uint64_t now_ms)
+int change_start(struct change *a, uint64_t revision, uint64_t now_ms)
 {
     struct err e;
     int rc;
 
-    if (a->running && revision == a->running->number && a->phase != APPLY_COMMITTING &&
-        a->phase != APPLY_SWITCHING) {
+    if (a->running && revision == a->running->number && a->phase != CHANGE_COMMITTING &&
+        a->phase != CHANGE_SWITCHING) {
         /* mgmt came back and compiled the running text again: it runs already. */
         files_applied(a->files, revision);
         child_send_number(fleet_find(a->fleet, ROLE_MGMT, 0), CONTROL_APPLIED, revision);
@@ -186,48 +186,49 @@ int apply_start(struct apply *a, uint64_t revision, uint64_t now_ms)
         tell_mgmt_refused(a, revision, &e);
         return 0;
     }
-    rc = revision_settle(a->pending, a->running, a->fleet->workers, &e);
+    rc = holding_settle(a->pending, a->running, a->fleet->workers, &e);
     if (rc) {
         refuse(a, OUTCOME_REFUSED, &e);
         return 0;
     }
-    move(a, APPLY_PREPARING, now_ms);
+    move(a, CHANGE_PREPARING, now_ms);
     return 0;
 }
 
-void apply_reject(struct apply *a, const struct control_refused *m)
+void change_reject(struct change *a, const struct control_refused *m)
 {
-    if (a->phase == APPLY_LOADING && a->pending->number == m->revision)
+    if (a->phase == CHANGE_LOADING && a->pending->number == m->revision)
         give_up(a, OUTCOME_REFUSED, &m->err);
 }
 
-int apply_prepared(struct apply *a, struct child *c, uint64_t revision, uint64_t now_ms)
+int change_prepared(struct change *a, struct child *c, uint64_t revision, uint64_t now_ms)
 {
     if (c->stage == STAGE_PREPARING && revision == a->running->number) {
         resume_prepared(c, a->running, a->fleet, now_ms);
         return 0;
     }
-    if (a->phase == APPLY_PREPARING && revision == a->pending->number && c->vote == VOTE_ASKED) {
+    if (a->phase == CHANGE_PREPARING && revision == a->pending->number && c->vote == VOTE_ASKED) {
         c->vote = VOTE_PREPARED;
         return 0;
     }
     return revision < a->next_revision ? 0 : -EPROTO;
 }
 
-int apply_refused(struct apply *a, struct child *c, const struct control_refused *m)
+int change_refused(struct change *a, struct child *c, const struct control_refused *m)
 {
     if (c->stage == STAGE_PREPARING && m->revision == a->running->number) {
         resume_refused(c, &m->err);
         return 0;
     }
-    if (a->phase == APPLY_PREPARING && m->revision == a->pending->number && c->vote == VOTE_ASKED) {
+    if (a->phase == CHANGE_PREPARING && m->revision == a->pending->number &&
+        c->vote == VOTE_ASKED) {
         refuse(a, OUTCOME_REFUSED, &m->err);
         return 0;
     }
     return m->revision < a->next_revision ? 0 : -EPROTO;
 }
 
-int apply_committed(struct apply *a, struct child *c, uint64_t revision, uint64_t now_ms)
+int change_committed(struct change *a, struct child *c, uint64_t revision, uint64_t now_ms)
 {
     if (!a->running || revision != a->running->number)
         return -EPROTO;
@@ -241,7 +242,7 @@ int apply_committed(struct apply *a, struct child *c, uint64_t revision, uint64_
     return 0;
 }
 
-static void fail(struct apply *a, const char *where, const char *what)
+static void fail(struct change *a, const char *where, const char *what)
 {
     struct err e;
 
@@ -249,22 +250,22 @@ static void fail(struct apply *a, const char *where, const char *what)
     refuse(a, OUTCOME_FAILED, &e);
 }
 
-void apply_child_died(struct apply *a, const struct child *c, uint64_t now_ms)
+void change_child_died(struct change *a, const struct child *c, uint64_t now_ms)
 {
-    if (a->phase == APPLY_LOADING && c->role == ROLE_MGMT)
+    if (a->phase == CHANGE_LOADING && c->role == ROLE_MGMT)
         fail(a, "penstock-mgmt", "the process ended before it had compiled the configuration");
-    if (a->phase == APPLY_PREPARING && c->vote != VOTE_NONE) {
+    if (a->phase == CHANGE_PREPARING && c->vote != VOTE_NONE) {
         /* The first revision has nothing to fall back on: it goes on with the next process. */
         if (a->running)
             fail(a, child_program(c->role), "the process ended while it prepared the revision");
         else
-            a->deadline_ms = now_ms + phase_ms[APPLY_PREPARING];
+            a->deadline_ms = now_ms + phase_ms[CHANGE_PREPARING];
     }
     /* After that, the next process is given what runs now; its vote is no longer waited for. */
 }
 
 /* PREPARING: ask whoever serves and was not asked yet. True when all have prepared. */
-static bool ask(struct apply *a)
+static bool ask(struct change *a)
 {
     bool all = true;
 
@@ -275,14 +276,14 @@ static bool ask(struct apply *a)
             continue;
         if (c->stage == STAGE_SERVING && c->vote == VOTE_NONE) {
             c->vote = VOTE_ASKED;
-            revision_give(a->pending, c);
+            holding_give(a->pending, c);
         }
         all = all && c->vote == VOTE_PREPARED;
     }
     return all;
 }
 
-static void commit(struct apply *a, bool dataplane)
+static void commit(struct change *a, bool dataplane)
 {
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
@@ -294,7 +295,7 @@ static void commit(struct apply *a, bool dataplane)
     }
 }
 
-static bool anyone_commits(const struct apply *a)
+static bool anyone_commits(const struct change *a)
 {
     for (unsigned i = 0; i < a->fleet->n; i++) {
         if (a->fleet->children[i].vote == VOTE_COMMITTING)
@@ -304,32 +305,32 @@ static bool anyone_commits(const struct apply *a)
 }
 
 /* From here on the new revision is the one that returning processes get. */
-static void pass_point_of_no_return(struct apply *a, uint64_t now_ms)
+static void pass_point_of_no_return(struct change *a, uint64_t now_ms)
 {
-    revision_free(a->prior);
+    holding_free(a->prior);
     a->prior = a->running;
     a->running = a->pending;
     a->pending = NULL;
     commit(a, false);
-    move(a, APPLY_COMMITTING, now_ms);
+    move(a, CHANGE_COMMITTING, now_ms);
 }
 
-static void finish(struct apply *a, uint64_t now_ms)
+static void finish(struct change *a, uint64_t now_ms)
 {
     struct child *mgmt = fleet_find(a->fleet, ROLE_MGMT, 0);
 
     for (unsigned i = 0; i < a->fleet->n; i++)
         a->fleet->children[i].vote = VOTE_NONE;
     if (a->prior)
-        revision_retire(a->prior);
+        holding_retire(a->prior);
     files_applied(a->files, a->running->number);
     if (mgmt->told)
         child_send_number(mgmt, CONTROL_APPLIED, a->running->number);
-    a->outcome = (struct apply_outcome){.kind = OUTCOME_APPLIED, .revision = a->running->number};
-    move(a, APPLY_IDLE, now_ms);
+    a->outcome = (struct change_outcome){.kind = OUTCOME_APPLIED, .revision = a->running->number};
+    move(a, CHANGE_IDLE, now_ms);
 }
 
-static void kill_laggards(struct apply *a)
+static void kill_laggards(struct change *a)
 {
     for (unsigned i = 0; i < a->fleet->n; i++) {
         if (a->fleet->children[i].vote == VOTE_COMMITTING)
@@ -338,26 +339,26 @@ static void kill_laggards(struct apply *a)
     a->deadline_ms = 0;
 }
 
-static void late(struct apply *a)
+static void late(struct change *a)
 {
-    if (a->phase == APPLY_LOADING)
+    if (a->phase == CHANGE_LOADING)
         fail(a, "penstock-mgmt", "the configuration was not compiled in time");
-    else if (a->phase == APPLY_PREPARING)
+    else if (a->phase == CHANGE_PREPARING)
         fail(a, "penstockd", "not every process prepared the revision in time");
     else
         kill_laggards(a);
 }
 
-void apply_tick(struct apply *a, uint64_t now_ms)
+void change_tick(struct change *a, uint64_t now_ms)
 {
-    if (a->phase != APPLY_IDLE && a->deadline_ms && now_ms >= a->deadline_ms)
+    if (a->phase != CHANGE_IDLE && a->deadline_ms && now_ms >= a->deadline_ms)
         late(a);
-    if (a->phase == APPLY_PREPARING && ask(a))
+    if (a->phase == CHANGE_PREPARING && ask(a))
         pass_point_of_no_return(a, now_ms);
-    if (a->phase == APPLY_COMMITTING && !anyone_commits(a)) {
+    if (a->phase == CHANGE_COMMITTING && !anyone_commits(a)) {
         commit(a, true);
-        move(a, APPLY_SWITCHING, now_ms);
+        move(a, CHANGE_SWITCHING, now_ms);
     }
-    if (a->phase == APPLY_SWITCHING && !anyone_commits(a))
+    if (a->phase == CHANGE_SWITCHING && !anyone_commits(a))
         finish(a, now_ms);
 }

@@ -1,4 +1,4 @@
-#include "mgmt/launcher/revision.h"
+#include "mgmt/launcher/holding.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include "dataplane/base/check.h"
 #include "dataplane/wire/chan.h"
 
-struct revision *revision_new(uint64_t number, int text_fd)
+struct holding *holding_new(uint64_t number, int text_fd)
 {
-    struct revision *r = calloc(1, sizeof(*r));
+    struct holding *r = calloc(1, sizeof(*r));
 
     if (!r) {
         if (text_fd >= 0)
@@ -42,7 +42,7 @@ static void close_table(struct fd_table *t)
     t->n = 0;
 }
 
-void revision_retire(struct revision *r)
+void holding_retire(struct holding *r)
 {
     close_fd(&r->text);
     for (size_t i = 0; i < ARRAY_LEN(r->images); i++)
@@ -52,11 +52,11 @@ void revision_retire(struct revision *r)
     listeners_close(&r->listeners);
 }
 
-void revision_free(struct revision *r)
+void holding_free(struct holding *r)
 {
     if (!r)
         return;
-    revision_retire(r);
+    holding_retire(r);
     policy_free(r->policy);
     free(r);
 }
@@ -67,7 +67,7 @@ static int reach(struct fd_table *t, uint32_t index)
     uint32_t n = t->n ? t->n : 8;
     int *fds;
 
-    if (index >= REVISION_ATTACHMENTS_MAX)
+    if (index >= HOLDING_ATTACHMENTS_MAX)
         return -EINVAL;
     if (index < t->n)
         return 0;
@@ -96,7 +96,7 @@ static int keep(int *slot, int fd)
     return 0;
 }
 
-int revision_attach(struct revision *r, uint8_t kind, uint32_t index, int fd)
+int holding_attach(struct holding *r, uint8_t kind, uint32_t index, int fd)
 {
     struct fd_table *t = kind == ATTACH_CRL ? &r->crls : &r->keys;
     int rc;
@@ -109,7 +109,7 @@ int revision_attach(struct revision *r, uint8_t kind, uint32_t index, int fd)
     return rc ? rc : keep(&t->fds[index], fd);
 }
 
-static int decode(struct revision *r, struct err *e)
+static int decode(struct holding *r, struct err *e)
 {
     const void *image;
     size_t n;
@@ -127,7 +127,7 @@ static int decode(struct revision *r, struct err *e)
     return rc;
 }
 
-int revision_settle(struct revision *r, const struct revision *old, unsigned workers, struct err *e)
+int holding_settle(struct holding *r, const struct holding *old, unsigned workers, struct err *e)
 {
     int rc;
 
@@ -142,7 +142,7 @@ int revision_settle(struct revision *r, const struct revision *old, unsigned wor
     return listeners_open(&r->listeners, r->policy, old ? &old->listeners : NULL, workers, e);
 }
 
-static void give(struct child *c, const struct revision *r, enum attach_kind kind, uint32_t index,
+static void give(struct child *c, const struct holding *r, enum attach_kind kind, uint32_t index,
                  int fd)
 {
     struct control_attach m = {.revision = r->number, .kind = (uint8_t)kind, .index = index};
@@ -156,14 +156,14 @@ static void give(struct child *c, const struct revision *r, enum attach_kind kin
     child_send(c, CONTROL_ATTACH, &b, fd);
 }
 
-static void give_table(struct child *c, const struct revision *r, enum attach_kind kind,
+static void give_table(struct child *c, const struct holding *r, enum attach_kind kind,
                        const int *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         give(c, r, kind, (uint32_t)i, fds[i]);
 }
 
-void revision_give(const struct revision *r, struct child *c)
+void holding_give(const struct holding *r, struct child *c)
 {
     const struct listeners *l = &r->listeners;
 
@@ -187,7 +187,7 @@ void revision_give(const struct revision *r, struct child *c)
     child_send_number(c, CONTROL_PREPARE, r->number);
 }
 
-bool revision_has_target(const struct revision *r, const struct addr *a)
+bool holding_has_target(const struct holding *r, const struct addr *a)
 {
     if (!r || !r->policy || !a->len || a->sa.sa_family != AF_UNIX)
         return false;

@@ -1,4 +1,4 @@
-/* apply: is a revision taken by all or by none, whoever refuses, dies or sleeps? */
+/* change: is a revision taken by all or by none, whoever refuses, dies or sleeps? */
 #include "tests/unit/launcher_fleet.h"
 
 #include <signal.h>
@@ -15,9 +15,9 @@ static const enum role voters[] = {ROLE_KEYRING, ROLE_HANDSHAKE, ROLE_JUDGE, ROL
 
 static enum outcome_kind outcome(struct fake *k, struct err *e)
 {
-    struct apply_outcome o = {0};
+    struct change_outcome o = {0};
 
-    if (!apply_take_outcome(&k->apply, &o))
+    if (!change_take_outcome(&k->change, &o))
         return OUTCOME_NONE;
     if (e)
         *e = o.err;
@@ -33,8 +33,8 @@ static void expect_aborted(struct fake *k, const struct child *but)
         EXPECT(c->vote == VOTE_NONE);
     }
     EXPECT(fake_last(k, fake_child(k, ROLE_MGMT)) == CONTROL_REFUSED);
-    EXPECT(k->apply.phase == APPLY_IDLE);
-    EXPECT(!k->apply.pending);
+    EXPECT(k->change.phase == CHANGE_IDLE);
+    EXPECT(!k->change.pending);
 }
 
 TEST("keyring, handshake and judge commit before the data plane, and mgmt hears of it last")
@@ -54,17 +54,17 @@ TEST("keyring, handshake and judge commit before the data plane, and mgmt hears 
     EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == 0);
     for (size_t i = 0; i < 3; i++) {
         EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == 0);
-        EXPECT(apply_committed(&k.apply, fake_child(&k, voters[i]), revision, k.now_ms) == 0);
-        apply_tick(&k.apply, k.now_ms);
+        EXPECT(change_committed(&k.change, fake_child(&k, voters[i]), revision, k.now_ms) == 0);
+        change_tick(&k.change, k.now_ms);
     }
     EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_COMMIT);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == 0);
     EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
-    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
-    apply_tick(&k.apply, k.now_ms);
+    EXPECT(change_committed(&k.change, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
+    change_tick(&k.change, k.now_ms);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
     EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
-    EXPECT(k.apply.running && k.apply.running->number == revision);
+    EXPECT(k.change.running && k.change.running->number == revision);
     fake_fini(&k);
 }
 
@@ -78,11 +78,11 @@ TEST("nobody commits while one voter has not prepared, whichever it is")
         revision = fake_propose(&k, ANY);
         for (size_t i = 0; i < 4; i++) {
             if (i != missing)
-                EXPECT(apply_prepared(&k.apply, fake_child(&k, voters[i]), revision, k.now_ms) ==
+                EXPECT(change_prepared(&k.change, fake_child(&k, voters[i]), revision, k.now_ms) ==
                        0);
         }
-        apply_tick(&k.apply, k.now_ms);
-        EXPECT(k.apply.phase == APPLY_PREPARING);
+        change_tick(&k.change, k.now_ms);
+        EXPECT(k.change.phase == CHANGE_PREPARING);
         for (size_t i = 0; i < 4; i++)
             EXPECT(fake_last(&k, fake_child(&k, voters[i])) == CONTROL_PREPARE);
         fake_fini(&k);
@@ -100,13 +100,13 @@ TEST("one refusal aborts everywhere, mgmt gets the reason, and the old revision 
         fake_run(&k, ANY);
         no.revision = fake_propose(&k, ANY);
         err_set(&no.err, -EINVAL, "/identities/gw/key", "another", "wrong key");
-        EXPECT(apply_prepared(&k.apply, fake_child(&k, voters[(who + 1) % 4]), no.revision,
-                              k.now_ms) == 0);
-        EXPECT(apply_refused(&k.apply, fake_child(&k, voters[who]), &no) == 0);
+        EXPECT(change_prepared(&k.change, fake_child(&k, voters[(who + 1) % 4]), no.revision,
+                               k.now_ms) == 0);
+        EXPECT(change_refused(&k.change, fake_child(&k, voters[who]), &no) == 0);
         EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
         EXPECT(!strcmp(e.where, "/identities/gw/key"));
         expect_aborted(&k, NULL);
-        EXPECT(k.apply.running->number == 1);
+        EXPECT(k.change.running->number == 1);
         fake_fini(&k);
     }
 }
@@ -139,19 +139,19 @@ TEST("the first revision waits for the next process when one dies, and asks only
     keyring = fake_child(&k, ROLE_KEYRING);
     for (size_t i = 0; i < 4; i++)
         fake_last(&k, fake_child(&k, voters[i]));
-    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_JUDGE), revision, k.now_ms) == 0);
+    EXPECT(change_prepared(&k.change, fake_child(&k, ROLE_JUDGE), revision, k.now_ms) == 0);
     fake_die(&k, keyring);
-    EXPECT(k.apply.phase == APPLY_PREPARING);
+    EXPECT(k.change.phase == CHANGE_PREPARING);
     fake_start(&k, keyring);
-    resume_begin(keyring, k.apply.running, k.now_ms);
-    apply_tick(&k.apply, k.now_ms);
+    resume_begin(keyring, k.change.running, k.now_ms);
+    change_tick(&k.change, k.now_ms);
     EXPECT(fake_last(&k, keyring) == CONTROL_PREPARE);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_JUDGE)) == 0);
     EXPECT(fake_child(&k, ROLE_JUDGE)->vote == VOTE_PREPARED);
-    EXPECT(apply_prepared(&k.apply, keyring, revision, k.now_ms) == 0);
-    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_HANDSHAKE), revision, k.now_ms) == 0);
-    EXPECT(apply_prepared(&k.apply, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
-    apply_tick(&k.apply, k.now_ms);
+    EXPECT(change_prepared(&k.change, keyring, revision, k.now_ms) == 0);
+    EXPECT(change_prepared(&k.change, fake_child(&k, ROLE_HANDSHAKE), revision, k.now_ms) == 0);
+    EXPECT(change_prepared(&k.change, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
+    change_tick(&k.change, k.now_ms);
     fake_commit_all(&k, revision);
     EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
     fake_fini(&k);
@@ -170,21 +170,21 @@ TEST(
         fake_prepare_all(&k, 2);
         c = fake_child(&k, voters[who]);
         fake_die(&k, c);
-        apply_tick(&k.apply, k.now_ms);
+        change_tick(&k.change, k.now_ms);
         fake_start(&k, c);
-        resume_begin(c, k.apply.running, k.now_ms);
+        resume_begin(c, k.change.running, k.now_ms);
         EXPECT(fake_last(&k, c) == CONTROL_PREPARE);
-        EXPECT(apply_prepared(&k.apply, c, 2, k.now_ms) == 0);
+        EXPECT(change_prepared(&k.change, c, 2, k.now_ms) == 0);
         EXPECT(fake_last(&k, c) == CONTROL_COMMIT);
         for (size_t i = 0; i < 4; i++)
-            EXPECT(apply_committed(&k.apply, fake_child(&k, voters[i]), 2, k.now_ms) == 0 ||
+            EXPECT(change_committed(&k.change, fake_child(&k, voters[i]), 2, k.now_ms) == 0 ||
                    voters[i] == ROLE_DATAPLANE);
-        apply_tick(&k.apply, k.now_ms);
-        if (k.apply.phase == APPLY_SWITCHING)
-            EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_DATAPLANE), 2, k.now_ms) == 0);
-        apply_tick(&k.apply, k.now_ms);
+        change_tick(&k.change, k.now_ms);
+        if (k.change.phase == CHANGE_SWITCHING)
+            EXPECT(change_committed(&k.change, fake_child(&k, ROLE_DATAPLANE), 2, k.now_ms) == 0);
+        change_tick(&k.change, k.now_ms);
         EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
-        EXPECT(k.apply.running->number == 2);
+        EXPECT(k.change.running->number == 2);
         fake_fini(&k);
     }
 }
@@ -196,9 +196,9 @@ TEST("a change is given up when preparing takes longer than its deadline, and no
     fake_init(&k, 1);
     fake_run(&k, ANY);
     fake_propose(&k, ANY);
-    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS - 1);
+    change_tick(&k.change, k.now_ms + CHANGE_PREPARE_MS - 1);
     EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
-    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS);
+    change_tick(&k.change, k.now_ms + CHANGE_PREPARE_MS);
     EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
     expect_aborted(&k, NULL);
     fake_fini(&k);
@@ -209,14 +209,14 @@ TEST("a change is given up when mgmt does not compile it in time, or dies over i
     struct fake k;
 
     fake_init(&k, 1);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
-    apply_tick(&k.apply, k.now_ms + APPLY_LOAD_MS);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_tick(&k.change, k.now_ms + CHANGE_LOAD_MS);
     EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
-    EXPECT(k.apply.phase == APPLY_IDLE);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(k.change.phase == CHANGE_IDLE);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     fake_die(&k, fake_child(&k, ROLE_MGMT));
     EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
-    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(k.change.phase == CHANGE_IDLE);
     fake_fini(&k);
 }
 
@@ -235,11 +235,11 @@ TEST("a process that does not commit in time is killed")
         _exit(0);
     }
     fake_prepare_all(&k, 1);
-    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_KEYRING), 1, k.now_ms) == 0);
-    EXPECT(apply_committed(&k.apply, fake_child(&k, ROLE_HANDSHAKE), 1, k.now_ms) == 0);
-    apply_tick(&k.apply, k.now_ms + APPLY_COMMIT_MS - 1);
+    EXPECT(change_committed(&k.change, fake_child(&k, ROLE_KEYRING), 1, k.now_ms) == 0);
+    EXPECT(change_committed(&k.change, fake_child(&k, ROLE_HANDSHAKE), 1, k.now_ms) == 0);
+    change_tick(&k.change, k.now_ms + CHANGE_COMMIT_MS - 1);
     EXPECT(waitpid(judge->pid, &status, WNOHANG) == 0);
-    apply_tick(&k.apply, k.now_ms + APPLY_COMMIT_MS);
+    change_tick(&k.change, k.now_ms + CHANGE_COMMIT_MS);
     EXPECT(waitpid(judge->pid, &status, 0) == judge->pid);
     EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     judge->pid = 0;
@@ -253,9 +253,9 @@ TEST("what mgmt rejects ends there: nobody was asked, and mgmt is not told what 
     struct err e;
 
     fake_init(&k, 1);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     err_set(&no.err, -EINVAL, "/links/a", "a link", "no link");
-    apply_reject(&k.apply, &no);
+    change_reject(&k.change, &no);
     EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(!strcmp(e.where, "/links/a"));
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_LOAD);
@@ -273,14 +273,14 @@ TEST("answers to an aborted change are dropped, answers to what was never asked 
     fake_init(&k, 1);
     fake_run(&k, ANY);
     fake_propose(&k, ANY);
-    apply_tick(&k.apply, k.now_ms + APPLY_PREPARE_MS);
+    change_tick(&k.change, k.now_ms + CHANGE_PREPARE_MS);
     judge = fake_child(&k, ROLE_JUDGE);
-    EXPECT(apply_prepared(&k.apply, judge, 2, k.now_ms) == 0);
-    EXPECT(apply_refused(&k.apply, judge, &late) == 0);
-    EXPECT(k.apply.phase == APPLY_IDLE);
-    EXPECT(apply_prepared(&k.apply, judge, BAD_REVISION, k.now_ms) == -EPROTO);
-    EXPECT(apply_refused(&k.apply, judge, &never) == -EPROTO);
-    EXPECT(apply_committed(&k.apply, judge, 1, k.now_ms) == -EPROTO);
+    EXPECT(change_prepared(&k.change, judge, 2, k.now_ms) == 0);
+    EXPECT(change_refused(&k.change, judge, &late) == 0);
+    EXPECT(k.change.phase == CHANGE_IDLE);
+    EXPECT(change_prepared(&k.change, judge, BAD_REVISION, k.now_ms) == -EPROTO);
+    EXPECT(change_refused(&k.change, judge, &never) == -EPROTO);
+    EXPECT(change_committed(&k.change, judge, 1, k.now_ms) == -EPROTO);
     fake_fini(&k);
 }
 
@@ -290,25 +290,25 @@ TEST("an incomplete, a foreign or an unsealed image is refused before anybody is
     struct err e;
 
     fake_init(&k, 1);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
-    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
+    EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
     EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "incomplete") != NULL);
 
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_DATAPLANE, fake_image(1, ANY, "unix:/b")) == 0);
-    EXPECT(apply_start(&k.apply, 2, k.now_ms) == 0);
+    EXPECT(change_start(&k.change, 2, k.now_ms) == 0);
     EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "can not be read") != NULL);
 
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_DATAPLANE, memfd_create("open", MFD_CLOEXEC)) == 0);
-    EXPECT(apply_start(&k.apply, 3, k.now_ms) == 0);
+    EXPECT(change_start(&k.change, 3, k.now_ms) == 0);
     EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "can not be read") != NULL);
     for (size_t i = 0; i < 4; i++)
@@ -322,13 +322,13 @@ TEST("attachments of illegal kinds, twice the same, or keys nobody opened break 
     struct fake k;
 
     fake_init(&k, 1);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 1, ATTACH_LISTENER, memfd_seal("k", "k", 1)) == -EPROTO);
     EXPECT(fake_attach(&k, 1, 77, memfd_seal("k", "k", 1)) == -EPROTO);
     EXPECT(fake_attach(&k, 1, ATTACH_KEY, memfd_seal("k", "k", 1)) == -EPROTO);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == -EPROTO);
-    EXPECT(apply_attach(&k.apply, &key, -1, k.now_ms) == -EPROTO);
+    EXPECT(change_attach(&k.change, &key, -1, k.now_ms) == -EPROTO);
     fake_fini(&k);
 }
 
@@ -406,20 +406,20 @@ TEST("mgmt may open a change of its own when none is under way, and is refused w
     fake_init(&k, 1);
     fake_run(&k, ANY);
     fake_attach_all(&k, 5, ANY);
-    EXPECT(apply_start(&k.apply, 5, k.now_ms) == 0);
-    apply_tick(&k.apply, k.now_ms);
+    EXPECT(change_start(&k.change, 5, k.now_ms) == 0);
+    change_tick(&k.change, k.now_ms);
     fake_prepare_all(&k, 5);
     fake_commit_all(&k, 5);
     EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
-    EXPECT(k.apply.running->number == 5);
-    EXPECT(k.apply.running->text >= 0);
+    EXPECT(k.change.running->number == 5);
+    EXPECT(k.change.running->text >= 0);
     fake_settle(&k);
-    apply_load(&k.apply, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
-    EXPECT(k.apply.pending->number == 6);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(k.change.pending->number == 6);
     fake_attach_all(&k, 9, ANY);
-    EXPECT(apply_start(&k.apply, 9, k.now_ms) == 0);
+    EXPECT(change_start(&k.change, 9, k.now_ms) == 0);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
-    EXPECT(k.apply.phase == APPLY_LOADING && k.apply.pending->number == 6);
+    EXPECT(k.change.phase == CHANGE_LOADING && k.change.pending->number == 6);
     fake_fini(&k);
 }
 
@@ -430,9 +430,9 @@ TEST("a mgmt that came back and compiles the running text again is told that it 
     fake_init(&k, 1);
     fake_run(&k, ANY);
     fake_attach_all(&k, 1, ANY);
-    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
+    EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
-    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(k.change.phase == CHANGE_IDLE);
     EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
     fake_fini(&k);
 }
@@ -444,8 +444,8 @@ TEST("before the first revision mgmt can not start a change that nobody asked fo
     fake_init(&k, 1);
     fake_child(&k, ROLE_MGMT)->told = true;
     fake_attach_all(&k, 1, ANY);
-    EXPECT(apply_start(&k.apply, 1, k.now_ms) == 0);
-    EXPECT(k.apply.phase == APPLY_IDLE);
+    EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
+    EXPECT(k.change.phase == CHANGE_IDLE);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
     fake_fini(&k);
 }
@@ -466,13 +466,13 @@ TEST("a data plane that came back gets its revision, then its channels, then the
     dataplane = fake_child(&k, ROLE_DATAPLANE);
     fake_die(&k, dataplane);
     fake_start(&k, dataplane);
-    resume_begin(dataplane, k.apply.running, k.now_ms);
+    resume_begin(dataplane, k.change.running, k.now_ms);
     for (size_t i = 0; i < 3; i++) {
         EXPECT(fake_next(&k, dataplane, &m) == expected[i]);
         chan_msg_close_fds(&m);
     }
     EXPECT(fake_next(&k, dataplane, &m) == 0);
-    EXPECT(apply_prepared(&k.apply, dataplane, 1, k.now_ms) == 0);
+    EXPECT(change_prepared(&k.change, dataplane, 1, k.now_ms) == 0);
     while ((type = fake_next(&k, dataplane, &m)) == CONTROL_CHANNEL) {
         EXPECT(m.n_fds == 1 && control_get_channel(&m.body, &ch) == 0);
         seen |= 1u << ch.kind;
@@ -482,7 +482,7 @@ TEST("a data plane that came back gets its revision, then its channels, then the
     EXPECT(seen == (1u << CHANNEL_HANDOFF | 1u << CHANNEL_JUDGE | 1u << CHANNEL_QUERY));
     EXPECT(fake_last(&k, fake_child(&k, ROLE_HANDSHAKE)) == CONTROL_CHANNEL);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == 0);
-    EXPECT(apply_committed(&k.apply, dataplane, 1, k.now_ms) == 0);
+    EXPECT(change_committed(&k.change, dataplane, 1, k.now_ms) == 0);
     EXPECT(dataplane->stage == STAGE_SERVING);
     fake_fini(&k);
 }
@@ -501,9 +501,9 @@ TEST("a handshake process that came back is linked again, and only its neighbour
     for (unsigned i = 0; i < k.fleet.n; i++)
         EXPECT(fake_last(&k, &k.fleet.children[i]) == 0);
     fake_start(&k, second);
-    resume_begin(second, k.apply.running, k.now_ms);
-    EXPECT(apply_prepared(&k.apply, second, 1, k.now_ms) == 0);
-    EXPECT(apply_committed(&k.apply, second, 1, k.now_ms) == 0);
+    resume_begin(second, k.change.running, k.now_ms);
+    EXPECT(change_prepared(&k.change, second, 1, k.now_ms) == 0);
+    EXPECT(change_committed(&k.change, second, 1, k.now_ms) == 0);
     fleet_link(&k.fleet);
     EXPECT(fake_last(&k, second) == CONTROL_CHANNEL);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_CHANNEL);
@@ -522,13 +522,13 @@ TEST("unix targets of the running and the prior revision may be dialled, and no 
     fake_init(&k, 1);
     EXPECT(addr_parse(&backend, "unix:/run/backend") == 0);
     EXPECT(addr_parse(&other, "unix:/run/other") == 0);
-    EXPECT(!revision_has_target(k.apply.running, &backend));
+    EXPECT(!holding_has_target(k.change.running, &backend));
     fake_run(&k, ANY);
-    EXPECT(revision_has_target(k.apply.running, &backend));
-    EXPECT(!revision_has_target(k.apply.running, &other));
+    EXPECT(holding_has_target(k.change.running, &backend));
+    EXPECT(!holding_has_target(k.change.running, &other));
     fake_run(&k, ANY);
-    EXPECT(revision_has_target(k.apply.prior, &backend));
-    EXPECT(k.apply.prior->listeners.n == 0);
+    EXPECT(holding_has_target(k.change.prior, &backend));
+    EXPECT(k.change.prior->listeners.n == 0);
     fake_fini(&k);
 }
 
