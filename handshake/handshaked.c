@@ -88,7 +88,7 @@ static int ready(struct process *p)
 int main(int argc, char **argv)
 {
     bool judge = argc == 2 && !strcmp(argv[1], "--judge");
-    struct process *p = malloc(sizeof *p);
+    struct process *p;
     char name[32], text[1100];
     struct err e;
     int rc;
@@ -104,6 +104,7 @@ int main(int argc, char **argv)
     log_init(name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
     setpriority(PRIO_PROCESS, 0, NICE);
+    p = malloc(sizeof *p);
     rc = p ? prefetch() : -ENOMEM;
     if (!rc)
         rc = process_init(p, judge, SPAWN_CONTROL_FD);

@@ -39,7 +39,7 @@ static void loop(struct manager *m)
 
 int main(int argc, char **argv)
 {
-    struct manager *m = malloc(sizeof *m);
+    struct manager *m;
     char text[1100];
     struct err e;
 
@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     tzset();
     OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    m = malloc(sizeof *m);
     if (!m || manager_init(m, SPAWN_CONTROL_FD)) {
         log_event(LOG_ERROR, "start_failed", "error=\"out of memory\"");
         return 1;

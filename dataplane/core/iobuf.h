@@ -14,13 +14,14 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* IOBUF_RECORD: room of one record, and of our own around its content. IOBUF_FRONT: room before the
+ * first piece. IOBUF_READ: bytes read at once. */
 #define IOBUF_RECORDS 8
-#define IOBUF_RECORD  (16384 + 256 + 16) /* room of one record, and of our own around its content  \
-                                          */
-#define IOBUF_FRONT  64                  /* room before the first piece */
-#define IOBUF_PIECES 160
-#define IOBUF_READ   (IOBUF_RECORDS * IOBUF_RECORD) /* bytes read at once */
-#define IOBUF_MEM    (IOBUF_FRONT + IOBUF_READ + IOBUF_PIECES * 32)
+#define IOBUF_RECORD  (16384 + 256 + 16)
+#define IOBUF_FRONT   64
+#define IOBUF_PIECES  160
+#define IOBUF_READ    (IOBUF_RECORDS * IOBUF_RECORD)
+#define IOBUF_MEM     (IOBUF_FRONT + IOBUF_READ + IOBUF_PIECES * 32)
 
 struct iobuf {
     struct iobuf *next; /* in the cache */

@@ -135,7 +135,8 @@ TEST("what is no header is refused")
         "PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n",
         "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n",
         "PROXY TCP4 1.2.3.4 5.6.7.8 1 +2\r\n",
-        "PROXY TCP4 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "PROXY TCP4 "
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaa",
         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00",
     };
@@ -143,8 +144,8 @@ TEST("what is no header is refused")
     size_t used;
 
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        EXPECT(read_exact((const uint8_t *)bad[i], i == 10 ? 12 : strlen(bad[i]), &used, &src, &dst) ==
-               -EPROTO);
+        EXPECT(read_exact((const uint8_t *)bad[i], i == 10 ? 12 : strlen(bad[i]), &used, &src,
+                          &dst) == -EPROTO);
 }
 
 TEST("a version 2 header of a wrong version, command, family or size is refused")
