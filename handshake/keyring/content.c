@@ -13,7 +13,7 @@
 #define CURVE_NAMED        3 /* ECCurveType named_curve */
 #define POINT_UNCOMPRESSED 4
 
-/* Longest first message of a handshake that is believed: the transcript is bounded anyway. */
+/* Longest message of a handshake that is believed; no certificate chain comes near it. */
 #define MESSAGE_MAX (64 * 1024)
 
 static bool skip_pad(struct buf *b)

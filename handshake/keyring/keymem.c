@@ -61,15 +61,17 @@ static int lock_pages(void)
     return 0;
 }
 
-int keymem_init(struct err *e)
+int keymem_init(enum keymem_lock *lock, struct err *e)
 {
-    int locked;
+    int all, heap;
 
     if (!CRYPTO_set_mem_functions(plain_malloc, wiping_realloc, wiping_free))
         return err_set(e, -EBUSY, "openssl", "call keymem_init() first",
                        "its memory functions can not be replaced any more");
-    locked = lock_pages();
-    if (!CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_HEAP_PIECE))
+    all = lock_pages();
+    heap = CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_HEAP_PIECE); /* 2: it is not locked */
+    if (!heap)
         return err_set(e, -ENOMEM, "openssl", "free memory", "no memory for the secure heap");
-    return locked ? 1 : 0;
+    *lock = !all ? KEYMEM_ALL_LOCKED : heap == 1 ? KEYMEM_HEAP_LOCKED : KEYMEM_NOT_LOCKED;
+    return 0;
 }

@@ -11,10 +11,12 @@
 
 #include "dataplane/base/err.h"
 
+enum keymem_lock { KEYMEM_ALL_LOCKED, KEYMEM_HEAP_LOCKED, KEYMEM_NOT_LOCKED };
+
 /*
  * 0, or -errno with *e filled: -EBUSY when OpenSSL has allocated before, -ENOMEM. A system that
- * refuses to lock memory is no failure: returns 1, for the log.
+ * refuses to lock memory is no failure: *lock says how much is locked, for the log.
  */
-int keymem_init(struct err *e);
+int keymem_init(enum keymem_lock *lock, struct err *e);
 
 #endif

@@ -43,7 +43,7 @@ void keyring_free(struct keyring *k);
 /* Say READY and serve until the launcher closes the channel. Returns the exit status. */
 int keyring_run(struct keyring *k);
 
-/* attach.c: what the launcher orders. 0, or -EPROTO: not in this order, or malformed. */
+/* orders.c: what the launcher orders. 0, or -EPROTO: not in this order, or malformed. */
 int keyring_order(struct keyring *k, struct chan_msg *m);
 void keyring_drop_attached(struct keyring *k);
 

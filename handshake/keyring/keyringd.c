@@ -23,16 +23,18 @@ static int fail(const struct err *e)
 
 int main(void)
 {
+    enum keymem_lock lock;
     struct keyring *k;
     struct err e;
     int rc;
 
     log_init("keyring", LOG_INFO);
-    rc = keymem_init(&e);
-    if (rc < 0)
+    if (keymem_init(&lock, &e))
         return fail(&e);
-    if (rc > 0)
-        log_event(LOG_INFO, "memory_not_locked", "fix=\"allow CAP_IPC_LOCK and CAP_SYS_RESOURCE\"");
+    if (lock == KEYMEM_NOT_LOCKED)
+        log_event(LOG_WARN, "keys_may_be_swapped", "fix=\"raise the limit of locked memory\"");
+    else
+        log_event(LOG_INFO, "keys_locked", "all_pages=%s", lock ? "no" : "yes");
     if (prefetch(&e) || sandbox_enter(SANDBOX_KEYRING, &e))
         return fail(&e);
     k = keyring_new(SPAWN_CONTROL_FD);

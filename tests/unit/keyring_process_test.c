@@ -23,12 +23,13 @@
 /* What main() of the keyring does. */
 static int be_keyring(void)
 {
+    enum keymem_lock lock;
     struct keyring *k;
     struct err e;
     int rc;
 
     log_init("keyring", LOG_ERROR);
-    if (keymem_init(&e) < 0 || prefetch(&e) || sandbox_enter(SANDBOX_KEYRING, &e))
+    if (keymem_init(&lock, &e) || prefetch(&e) || sandbox_enter(SANDBOX_KEYRING, &e))
         return 9;
     k = keyring_new(SPAWN_CONTROL_FD);
     rc = keyring_run(k);
