@@ -116,9 +116,9 @@ run: deps-run
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j2 all unit
-	@$(MAKE) --no-print-directory -j2 VARIANT=asan unit
-	@$(MAKE) --no-print-directory -j2 VARIANT=tsan unit
-	@tests/run lint unit asan tsan fuzz e2e vm
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan all unit
+	@$(MAKE) --no-print-directory -j2 VARIANT=tsan all unit
+	@tests/run lint unit asan tsan fuzz e2e e2e-asan e2e-tsan vm
 
 test-long: test
 	@tests/run vm-long

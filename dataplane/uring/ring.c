@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
@@ -397,21 +398,59 @@ void ring_run(struct ring *r)
     }
 }
 
+/* liburing 2.3 does not export its wrappers of these two. */
+static int ring_register(struct ring *r, unsigned opcode, void *arg, unsigned n)
+{
+    return syscall(__NR_io_uring_register, r->u.ring_fd, opcode, arg, n) < 0 ? -errno : 0;
+}
+
+/*
+ * io_uring passes by system call filters, so the ring itself is told what it may do: nothing that
+ * opens a file or makes a socket. 0 or -errno.
+ */
+static int ring_restrict(struct ring *r)
+{
+    static const uint8_t allowed[] = {IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
+    struct io_uring_restriction rules[ARRAY_LEN(allowed)];
+
+    memset(rules, 0, sizeof rules);
+    for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+        rules[i].opcode = IORING_RESTRICTION_SQE_OP;
+        rules[i].sqe_op = allowed[i];
+    }
+    return ring_register(r, IORING_REGISTER_RESTRICTIONS, rules, ARRAY_LEN(rules));
+}
+
+static int ring_setup(struct ring *r)
+{
+    struct io_uring_params p = {
+        .flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
+                 IORING_SETUP_DEFER_TASKRUN,
+        .cq_entries = RING_CQES,
+    };
+    int rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
+
+    if (rc == -EINVAL) { /* before 6.1 */
+        p.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
+        rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
+    }
+    if (rc)
+        return rc;
+    rc = ring_restrict(r);
+    if (!rc)
+        rc = ring_register(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    if (rc)
+        io_uring_queue_exit(&r->u);
+    return rc;
+}
+
 int ring_init(struct ring *r, struct worker *w, struct inbox *inbox, struct inbox *to_main,
               struct err *e)
 {
-    struct io_uring_params p = {
-        .flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-        .cq_entries = RING_CQES,
-    };
     int rc;
 
     memset(r, 0, sizeof *r);
-    rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
-    if (rc == -EINVAL) { /* before 6.1 */
-        p.flags = IORING_SETUP_CQSIZE;
-        rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);
-    }
+    rc = ring_setup(r);
     if (rc)
         return err_set(e, rc, "io_uring",
                        "needs Linux 5.19 or later with sysctl kernel.io_uring_disabled=0, and a "

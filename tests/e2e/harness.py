@@ -174,6 +174,20 @@ class Context:
                 pass
 
 
+def sanitizer_reports(directory):
+    """What a sanitizer build wrote into the logs of a case."""
+    for root, _, files in os.walk(directory):
+        for f in files:
+            if f != "log":
+                continue
+            with open(os.path.join(root, f), errors="replace") as log:
+                text = log.read()
+            for mark in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
+                if mark in text:
+                    return text[text.index(mark):][:4000]
+    return ""
+
+
 def run_case(sentence, fn, timeout, pki):
     directory = tempfile.mkdtemp(prefix="penstock-e2e-")
     ctx = Context(directory, pki)
@@ -194,6 +208,9 @@ def run_case(sentence, fn, timeout, pki):
     thread.join(timeout)
     verdict, text = result[0] if result else ("FAILED", "no end after %d s" % timeout)
     ctx.close()
+    found = sanitizer_reports(directory)
+    if found:
+        verdict, text = "FAILED", text + "\na sanitizer complained:\n" + found
     print("%s - %s%s (%.1f s)" % (verdict, sentence, ": " + text if verdict == "skip" else "",
                                   time.monotonic() - start), flush=True)
     if verdict == "FAILED":
