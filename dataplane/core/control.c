@@ -333,7 +333,7 @@ int control_run(struct control *c)
             return 1;
         if (p[1].revents)
             take_notes(c);
-        if (p[2].revents && judge_readable(&c->judge, c->gate))
+        if (judge_step(&c->judge, c->gate))
             tell_all(c, NOTE_PEERS);
         if (p[3].revents && read(c->clock_fd, &count, sizeof count) < 0 && errno == ECANCELED)
             clock_changed(c);

@@ -162,7 +162,7 @@ static bool judge_finish(struct judge *j, struct gate *current)
     return denied;
 }
 
-bool judge_readable(struct judge *j, struct gate *current)
+bool judge_step(struct judge *j, struct gate *current)
 {
     int rc = 0;
 

@@ -35,9 +35,10 @@ void judge_attach(struct judge *j, int fd);
 /* Judge peers under g's revision. */
 void judge_start(struct judge *j, struct gate *g, bool all);
 /*
- * The channel is readable: take answers, ask on. True when sessions should look at their peers now
- * (some were denied).
+ * Take the answers that came, ask on, and end the run when all are answered (also one that had
+ * nothing to ask). Call after every event. True when sessions should look at their peers now (some
+ * were denied).
  */
-bool judge_readable(struct judge *j, struct gate *current);
+bool judge_step(struct judge *j, struct gate *current);
 
 #endif

@@ -210,8 +210,11 @@ void session_close(struct session *s, enum reason reason, const char *text)
         if (s->leg[i].opened)
             hsclient_close(w, s, &s->leg[i]);
     }
-    if (!s->pumped && reason != REASON_CLOSED)
-        session_log_refused(s); /* now: its last words may take a while */
+    /* Now: no byte passes after this, and its last words may take a while. */
+    if (s->pumped)
+        session_log_closed(s);
+    else if (reason != REASON_CLOSED)
+        session_log_refused(s);
     session_move(s, SESSION_CLOSING);
     s->deadline_ms = w->now_ms + LINGER_MS;
     session_arm_timer(s);
@@ -298,8 +301,6 @@ void session_gone(struct session *s)
     struct worker *w = s->worker;
 
     check(s->inflight == 0);
-    if (s->pumped)
-        session_log_closed(s);
     session_leave(s);
     list_remove(&s->node);
     timers_cancel(&w->timers, &s->timer);
