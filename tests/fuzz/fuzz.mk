@@ -1,0 +1,32 @@
+# Fuzzing. tests/fuzz/X_fuzz.c is one libFuzzer program (see fuzz.h); it may use every archive. Adding the
+# file, and a corpus under tests/fuzz/corpus/X if there is one, is all that a new target needs.
+#   make fuzz           search for FUZZ_SECONDS with each; finds stay in build/fuzz
+#   make fuzz-corpus    replay the saved corpus, which is quick
+#   make fuzz-seed      write the corpus of the message codecs anew
+
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ALL_ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
+
+.PHONY: fuzz fuzz-corpus fuzz-seed fuzzers
+fuzzers: $(FUZZERS)
+
+fuzz:
+	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz fuzzers
+	@tests/fuzz/run search $(FUZZ_SECONDS)
+
+fuzz-corpus:
+	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz fuzzers
+	@tests/fuzz/run replay
+
+FUZZ_SEED := $(BUILD)/tests/fuzz/seed
+$(FUZZ_SEED): $(FUZZ_SEED).o $(call archive,dataplane/wire) $(call archive,dataplane/base)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $^
+
+fuzz-seed: $(FUZZ_SEED)
+	@$(FUZZ_SEED) tests/fuzz/corpus

@@ -1,0 +1,188 @@
+/*
+ * seed: writes the first corpus of the fuzzers of dataplane/wire: one valid message of each kind.
+ * `make fuzz-seed`, after a message changed its form.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "tests/unit/sample_policy.h"
+
+static const char *corpus; /* the directory to write into */
+static uint8_t mem[64 * 1024];
+
+static struct buf begin(uint8_t type)
+{
+    struct buf b;
+
+    buf_init(&b, mem, sizeof mem);
+    buf_put_u8(&b, type);
+    return b;
+}
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static void write_bytes(const char *target, const char *name, const uint8_t *data, size_t n)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", corpus, target);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, target, name);
+    f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f))
+        fail(path);
+}
+
+static void end(const struct buf *b, const char *target, const char *name)
+{
+    if (!buf_ok(b))
+        fail(name);
+    write_bytes(target, name, b->data, b->len);
+}
+
+/* One message: its type, the sample, where it goes. */
+#define SEED(type, put, sample, target, name)                                                      \
+    do {                                                                                           \
+        struct buf b_ = begin(type);                                                               \
+        __typeof__(sample) m_ = sample;                                                            \
+        put(&b_, &m_);                                                                             \
+        end(&b_, target, name);                                                                    \
+    } while (0)
+
+static void seed_handoff(void)
+{
+    struct handoff_feed feed = {sample_id(LEG_OUTER), (const uint8_t *)"\x17\x03\x03\x00\x00", 5};
+    struct handoff_link link = {sample_id(LEG_OUTER), 1};
+    struct handoff_step step = {sample_id(LEG_OUTER), (const uint8_t *)"\x16\x03\x03\x00\x00", 5};
+    struct handoff_keyed tls12 = sample_keyed();
+
+    tls12.rx = tls12.tx = sample_keys(0xc02b, 0x33);
+    tls12.negotiated.version = TLS12;
+    tls12.negotiated.suite = 0xc02b;
+    SEED(HANDOFF_OPEN, handoff_put_open, sample_open(), "handoff", "open");
+    SEED(HANDOFF_OPEN, handoff_put_open, sample_open_inner(), "handoff", "open-inner");
+    SEED(HANDOFF_FEED, handoff_put_feed, feed, "handoff", "feed");
+    SEED(HANDOFF_GO, handoff_put_id, sample_id(LEG_OUTER), "handoff", "go");
+    SEED(HANDOFF_JUDGE, handoff_put_judge, sample_judge(), "handoff", "judge");
+    SEED(HANDOFF_LINK, handoff_put_link, link, "handoff", "link");
+    SEED(HANDOFF_STEP, handoff_put_step, step, "handoff", "step");
+    SEED(HANDOFF_KEYED, handoff_put_keyed, sample_keyed(), "handoff", "keyed");
+    SEED(HANDOFF_KEYED, handoff_put_keyed, tls12, "handoff", "keyed-tls12");
+    SEED(HANDOFF_FAILED, handoff_put_failed, sample_failed(), "handoff", "failed");
+    SEED(HANDOFF_JUDGED, handoff_put_judged, sample_judged(true), "handoff", "allowed");
+    SEED(HANDOFF_JUDGED, handoff_put_judged, sample_judged(false), "handoff", "denied");
+}
+
+static void seed_keywire(void)
+{
+    struct keywire_signed refused = {.request = 7, .error = 1};
+
+    SEED(KEYWIRE_SIGN, keywire_put_sign, sample_sign(), "keywire", "sign");
+    SEED(KEYWIRE_SIGNED, keywire_put_signed, sample_signed(), "keywire", "signed");
+    SEED(KEYWIRE_SIGNED, keywire_put_signed, refused, "keywire", "refused");
+}
+
+static void seed_keys(void)
+{
+    SEED(0, traffic_keys_put, sample_keys(0x1302, 0x5e), "keys", "tls13");
+    SEED(0, traffic_keys_put, sample_keys(0xc02b, 0x5e), "keys", "tls12");
+    SEED(0, traffic_keys_put, sample_keys(0xcca8, 0x5e), "keys", "tls12-chacha");
+    SEED(1, peer_facts_put, sample_facts(), "keys", "facts");
+    SEED(2, negotiated_put, sample_negotiated(), "keys", "negotiated");
+}
+
+static void seed_control(void)
+{
+    struct control_channel channel = {CHANNEL_QUERY, 2};
+    struct control_attach attach = {42, ATTACH_KEY, 3, 7};
+    struct control_load load = {.revision = 42, .resume = true, .name = "a.json"};
+    struct control_open open = {.token = 7, .kind = OPEN_KEY, .path = "gw.key"};
+    struct control_result opened = {7, 2};
+    struct control_dial dial = {7, sample_addr("unix:/run/app")};
+    struct control_dial dial6 = {8, sample_addr("[2001:db8::1]:443")};
+    struct buf b = begin(CONTROL_PREPARE);
+
+    control_put_number(&b, 42);
+    end(&b, "control", "prepare");
+    SEED(CONTROL_CHANNEL, control_put_channel, channel, "control", "channel");
+    SEED(CONTROL_ATTACH, control_put_attach, attach, "control", "attach");
+    SEED(CONTROL_LOAD, control_put_load, load, "control", "load");
+    SEED(CONTROL_OPEN, control_put_open, open, "control", "open");
+    SEED(CONTROL_OPENED, control_put_result, opened, "control", "opened");
+    SEED(CONTROL_REFUSED, control_put_refused, sample_refused(), "control", "refused");
+    SEED(CONTROL_DIAL, control_put_dial, dial, "control", "dial");
+    SEED(CONTROL_DIAL, control_put_dial, dial6, "control", "dial6");
+}
+
+static void seed_query(void)
+{
+    static struct query_page page = {.next = 5, .n_rows = 2};
+    static struct query_stats stats = {.first = 1, .total = 3, .n_links = 2};
+    struct buf b = begin(QUERY_SESSIONS);
+
+    query_put_number(&b, 0);
+    end(&b, "query", "sessions");
+    b = begin(QUERY_ENDED);
+    query_put_ended(&b, 2);
+    end(&b, "query", "ended");
+    page.rows[0] = page.rows[1] = sample_session();
+    b = begin(QUERY_PAGE);
+    query_put_page(&b, &page);
+    end(&b, "query", "page");
+    b = begin(QUERY_STATS_PAGE);
+    query_put_stats(&b, &stats);
+    end(&b, "query", "stats");
+}
+
+static void seed_crl(void)
+{
+    struct crl_source s = sample_crl();
+    struct buf b = begin(2); /* a serial of two bytes */
+
+    buf_put_u16(&b, 0x0100);
+    crl_put(&b, &s);
+    end(&b, "crl", "listed");
+    s.count = 0;
+    b = begin(0);
+    crl_put(&b, &s);
+    end(&b, "crl", "empty");
+}
+
+static void seed_policy(void)
+{
+    static const char *const names[] = {"dataplane", "handshake",         "dataplane-handshake",
+                                        "keyring",   "dataplane-keyring", "handshake-keyring",
+                                        "all"};
+    static struct sample_policy s;
+
+    sample_policy(&s);
+    for (uint8_t slices = 1; slices < 8; slices++) {
+        struct buf b;
+
+        buf_init(&b, mem, sizeof mem);
+        policy_encode(&b, &s.p, slices);
+        end(&b, "policy", names[slices - 1]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: seed DIRECTORY\n");
+        return 2;
+    }
+    corpus = argv[1];
+    seed_handoff();
+    seed_keywire();
+    seed_keys();
+    seed_control();
+    seed_query();
+    seed_crl();
+    seed_policy();
+    return 0;
+}
