@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
@@ -311,6 +311,33 @@ TEST("descriptors of a message that breaks the rules are closed")
     send_raw(fd[0], wrong, sizeof wrong, &one, 1);
     EXPECT(chan_recv(fd[1], mem, sizeof mem, &m) == -EPROTO && open_fds() == before);
     close_pair(fd);
+}
+
+TEST("control data that is no descriptor is refused, and a descriptor beside it closed")
+{
+    int fd[2], before, zero = 0, on = 1;
+    struct chan_msg m;
+
+    EXPECT(chan_pair(fd) == 0);
+    EXPECT(setsockopt(fd[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0);
+    before = open_fds();
+    EXPECT(chan_send(fd[0], 1, NULL, &zero, 1) == 0);
+    EXPECT(chan_recv(fd[1], mem, sizeof mem, &m) == -EPROTO && m.n_fds == 0);
+    EXPECT(open_fds() == before);
+    close_pair(fd);
+}
+
+TEST("a pair that can not be made leaves its place as it was")
+{
+    int fd[2] = {-7, -7}, next = dup(0);
+    struct rlimit before, none;
+
+    close(next);
+    EXPECT(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    EXPECT(chan_pair(fd) == -EMFILE && fd[0] == -7 && fd[1] == -7);
+    EXPECT(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST("what is no socket is an error, not a peer that is gone")

@@ -1,8 +1,10 @@
 #include "dataplane/wire/chan.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "tests/unit/test.h"
 
@@ -112,6 +114,33 @@ TEST("mapping does not move the offset that other holders of the file share")
     EXPECT(lseek(fd, 0, SEEK_CUR) == 3);
     unmap(data, n);
     close(fd);
+}
+
+/* Lower a limit of this process for a moment. */
+static struct rlimit limit_to(int what, rlim_t n)
+{
+    struct rlimit before, now;
+
+    EXPECT(getrlimit((__rlimit_resource_t)what, &before) == 0);
+    now = (struct rlimit){.rlim_cur = n, .rlim_max = before.rlim_max};
+    EXPECT(setrlimit((__rlimit_resource_t)what, &now) == 0);
+    return before;
+}
+
+TEST("without descriptors or room nothing is sealed and nothing is left open")
+{
+    int next = dup(0);
+    struct rlimit before;
+
+    close(next);
+    signal(SIGXFSZ, SIG_IGN);
+    before = limit_to(RLIMIT_FSIZE, 5);
+    EXPECT(memfd_seal("test", "ten bytes.", 10) == -EFBIG);
+    setrlimit(RLIMIT_FSIZE, &before);
+    before = limit_to(RLIMIT_NOFILE, (rlim_t)next);
+    EXPECT(memfd_seal("test", "ten bytes.", 10) == -EMFILE);
+    setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT(dup(0) == next && close(next) == 0);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 #include "dataplane/wire/policy.h"
+#include "dataplane/wire/policy_codec.h"
 #include "tests/unit/decode.h"
 #include "tests/unit/hex.h"
 #include "tests/unit/sample_policy.h"
@@ -279,6 +280,18 @@ TEST("POLICY_LINKS_MAX links are read, one more is not")
     EXPECT(n > 0 && policy_decode(large, n, &p) == -EPROTO);
     free(links);
     free(large);
+}
+
+TEST("a table gets memory only if the image is long enough for its rows")
+{
+    struct policy_reader r = {0};
+
+    buf_init_read(&r.b, mem, 10);
+    EXPECT(!reader_take(&r, 0, 1602, 2) && buf_ok(&r.b) && !r.arena);
+    EXPECT(!reader_take(&r, 6, 1602, 2) && !buf_ok(&r.b) && !r.arena);
+    buf_init_read(&r.b, mem, 10);
+    EXPECT(reader_take(&r, 5, 1602, 2) && buf_ok(&r.b) && r.arena);
+    arena_free(r.arena);
 }
 
 TEST("freeing no policy is harmless")

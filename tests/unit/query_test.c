@@ -135,9 +135,14 @@ TEST("64 rows of the greatest size fit in one message")
 
 TEST("65 rows can be neither written nor read")
 {
-    size_t n = put_one_row();
+    size_t n = put_one_row(), row = n - ROW_AT;
 
-    EXPECT(refuses(decode_query_get_page, mem, n, ROW_AT - 1, QUERY_PAGE_ROWS + 1));
+    for (unsigned i = 1; i <= QUERY_PAGE_ROWS; i++)
+        memcpy(mem + ROW_AT + i * row, mem + ROW_AT, row);
+    mem[ROW_AT - 1] = QUERY_PAGE_ROWS;
+    EXPECT(decode(decode_query_get_page, mem, ROW_AT + QUERY_PAGE_ROWS * row) == 0);
+    mem[ROW_AT - 1]++;
+    EXPECT(decode(decode_query_get_page, mem, ROW_AT + (QUERY_PAGE_ROWS + 1) * row) == -EPROTO);
     page.n_rows = QUERY_PAGE_ROWS + 1;
     EXPECT(put_page() == 0);
 }
