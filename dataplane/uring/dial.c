@@ -89,6 +89,9 @@ void dial_writable(struct worker *w, struct session *s)
         err = errno;
     if (err)
         dial_cancel(w, s);
+    else if (s->link->policy->inner && s->link->policy->engine != ENGINE_SOFT &&
+             w->shared->ktls.usable)
+        leg_ktls_offer(inner->fd);
     flow_dialled(s, -err);
 }
 

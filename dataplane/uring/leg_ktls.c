@@ -108,13 +108,26 @@ const char *leg_ktls_unfit(const struct ktls_ability *k, const struct leg *leg, 
     return NULL;
 }
 
+void leg_ktls_offer(int fd)
+{
+    ktls_attach(fd); /* a failure shows again, and matters, when there are keys */
+}
+
+/* Attached already (see leg_ktls_offer), or now. */
+static int ktls_ready(int fd)
+{
+    int rc = ktls_attach(fd);
+
+    return rc == -EEXIST ? 0 : rc;
+}
+
 int leg_ktls_install(struct leg *leg)
 {
     int rc = schedule_keys(&leg->rx.keys);
 
     if (!rc)
         rc = schedule_keys(&leg->tx.keys);
-    if (!rc && ktls_attach(leg->fd))
+    if (!rc && ktls_ready(leg->fd))
         return -EAGAIN;
     if (!rc && ktls_install(leg->fd, KTLS_TX, &leg->tx.keys))
         return -EAGAIN;

@@ -9,6 +9,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/core/flow.h"
+#include "dataplane/uring/sock.h"
 
 #define RING_ENTRIES 1024
 #define RING_CQES    16384
@@ -170,6 +171,16 @@ static int accept_index(struct ring *r, const struct accept_set *set, unsigned i
     return -1;
 }
 
+static bool may_be_ktls(const struct policy *p, unsigned listener)
+{
+    const struct policy_listener *l = &p->listeners[listener];
+
+    for (unsigned i = 0; l->tls && i < l->n_links; i++)
+        if (p->links[l->links[i]].engine != ENGINE_SOFT)
+            return true;
+    return false;
+}
+
 static void accepted(struct ring *r, const struct accept_set *set, unsigned i, int fd)
 {
     struct addr peer = {.len = sizeof peer.in6}, local = {.len = sizeof local.in6};
@@ -182,6 +193,8 @@ static void accepted(struct ring *r, const struct accept_set *set, unsigned i, i
     }
     addr_unmap(&peer);
     addr_unmap(&local);
+    if (r->w->shared->ktls.usable && may_be_ktls(r->w->gate->policy, (unsigned)index))
+        leg_ktls_offer(fd);
     flow_accepted(r->w, (unsigned)index, fd, &peer, &local);
 }
 

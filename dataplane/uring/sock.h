@@ -39,6 +39,11 @@ extern const struct leg_ops leg_plain_ops, leg_soft_ops, leg_ktls_ops;
 int leg_soft_install(struct leg *leg);
 /* NULL if the kernel can carry this leg, else why not. */
 const char *leg_ktls_unfit(const struct ktls_ability *k, const struct leg *leg, bool required);
+/*
+ * Attach the kernel's TLS to a connection that may get keys later. The kernel wants it ESTABLISHED
+ * for that, which it no longer is when the peer's request and FIN arrive right behind its Finished.
+ */
+void leg_ktls_offer(int fd);
 /* 0; -EAGAIN: nothing was installed, soft may be used; other: the socket is of no more use. */
 int leg_ktls_install(struct leg *leg);
 
