@@ -211,8 +211,9 @@ int memfd_map(int fd, size_t max, const void **data, size_t *n)
     if ((uint64_t)st.st_size > max)
         return -EFBIG;
     /*
-     * Private, although nobody writes: kernels before 6.7 refuse a shared mapping of what is sealed
-     * against writing, even a read-only one. The pages are those of the file all the same.
+     * Private, although nobody writes: some older kernels (5.15 among them; Debian's 6.1.0-56 does
+     * not) refuse a shared mapping of what is sealed against writing, even a read-only one. The
+     * pages are those of the file all the same.
      */
     p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
