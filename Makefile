@@ -60,6 +60,7 @@ SYS_all := -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -l
 PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \
               penstockd penstockctl)
 
+.SECONDARY:
 .PHONY: all
 all: $(PROGRAMS)
 

@@ -173,12 +173,18 @@ static bool is_ip(const char *name)
     return inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
 }
 
+/* OpenSSL's macro for this casts const away. */
+static long set_server_name(SSL *ssl, const char *name)
+{
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)name);
+}
+
 static int conn_client(struct conn *c)
 {
     const struct policy_tls *t = c->link->policy->inner;
 
-    if (!is_ip(t->server_name) && t->server_name[0] &&
-        SSL_set_tlsext_host_name(c->ssl, t->server_name) != 1)
+    if (!is_ip(t->server_name) && t->server_name[0] && set_server_name(c->ssl, t->server_name) != 1)
         return -ENOMEM;
     snprintf(c->server_name, sizeof c->server_name, "%s", t->server_name);
     if (t->alpn_same && c->alpn[0]) {
