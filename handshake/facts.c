@@ -7,14 +7,42 @@
 #include <string.h>
 #include "handshake/parts.h"
 
+/* Length of the UTF-8 character at p (1 to 4), or 0 if it is none or a control character. */
+static size_t character(const uint8_t *p, size_t n)
+{
+    size_t more = p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : p[0] >= 0xc2 ? 1 : 0;
+
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] != 0x7f;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || more >= n)
+        return 0;
+    for (size_t i = 1; i <= more; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if (p[0] == 0xc2 && p[1] < 0xa0) /* C1 controls */
+        return 0;
+    return more + 1;
+}
+
+/* Copy what fits of a text; what is no character becomes '?', a character is never cut in two. */
 static void copy_text(char *out, size_t cap, const uint8_t *p, size_t n)
 {
-    if (n >= cap)
-        n = cap - 1;
-    memcpy(out, p, n);
-    out[n] = '\0';
-    if (strlen(out) != n) /* a NUL inside: show what it is, not what it pretends to be */
-        snprintf(out, cap, "(malformed)");
+    size_t used = 0;
+
+    while (n > 0) {
+        size_t len = character(p, n), take = len ? len : 1;
+
+        if (used + take >= cap)
+            break;
+        if (len)
+            memcpy(out + used, p, len);
+        else
+            out[used] = '?';
+        used += take;
+        p += take;
+        n -= take;
+    }
+    out[used] = '\0';
 }
 
 static void common_name(X509 *x, char *out, size_t cap)
@@ -32,21 +60,23 @@ static void common_name(X509 *x, char *out, size_t cap)
     OPENSSL_free(utf8);
 }
 
-static bool first_san(GENERAL_NAMES *sans, int type, char *out, size_t cap)
+static bool san_text(const GENERAL_NAME *g, char *out, size_t cap)
 {
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(sans, i);
-        if (g->type != type)
-            continue;
-        if (type == GEN_IPADD) {
-            int n = ASN1_STRING_length(g->d.iPAddress);
-            return inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress),
-                             out, (socklen_t)cap) != NULL &&
-                   (n == 4 || n == 16);
-        }
-        copy_text(out, cap, ASN1_STRING_get0_data(g->d.ia5), (size_t)ASN1_STRING_length(g->d.ia5));
-        return true;
-    }
+    const ASN1_STRING *text = g->type == GEN_IPADD ? g->d.iPAddress : g->d.ia5;
+    int n = ASN1_STRING_length(text);
+
+    if (g->type == GEN_IPADD)
+        return (n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6,
+                                                ASN1_STRING_get0_data(text), out, (socklen_t)cap);
+    copy_text(out, cap, ASN1_STRING_get0_data(text), n > 0 ? (size_t)n : 0);
+    return out[0];
+}
+
+static bool first_san(const GENERAL_NAMES *sans, int type, char *out, size_t cap)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++)
+        if (sk_GENERAL_NAME_value(sans, i)->type == type)
+            return san_text(sk_GENERAL_NAME_value(sans, i), out, cap);
     return false;
 }
 
@@ -83,50 +113,24 @@ static void serial_hex(X509 *x, char out[43])
         snprintf(out + 2 * i, 3, "%02x", p[i]);
 }
 
-static int chain_digest(STACK_OF(X509) * chain, uint8_t out[32])
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
-
-    for (int i = 0; ok && i < sk_X509_num(chain); i++) {
-        unsigned char *der = NULL;
-        int n = i2d_X509(sk_X509_value(chain, i), &der);
-        ok = n > 0 && EVP_DigestUpdate(ctx, der, (size_t)n) == 1;
-        OPENSSL_free(der);
-    }
-    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    return ok ? 0 : -EINVAL;
-}
-
-static int spki_digest(X509 *x, uint8_t out[32])
-{
-    unsigned char *der = NULL;
-    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-    int ok = n > 0 && EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL) == 1;
-
-    OPENSSL_free(der);
-    return ok ? 0 : -EINVAL;
-}
-
 int facts_from_chain(STACK_OF(X509) * presented, const struct verdict *v, struct peer_facts *f)
 {
     X509 *leaf = sk_X509_value(presented, 0);
-    EVP_PKEY *key = X509_get0_pubkey(leaf);
-    unsigned n = 32;
-    int nid = X509_get_signature_nid(leaf);
+    EVP_PKEY *key = leaf ? X509_get0_pubkey(leaf) : NULL;
+    struct peer_facts new = {.not_after = v->not_after, .until = v->until, .rule = v->rule};
+    unsigned n = sizeof new.cert_sha256;
+    int nid;
 
-    memset(f, 0, sizeof *f);
-    if (!key || chain_digest(presented, f->chain_sha256) || spki_digest(leaf, f->spki_sha256) ||
-        X509_digest(leaf, EVP_sha256(), f->cert_sha256, &n) != 1)
+    if (!key || chain_digest(presented, NULL, 0, new.chain_sha256) ||
+        spki_digest(leaf, new.spki_sha256) ||
+        X509_digest(leaf, EVP_sha256(), new.cert_sha256, &n) != 1)
         return -EINVAL;
-    facts_name(leaf, f->name);
-    common_name(leaf, f->common_name, sizeof f->common_name);
-    serial_hex(leaf, f->serial);
-    key_allowed(key, f->key_alg);
-    snprintf(f->sig_alg, sizeof f->sig_alg, "%s", nid != NID_undef ? OBJ_nid2ln(nid) : "unknown");
-    f->not_after = v->not_after;
-    f->until = v->until;
-    f->rule = v->rule;
+    facts_name(leaf, new.name);
+    common_name(leaf, new.common_name, sizeof new.common_name);
+    serial_hex(leaf, new.serial);
+    key_allowed(key, new.key_alg);
+    nid = X509_get_signature_nid(leaf);
+    snprintf(new.sig_alg, sizeof new.sig_alg, "%s", nid ? OBJ_nid2ln(nid) : "unknown");
+    *f = new;
     return 0;
 }

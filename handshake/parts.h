@@ -1,36 +1,53 @@
-/* parts: what the pieces of verify share. Private to verify, path, status, names, rules, facts. */
+/* parts: what the pieces of verify share. Private to verify and the files it is made of. */
 #ifndef PENSTOCK_HANDSHAKE_PARTS_H
 #define PENSTOCK_HANDSHAKE_PARTS_H
 
+#include <openssl/x509v3.h>
+#include "handshake/algs.h"
 #include "handshake/trust.h"
 #include "handshake/verify.h"
 
 #define CHAIN_CERTS_MAX 8
-#define PATH_DEPTH_MAX  4 /* intermediates and anchor above the leaf */
 #define SANS_MAX        100
 
 /* Add a reason; formats the text. Always returns false, for `return deny(...)`. */
 bool deny(struct verdict *v, enum reason reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The path part. *path gets the verified path (leaf first, anchor last), counted for the caller. */
-bool path_verify(const struct verify_side *side, STACK_OF(X509) * presented, struct verdict *v,
-                 STACK_OF(X509) * *path);
-/* The status part: dates, revocation. Fills until and not_after. */
+/*
+ * The path part. *path gets the verified path (leaf first, anchor last), counted for the caller.
+ * `now` only chooses among several paths; the dates themselves are judged by the status part.
+ */
+bool path_verify(const struct verify_side *side, STACK_OF(X509) * presented, int64_t now,
+                 struct verdict *v, STACK_OF(X509) * *path);
+/* An order for certificates of which the first that fits is taken; ties by content. */
+int longest_living_first(const X509 *const *a, const X509 *const *b);
+/* What every path is built with: strict, no dates, no CRLs, level 2, depth. */
+void path_parameters(X509_STORE_CTX *ctx);
+/* The status part: dates, revocation. Fills until. */
 bool status_verify(const struct verify_side *side, STACK_OF(X509) * path, int64_t now,
                    struct verdict *v);
-/* Peer rules: true with v->rule set. */
-bool rules_allow(const struct policy_tls *t, STACK_OF(X509) * path, struct verdict *v);
 
-/* Names of the leaf: form and wildcards. */
-bool names_check(X509 *leaf, enum leg_side side, struct verdict *v);
-/* Does a SAN of the leaf match the server's name (DNS name or IP literal)? */
-bool names_match_server(X509 *leaf, const char *server_name);
+/* One certificate's own form: key and signature algorithm by list, serial, extensions. */
+bool form_check(X509 *x, bool anchor, struct verdict *v);
+/* What only a leaf must have and have not. */
+bool form_check_leaf(X509 *leaf, enum leg_side side, struct verdict *v);
+/* Names of the leaf: form, number and wildcards. sans may be NULL: there are none. */
+bool names_check(X509 *leaf, GENERAL_NAMES *sans, enum leg_side side, struct verdict *v);
+/* Does a SAN match the server's name (DNS name or IP literal)? *wild: by a wildcard. */
+bool names_match_server(const GENERAL_NAMES *sans, const char *server_name, bool *wild);
+/* The leaf's SANs; false when there are some that can not be read. *sans may become NULL. */
+bool names_read(X509 *leaf, GENERAL_NAMES **sans);
 
-/* A short name of a certificate for texts: CN or first SAN, printable. */
+/* True if the CRL's issuer name, and key identifier where both have one, are this issuer's. */
+bool crl_names_issuer(const struct trust_crl *c, X509 *issuer);
+
+/* SHA-256 over `n` bytes at `first` and then the DER of all certificates. 0 or -ENOMEM. */
+int chain_digest(STACK_OF(X509) * chain, const void *first, size_t n, uint8_t out[32]);
+/* SHA-256 over a certificate's SubjectPublicKeyInfo. 0 or -EINVAL. */
+int spki_digest(X509 *x, uint8_t out[32]);
+/* A short name of a certificate for texts: its CN, printable. */
 const char *cert_label(X509 *x, char out[96]);
-/* Key type and size by the list; fills a name such as "RSA2048". False: not allowed. */
-bool key_allowed(EVP_PKEY *key, char name[24]);
 int64_t asn1_time(const ASN1_TIME *t); /* seconds since 1970; INT64_MIN when it does not parse */
 
 #endif

@@ -1,9 +1,6 @@
 /* The path part of verify: what does not change with time. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/rsa.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,73 +9,13 @@
 
 #define SECURITY_LEVEL 2
 
-/* The key types of the list; a key outside it is refused before any signature is looked at. */
-bool key_allowed(EVP_PKEY *key, char name[24])
-{
-    char group[32] = "";
-    int bits = EVP_PKEY_get_bits(key);
+/* What a path may be made of. Certificates that are left out do not exist for it. */
+struct parts {
+    STACK_OF(X509) * untrusted, *anchors; /* not counted */
+    bool left_out;
+};
 
-    snprintf(name, 24, "%.23s",
-             EVP_PKEY_get0_type_name(key) ? EVP_PKEY_get0_type_name(key) : "unknown");
-    if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS")) {
-        snprintf(name, 24, "RSA%d", bits);
-        return bits >= 2048 && bits <= 4096;
-    }
-    if (EVP_PKEY_is_a(key, "EC")) {
-        EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
-        snprintf(name, 24, "EC%d", bits);
-        return !strcmp(group, "prime256v1") || !strcmp(group, "P-256") ||
-               !strcmp(group, "secp384r1") || !strcmp(group, "P-384");
-    }
-    if (EVP_PKEY_is_a(key, "ED25519")) {
-        snprintf(name, 24, "Ed25519");
-        return true;
-    }
-    return EVP_PKEY_is_a(key, "ML-DSA-44") || EVP_PKEY_is_a(key, "ML-DSA-65") ||
-           EVP_PKEY_is_a(key, "ML-DSA-87");
-}
-
-/* Signature algorithms: no SHA-1, no MD5, nothing below 112 bits. */
-static bool signature_allowed(X509 *x)
-{
-    int digest = NID_undef, bits = 0;
-
-    if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) != 1)
-        return false;
-    return digest != NID_sha1 && digest != NID_md5 && digest != NID_md5_sha1 && bits >= 112;
-}
-
-static bool serial_allowed(X509 *x)
-{
-    const ASN1_INTEGER *s = X509_get0_serialNumber(x);
-    const unsigned char *p = ASN1_STRING_get0_data(s);
-    int n = ASN1_STRING_length(s), i = 0;
-
-    while (i < n && p[i] == 0)
-        i++;
-    return ASN1_STRING_type(s) == V_ASN1_INTEGER && i < n && n - i <= 20;
-}
-
-static bool check_certificate(X509 *x, bool anchor, struct verdict *v)
-{
-    char label[96], key_name[24];
-    EVP_PKEY *key = X509_get0_pubkey(x);
-
-    if (!key || !key_allowed(key, key_name))
-        return deny(
-            v, REASON_KEY_TYPE,
-            "%s: a key of type %s; RSA 2048 to 4096, P-256, P-384, Ed25519 or ML-DSA is allowed",
-            cert_label(x, label), key ? key_name : "unknown");
-    if (!anchor && !signature_allowed(x))
-        return deny(v, REASON_KEY_TYPE, "%s: signed with a weak or unknown algorithm",
-                    cert_label(x, label));
-    if (!anchor && !serial_allowed(x))
-        return deny(v, REASON_NAME_INVALID,
-                    "%s: the serial is not positive or longer than 20 bytes", cert_label(x, label));
-    return true;
-}
-
-static bool check_presented(STACK_OF(X509) * chain, struct verdict *v)
+static bool check_presented(const struct trust *t, STACK_OF(X509) * chain, struct verdict *v)
 {
     size_t bytes = 0;
 
@@ -87,166 +24,308 @@ static bool check_presented(STACK_OF(X509) * chain, struct verdict *v)
                     sk_X509_num(chain), CHAIN_CERTS_MAX);
     for (int i = 0; i < sk_X509_num(chain); i++) {
         int n = i2d_X509(sk_X509_value(chain, i), NULL);
-        bytes += n > 0 ? (size_t)n + 4 : CHAIN_DER_MAX;
+        bytes += n > 0 ? (size_t)n + 4 : CHAIN_DER_MAX + 1;
     }
     if (bytes > CHAIN_DER_MAX)
         return deny(v, REASON_CHAIN_LIMIT, "a chain of %zu bytes; at most %d are looked at", bytes,
                     CHAIN_DER_MAX);
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        if (!check_certificate(sk_X509_value(chain, i), false, v))
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *x = sk_X509_value(chain, i);
+
+        if (!form_check(x, i > 0 && trust_has_anchor(t, x), v))
             return false;
+    }
     return true;
 }
 
-/* RFC 5280 4.2.1.12, read strictly: the purpose must stand there; anyExtendedKeyUsage does not
- * count. */
-static bool eku_allows(X509 *leaf, enum leg_side side)
+/* The name that a wildcard stands for must not lie in what an issuer may not name. */
+static bool excluded(X509 *ca, const char *name)
 {
-    int want = side == LEG_OUTER ? NID_client_auth : NID_server_auth;
-    EXTENDED_KEY_USAGE *eku = X509_get_ext_d2i(leaf, NID_ext_key_usage, NULL, NULL);
+    NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+    size_t n = strlen(name);
     bool found = false;
 
-    for (int i = 0; i < sk_ASN1_OBJECT_num(eku); i++)
-        found |= OBJ_obj2nid(sk_ASN1_OBJECT_value(eku, i)) == want;
-    sk_ASN1_OBJECT_pop_free(eku, ASN1_OBJECT_free);
+    for (int i = 0; nc && i < sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) && !found; i++) {
+        const GENERAL_NAME *g = sk_GENERAL_SUBTREE_value(nc->excludedSubtrees, i)->base;
+        const char *base;
+        size_t n_base;
+
+        if (g->type != GEN_DNS)
+            continue;
+        base = (const char *)ASN1_STRING_get0_data(g->d.dNSName);
+        n_base = (size_t)ASN1_STRING_length(g->d.dNSName);
+        found = n >= n_base && !strncasecmp(name + n - n_base, base, n_base) &&
+                (n == n_base || n_base == 0 || base[0] == '.' || name[n - n_base - 1] == '.');
+    }
+    NAME_CONSTRAINTS_free(nc);
     return found;
 }
 
-static bool check_leaf(const struct verify_side *side, X509 *leaf, struct verdict *v)
+static bool check_server(const struct verify_side *side, GENERAL_NAMES *sans, STACK_OF(X509) * path,
+                         struct verdict *v)
 {
+    X509 *leaf = sk_X509_value(path, 0);
+    const char *name = side->tls->server_name;
     char label[96];
+    bool wild;
 
-    if (X509_check_ca(leaf) != 0)
-        return deny(v, REASON_LEAF_IS_CA, "%s: a CA certificate can not stand for a peer",
+    if (side->side != LEG_INNER)
+        return true;
+    if (!name || !name[0])
+        return deny(v, REASON_NAME_MISMATCH, "%s: the side names no server_name to compare with",
                     cert_label(leaf, label));
-    if (X509_get_ext_by_NID(leaf, NID_name_constraints, -1) >= 0)
-        return deny(v, REASON_CHAIN, "%s: a leaf with name constraints", cert_label(leaf, label));
-    if (!(X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE))
-        return deny(v, REASON_EKU, "%s: its key usage has no digitalSignature",
-                    cert_label(leaf, label));
-    if (!eku_allows(leaf, side->side))
-        return deny(v, REASON_EKU, "%s: its extended key usage does not name %s",
-                    cert_label(leaf, label), side->side == LEG_OUTER ? "clientAuth" : "serverAuth");
-    return names_check(leaf, side->side, v);
+    if (!names_match_server(sans, name, &wild))
+        return deny(v, REASON_NAME_MISMATCH, "%s: no SAN matches the server name %s",
+                    cert_label(leaf, label), name);
+    for (int i = 1; wild && i < sk_X509_num(path); i++)
+        if (excluded(sk_X509_value(path, i), name))
+            return deny(v, REASON_CHAIN, "%s: its issuer may not name %s", cert_label(leaf, label),
+                        name);
+    return true;
 }
+
+static const struct {
+    int error;
+    enum reason reason;
+} openssl_reasons[] = {
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, REASON_UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, REASON_UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, REASON_UNKNOWN_CA},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, REASON_UNKNOWN_CA},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, REASON_UNKNOWN_CA},
+    {X509_V_ERR_CERT_UNTRUSTED, REASON_UNKNOWN_CA},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, REASON_SIGNATURE},
+    {X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, REASON_SIGNATURE},
+    {X509_V_ERR_EE_KEY_TOO_SMALL, REASON_KEY_TYPE},
+    {X509_V_ERR_CA_KEY_TOO_SMALL, REASON_KEY_TYPE},
+    {X509_V_ERR_CA_MD_TOO_WEAK, REASON_KEY_TYPE},
+    {X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, REASON_KEY_TYPE},
+    {X509_V_ERR_CERT_CHAIN_TOO_LONG, REASON_CHAIN_LIMIT},
+    {X509_V_ERR_INVALID_PURPOSE, REASON_EKU},
+    {X509_V_ERR_OUT_OF_MEM, REASON_INTERNAL},
+    {X509_V_ERR_UNSPECIFIED, REASON_INTERNAL},
+};
 
 static enum reason openssl_reason(int error)
 {
-    switch (error) {
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return REASON_UNKNOWN_CA;
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
-        return REASON_SIGNATURE;
-    case X509_V_ERR_EE_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_MD_TOO_WEAK:
-        return REASON_KEY_TYPE;
-    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
-        return REASON_CHAIN_LIMIT;
-    default:
-        return REASON_CHAIN;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(openssl_reasons); i++)
+        if (openssl_reasons[i].error == error)
+            return openssl_reasons[i].reason;
+    return REASON_CHAIN;
 }
 
-static int set_parameters(X509_STORE_CTX *ctx, enum leg_side side)
+void path_parameters(X509_STORE_CTX *ctx)
 {
     X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
 
-    X509_VERIFY_PARAM_set_depth(p, PATH_DEPTH_MAX - 1);
+    X509_VERIFY_PARAM_set_depth(p, PATH_CERTS_MAX - 2); /* intermediates */
     X509_VERIFY_PARAM_set_auth_level(p, SECURITY_LEVEL);
     /* Dates and CRLs belong to the status part. */
     X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST |
                                        X509_V_FLAG_NO_CHECK_TIME);
-    return X509_STORE_CTX_set_purpose(ctx, side == LEG_OUTER ? X509_PURPOSE_SSL_CLIENT
-                                                             : X509_PURPOSE_SSL_SERVER);
 }
 
-static bool build_path(const struct verify_side *side, STACK_OF(X509) * presented,
+static bool build_path(const struct verify_side *side, X509 *leaf, const struct parts *parts,
                        struct verdict *v, STACK_OF(X509) * *path)
 {
+    int purpose = side->side == LEG_OUTER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    bool ok = false;
+    bool ok = ctx && X509_STORE_CTX_init(ctx, NULL, leaf, parts->untrusted) == 1 &&
+              X509_STORE_CTX_set_purpose(ctx, purpose) == 1;
     char label[96];
 
-    if (ctx &&
-        X509_STORE_CTX_init(ctx, side->trust->store, sk_X509_value(presented, 0), presented) == 1 &&
-        set_parameters(ctx, side->side) == 1) {
-        ok = X509_verify_cert(ctx) == 1;
-        if (ok) {
-            *path = X509_STORE_CTX_get1_chain(ctx);
-        } else {
-            int error = X509_STORE_CTX_get_error(ctx);
-            X509 *at = X509_STORE_CTX_get_current_cert(ctx);
-            deny(v, openssl_reason(error), "%s: %s", at ? cert_label(at, label) : "chain",
-                 X509_verify_cert_error_string(error));
-        }
+    if (!ok) {
+        X509_STORE_CTX_free(ctx);
+        return deny(v, REASON_INTERNAL, "out of memory");
+    }
+    X509_STORE_CTX_set0_trusted_stack(ctx, parts->anchors);
+    path_parameters(ctx);
+    ok = X509_verify_cert(ctx) == 1;
+    if (ok) {
+        *path = X509_STORE_CTX_get1_chain(ctx);
+        ok = *path || deny(v, REASON_INTERNAL, "out of memory");
     } else {
-        deny(v, REASON_INTERNAL, "out of memory");
+        int error = X509_STORE_CTX_get_error(ctx);
+        X509 *at = X509_STORE_CTX_get_current_cert(ctx);
+
+        deny(v, openssl_reason(error), "%s: %s", at ? cert_label(at, label) : "chain",
+             X509_verify_cert_error_string(error));
     }
     X509_STORE_CTX_free(ctx);
-    return ok && *path;
-}
-
-/* The cache's key: everything the path verdict depends on besides this trust. */
-static bool cache_key(const struct verify_side *side, STACK_OF(X509) * presented, uint8_t key[32])
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    uint8_t which = (uint8_t)side->side;
-    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-              EVP_DigestUpdate(ctx, &which, 1) == 1;
-
-    for (int i = 0; ok && i < sk_X509_num(presented); i++) {
-        uint8_t one[32];
-        unsigned n = sizeof one;
-        ok = X509_digest(sk_X509_value(presented, i), EVP_sha256(), one, &n) == 1 &&
-             EVP_DigestUpdate(ctx, one, n) == 1;
-    }
-    ok = ok && EVP_DigestFinal_ex(ctx, key, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
     return ok;
 }
 
+/* Everything about a path that has nothing to do with time. *path only on success. */
 static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presented,
-                       struct verdict *v, STACK_OF(X509) * *path)
+                       const struct parts *parts, struct verdict *v, STACK_OF(X509) * *path)
 {
-    if (!check_presented(presented, v) || !check_leaf(side, sk_X509_value(presented, 0), v) ||
-        !build_path(side, presented, v, path))
+    X509 *leaf = sk_X509_value(presented, 0);
+    STACK_OF(X509) *found = NULL;
+    GENERAL_NAMES *sans = NULL;
+    char label[96];
+    bool ok;
+
+    if (!check_presented(side->trust, presented, v) || !form_check_leaf(leaf, side->side, v))
         return false;
-    for (int i = 1; i < sk_X509_num(*path); i++)
-        if (!check_certificate(sk_X509_value(*path, i), i == sk_X509_num(*path) - 1, v))
-            return false;
+    if (!names_read(leaf, &sans))
+        return deny(v, REASON_NAME_INVALID, "%s: its subject alternative name can not be read",
+                    cert_label(leaf, label));
+    ok = names_check(leaf, sans, side->side, v) && build_path(side, leaf, parts, v, &found);
+    for (int i = 1; ok && i < sk_X509_num(found); i++)
+        ok = form_check(sk_X509_value(found, i), i == sk_X509_num(found) - 1, v);
+    if (ok && sk_X509_num(found) > PATH_CERTS_MAX)
+        ok = deny(v, REASON_CHAIN_LIMIT, "a path of %d certificates; at most %d are looked at",
+                  sk_X509_num(found), PATH_CERTS_MAX);
+    ok = ok && check_server(side, sans, found, v);
+    GENERAL_NAMES_free(sans);
+    if (ok)
+        *path = found;
+    else
+        sk_X509_pop_free(found, X509_free);
+    return ok;
+}
+
+static bool in_date(X509 *x, int64_t now)
+{
+    return asn1_time(X509_get0_notBefore(x)) <= now && now <= asn1_time(X509_get0_notAfter(x));
+}
+
+static int find(STACK_OF(X509) * in, const X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(in); i++)
+        if (sk_X509_value(in, i) == x)
+            return i;
+    return -1;
+}
+
+/* Where each certificate of a path came from; n is 0 when that can not be told. */
+static struct path_known path_origin(const struct trust *t, STACK_OF(X509) * presented,
+                                     STACK_OF(X509) * path)
+{
+    struct path_known k = {.n = (uint8_t)sk_X509_num(path)};
+
+    for (int i = 0; i < sk_X509_num(path); i++) {
+        int anchor = find(t->anchors, sk_X509_value(path, i));
+        int at = anchor >= 0 ? anchor : find(presented, sk_X509_value(path, i));
+
+        if (at < 0)
+            return (struct path_known){0};
+        k.at[i].anchor = anchor >= 0;
+        k.at[i].index = (uint16_t)at;
+    }
+    return k;
+}
+
+static STACK_OF(X509) *
+    path_again(const struct trust *t, STACK_OF(X509) * presented, const struct path_known *k)
+{
+    STACK_OF(X509) *path = sk_X509_new_null();
+
+    for (unsigned i = 0; path && i < k->n; i++) {
+        X509 *x = sk_X509_value(k->at[i].anchor ? t->anchors : presented, k->at[i].index);
+
+        check(x);
+        if (!X509_up_ref(x) || sk_X509_push(path, x) <= 0) {
+            sk_X509_pop_free(path, X509_free);
+            return NULL;
+        }
+    }
+    return path;
+}
+
+/* All that the verdict on a path depends on besides the anchors. */
+static int path_identity(const struct verify_side *side, STACK_OF(X509) * presented,
+                         const struct parts *parts, uint8_t out[32])
+{
+    struct {
+        uint8_t side;
+        char server_name[256];
+        uint8_t presented[CHAIN_CERTS_MAX];
+        uint8_t anchors[32];
+    } all = {.side = (uint8_t)side->side};
+
+    if (side->side == LEG_INNER && side->tls->server_name)
+        snprintf(all.server_name, sizeof all.server_name, "%s", side->tls->server_name);
+    if (parts->left_out) {
+        for (int i = 0; i < sk_X509_num(presented) && i < CHAIN_CERTS_MAX; i++)
+            all.presented[i] = find(parts->untrusted, sk_X509_value(presented, i)) < 0;
+        if (chain_digest(parts->anchors, "left out", 8, all.anchors))
+            return -1;
+    }
+    return chain_digest(presented, &all, sizeof all, out);
+}
+
+static bool path_cached(const struct verify_side *side, STACK_OF(X509) * presented,
+                        const struct parts *parts, struct verdict *v, STACK_OF(X509) * *path)
+{
+    struct path_cache *cache = side->trust->cache;
+    struct path_known known;
+    uint8_t id[32];
+
+    if (sk_X509_num(presented) > CHAIN_CERTS_MAX || path_identity(side, presented, parts, id))
+        return path_judge(side, presented, parts, v, path);
+    if (path_cache_find(cache, id, &known)) {
+        *path = path_again(side->trust, presented, &known);
+        return *path || deny(v, REASON_INTERNAL, "out of memory");
+    }
+    if (!path_judge(side, presented, parts, v, path))
+        return false;
+    known = path_origin(side->trust, presented, *path);
+    if (known.n)
+        path_cache_add(cache, id, &known);
     return true;
 }
 
-bool path_verify(const struct verify_side *side, STACK_OF(X509) * presented, struct verdict *v,
-                 STACK_OF(X509) * *path)
+static STACK_OF(X509) * only_in_date(STACK_OF(X509) * from, int64_t now)
 {
-    X509 *leaf = sk_X509_value(presented, 0);
-    struct path_cached *slot = NULL;
-    char label[96];
-    uint8_t key[32];
+    STACK_OF(X509) *out = sk_X509_new_null();
 
-    if (cache_key(side, presented, key))
-        slot = &side->trust->cache[((unsigned)key[0] << 8 | key[1]) % PATH_CACHE];
-    if (slot && slot->used && !memcmp(slot->key, key, sizeof key)) {
-        *path = X509_chain_up_ref(slot->path);
-    } else {
-        if (!path_judge(side, presented, v, path))
-            return false;
-        if (slot) {
-            sk_X509_pop_free(slot->path, X509_free);
-            slot->path = X509_chain_up_ref(*path);
-            slot->used = slot->path != NULL;
-            memcpy(slot->key, key, sizeof key);
-        }
+    for (int i = 0; out && i < sk_X509_num(from); i++)
+        if (in_date(sk_X509_value(from, i), now) && sk_X509_push(out, sk_X509_value(from, i)) <= 0)
+            break;
+    return out;
+}
+
+/* Where an issuer is out of date, another path may avoid it: a renewed root, a cross-certificate.
+ * No other path: the first one stays, and the status part tells what is wrong with it. */
+static void path_in_date(const struct verify_side *side, STACK_OF(X509) * presented, int64_t now,
+                         STACK_OF(X509) * *path)
+{
+    struct parts parts = {.left_out = true};
+    STACK_OF(X509) *other = NULL;
+    struct verdict ignored = {0};
+    bool good = true;
+
+    for (int i = 1; i < sk_X509_num(*path); i++)
+        good &= in_date(sk_X509_value(*path, i), now);
+    if (good)
+        return;
+    parts.untrusted = only_in_date(presented, now);
+    parts.anchors = only_in_date(side->trust->anchors, now);
+    if (parts.untrusted && parts.anchors && sk_X509_num(parts.anchors) > 0 &&
+        path_cached(side, presented, &parts, &ignored, &other)) {
+        sk_X509_pop_free(*path, X509_free);
+        *path = other;
     }
-    if (*path && side->side == LEG_INNER && !names_match_server(leaf, side->tls->server_name))
-        return deny(v, REASON_NAME_MISMATCH, "%s: no SAN matches the server name %s",
-                    cert_label(leaf, label), side->tls->server_name);
-    return *path != NULL;
+    sk_X509_free(parts.untrusted);
+    sk_X509_free(parts.anchors);
+}
+
+bool path_verify(const struct verify_side *side, STACK_OF(X509) * presented, int64_t now,
+                 struct verdict *v, STACK_OF(X509) * *path)
+{
+    struct parts parts = {.anchors = side->trust->anchors};
+    bool ok;
+
+    /* Of several certificates that would do, OpenSSL takes the first. */
+    parts.untrusted = sk_X509_dup(presented);
+    if (!parts.untrusted)
+        return deny(v, REASON_INTERNAL, "out of memory");
+    sk_X509_set_cmp_func(parts.untrusted, longest_living_first);
+    sk_X509_sort(parts.untrusted);
+    ok = path_cached(side, presented, &parts, v, path);
+    if (ok)
+        path_in_date(side, presented, now, path);
+    sk_X509_free(parts.untrusted);
+    return ok;
 }

@@ -1,7 +1,7 @@
-/* Peer rules: which verified certificates a side accepts. A rule's conditions must all hold, any
- * value of each. */
+#include "handshake/rules.h"
+
+#include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/addr.h"
@@ -9,107 +9,24 @@
 #include "handshake/names.h"
 #include "handshake/parts.h"
 
-/* Length of one label or segment at s, up to `stop` or n. */
-static size_t span(const char *s, size_t n, char stop)
+int subject_init(struct subject *s, const struct verify_side *side, STACK_OF(X509) * path)
 {
-    size_t i = 0;
+    struct subject new = {.leaf = sk_X509_value(path, 0), .issuer = sk_X509_value(path, 1)};
+    const char *name = side->side == LEG_INNER ? side->tls->server_name : NULL;
+    bool wild;
 
-    while (i < n && s[i] != stop)
-        i++;
-    return i;
+    if (!new.leaf || !names_read(new.leaf, &new.sans))
+        return -EINVAL;
+    if (name && name[0] && names_match_server(new.sans, name, &wild) && wild)
+        new.server_name = name;
+    *s = new;
+    return 0;
 }
 
-bool rule_dns_matches(const char *pattern, const char *s, size_t n)
+void subject_clear(struct subject *s)
 {
-    size_t np = strlen(pattern);
-
-    if (name_dns_form(s, n) != NAME_PLAIN)
-        return false;
-    for (;;) {
-        size_t a = span(pattern, np, '.'), b = span(s, n, '.');
-
-        if (!(a == 1 && pattern[0] == '*') && (a != b || strncasecmp(pattern, s, a)))
-            return false;
-        if (a == np || b == n)
-            return a == np && b == n;
-        pattern += a + 1;
-        np -= a + 1;
-        s += b + 1;
-        n -= b + 1;
-    }
-}
-
-bool rule_email_matches(const char *pattern, const char *s, size_t n)
-{
-    const char *at = strchr(pattern, '@');
-    size_t local = at ? (size_t)(at - pattern) : 0;
-
-    return at && strlen(pattern) == n && name_email_good(s, n) && !memcmp(pattern, s, local + 1) &&
-           !strncasecmp(at + 1, s + local + 1, n - local - 1);
-}
-
-/* A URI that could mean something else after normalisation never meets a wildcard. */
-static bool uri_plain(const char *s, size_t n)
-{
-    const char *path;
-    size_t i;
-
-    if (memchr(s, '%', n) || memchr(s, '?', n) || memchr(s, '#', n))
-        return false;
-    path = memmem(s, n, "://", 3);
-    if (!path)
-        return true;
-    path += 3;
-    i = (size_t)(path - s) + span(path, n - (size_t)(path - s), '/');
-    while (i < n) {
-        size_t len = span(s + i + 1, n - i - 1, '/');
-        const char *seg = s + i + 1;
-        if (len == 0 || (len == 1 && seg[0] == '.') || (len == 2 && seg[0] == '.' && seg[1] == '.'))
-            return false;
-        i += len + 1;
-    }
-    return true;
-}
-
-/* Where the authority of "scheme://authority/path" ends; scheme: only its colon. */
-static size_t uri_head(const char *s, size_t n)
-{
-    const char *p = memmem(s, n, "://", 3);
-
-    if (!p)
-        return span(s, n, ':');
-    return (size_t)(p + 3 - s) + span(p + 3, n - (size_t)(p + 3 - s), '/');
-}
-
-static bool path_matches(const char *p, size_t np, const char *s, size_t n)
-{
-    while (np > 0) {
-        size_t a = span(p + 1, np - 1, '/'), b;
-
-        if (a == 2 && p[1] == '*' && p[2] == '*')
-            return np == 3 && n > 1;
-        if (n == 0)
-            return false;
-        b = span(s + 1, n - 1, '/');
-        if (p[0] != s[0] || (!(a == 1 && p[1] == '*') && (a != b || memcmp(p + 1, s + 1, a))))
-            return false;
-        p += a + 1;
-        np -= a + 1;
-        s += b + 1;
-        n -= b + 1;
-    }
-    return n == 0;
-}
-
-bool rule_uri_matches(const char *pattern, const char *s, size_t n)
-{
-    size_t np = strlen(pattern), hp = uri_head(pattern, np), hs = uri_head(s, n);
-
-    if (!name_uri_good(s, n) || hp != hs || strncasecmp(pattern, s, hp))
-        return false;
-    if (!memchr(pattern + hp, '*', np - hp))
-        return np == n && !memcmp(pattern + hp, s + hs, n - hs);
-    return uri_plain(s, n) && path_matches(pattern + hp, np - hp, s + hs, n - hs);
+    GENERAL_NAMES_free(s->sans);
+    memset(s, 0, sizeof *s);
 }
 
 static bool ip_matches(const char *pattern, const uint8_t *ip, size_t n)
@@ -119,29 +36,40 @@ static bool ip_matches(const char *pattern, const uint8_t *ip, size_t n)
     return cidr_parse(&c, pattern) == 0 && cidr_match_ip(&c, ip, n);
 }
 
-static bool san_matches(const GENERAL_NAME *g, uint8_t match, const char *value)
+/* How a condition on SANs compares, and with which of them. */
+static const struct {
+    int type;
+    bool (*matches)(const char *pattern, const char *s, size_t n);
+} san_matchers[MATCH_COUNT] = {
+    [MATCH_URI] = {GEN_URI, rule_uri_matches},
+    [MATCH_DNS] = {GEN_DNS, rule_dns_matches},
+    [MATCH_EMAIL] = {GEN_EMAIL, rule_email_matches},
+};
+
+static bool has_san(const struct subject *s, uint8_t match, const char *value)
 {
-    if (match == MATCH_IP)
-        return g->type == GEN_IPADD && ip_matches(value, ASN1_STRING_get0_data(g->d.iPAddress),
-                                                  (size_t)ASN1_STRING_length(g->d.iPAddress));
-    if (g->type != (match == MATCH_URI ? GEN_URI : match == MATCH_DNS ? GEN_DNS : GEN_EMAIL))
-        return false;
-    const char *s = (const char *)ASN1_STRING_get0_data(g->d.ia5);
-    size_t n = (size_t)ASN1_STRING_length(g->d.ia5);
-    return match == MATCH_URI   ? rule_uri_matches(value, s, n)
-           : match == MATCH_DNS ? rule_dns_matches(value, s, n)
-                                : rule_email_matches(value, s, n);
+    for (int i = 0; i < sk_GENERAL_NAME_num(s->sans); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(s->sans, i);
+
+        if (g->type == san_matchers[match].type &&
+            san_matchers[match].matches(value, (const char *)ASN1_STRING_get0_data(g->d.ia5),
+                                        (size_t)ASN1_STRING_length(g->d.ia5)))
+            return true;
+    }
+    return match == MATCH_DNS && s->server_name &&
+           rule_dns_matches(value, s->server_name, strlen(s->server_name));
 }
 
-static bool any_san(X509 *leaf, uint8_t match, const char *value)
+static bool has_ip(const struct subject *s, const char *value)
 {
-    GENERAL_NAMES *sans = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    bool found = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(s->sans); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(s->sans, i);
 
-    for (int i = 0; i < sk_GENERAL_NAME_num(sans) && !found; i++)
-        found = san_matches(sk_GENERAL_NAME_value(sans, i), match, value);
-    GENERAL_NAMES_free(sans);
-    return found;
+        if (g->type == GEN_IPADD && ip_matches(value, ASN1_STRING_get0_data(g->d.iPAddress),
+                                               (size_t)ASN1_STRING_length(g->d.iPAddress)))
+            return true;
+    }
+    return false;
 }
 
 static bool subject_has(X509 *leaf, int nid, const char *value)
@@ -153,6 +81,7 @@ static bool subject_has(X509 *leaf, int nid, const char *value)
         unsigned char *utf8 = NULL;
         int n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
         bool same = n >= 0 && strlen(value) == (size_t)n && !memcmp(utf8, value, (size_t)n);
+
         OPENSSL_free(utf8);
         if (same)
             return true;
@@ -160,104 +89,122 @@ static bool subject_has(X509 *leaf, int nid, const char *value)
     return false;
 }
 
-static bool hex_equal(const uint8_t *bytes, unsigned n, const char *hex)
+static void hex_text(const uint8_t *bytes, size_t n, char out[65])
 {
-    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
-
-    for (unsigned i = 0; i < n; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    return !strcmp(text, hex);
+    for (size_t i = 0; i < n && i < 32; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static bool digest_is(X509 *x, bool spki, const char *hex)
+static bool subject_bytes(const struct subject *s, enum subject_hex which, uint8_t out[32],
+                          unsigned *n)
 {
-    uint8_t md[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    unsigned char *der = NULL;
-    int len;
-    bool ok;
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(s->leaf);
+    X509 *x = which == SUBJECT_ISSUER ? s->issuer : s->leaf;
 
-    if (!spki)
-        return X509_digest(x, EVP_sha256(), md, &n) == 1 && hex_equal(md, n, hex);
-    len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-    ok = len > 0 && EVP_Digest(der, (size_t)len, md, &n, EVP_sha256(), NULL) == 1 &&
-         hex_equal(md, n, hex);
-    OPENSSL_free(der);
-    return ok;
+    *n = 32;
+    if (which == SUBJECT_SPKI)
+        return spki_digest(s->leaf, out) == 0;
+    if (which != SUBJECT_SERIAL)
+        return x && X509_digest(x, EVP_sha256(), out, n) == 1;
+    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || ASN1_STRING_length(serial) > 32)
+        return false;
+    *n = (unsigned)ASN1_STRING_length(serial);
+    memcpy(out, ASN1_STRING_get0_data(serial), *n);
+    return *n > 0;
 }
 
-static bool serial_is(X509 *leaf, const char *hex)
+static const char *without_zeros(const char *hex)
 {
-    const ASN1_INTEGER *s = X509_get0_serialNumber(leaf);
-    const uint8_t *p = ASN1_STRING_get0_data(s);
-    int n = ASN1_STRING_length(s);
+    while (*hex == '0')
+        hex++;
+    return hex;
+}
 
-    while (n > 1 && *p == 0) {
-        p++;
-        n--;
+static bool hex_is(struct subject *s, enum subject_hex which, const char *value)
+{
+    uint8_t bytes[32];
+    char *have = s->hex[which];
+    unsigned n;
+
+    if (!have[0]) {
+        if (!subject_bytes(s, which, bytes, &n))
+            return false;
+        hex_text(bytes, n, have);
     }
-    while (hex[0] == '0' && hex[1] == '0' && hex[2])
-        hex += 2;
-    return n <= 20 && hex_equal(p, (unsigned)n, hex);
+    if (which == SUBJECT_SERIAL)
+        return *without_zeros(value) && !strcmp(without_zeros(have), without_zeros(value));
+    return !strcmp(have, value);
 }
 
-static bool value_holds(STACK_OF(X509) * path, uint8_t match, const char *value)
+static bool value_holds(struct subject *s, uint8_t match, const char *value)
 {
-    X509 *leaf = sk_X509_value(path, 0);
-
     switch (match) {
     case MATCH_URI:
     case MATCH_DNS:
     case MATCH_EMAIL:
+        return has_san(s, match, value);
     case MATCH_IP:
-        return any_san(leaf, match, value);
+        return has_ip(s, value);
     case MATCH_ORGANIZATION:
-        return subject_has(leaf, NID_organizationName, value);
+        return subject_has(s->leaf, NID_organizationName, value);
     case MATCH_ORGANIZATIONAL_UNIT:
-        return subject_has(leaf, NID_organizationalUnitName, value);
+        return subject_has(s->leaf, NID_organizationalUnitName, value);
     case MATCH_ISSUER_SHA256:
-        return sk_X509_num(path) > 1 && digest_is(sk_X509_value(path, 1), false, value);
+        return hex_is(s, SUBJECT_ISSUER, value);
     case MATCH_SPKI_SHA256:
-        return digest_is(leaf, true, value);
+        return hex_is(s, SUBJECT_SPKI, value);
     case MATCH_CERT_SHA256:
-        return digest_is(leaf, false, value);
+        return hex_is(s, SUBJECT_CERT, value);
     case MATCH_SERIAL:
-        return serial_is(leaf, value);
+        return hex_is(s, SUBJECT_SERIAL, value);
     default:
         return false;
     }
 }
 
-static bool cond_holds(STACK_OF(X509) * path, const struct policy_cond *c)
+static bool cond_holds(struct subject *s, const struct policy_cond *c)
 {
     for (unsigned i = 0; i < c->n_values; i++)
-        if (value_holds(path, c->match, c->values[i]))
+        if (c->values[i] && c->values[i][0] && value_holds(s, c->match, c->values[i]))
             return true;
     return false;
 }
 
-static bool rule_holds(STACK_OF(X509) * path, const struct policy_rule *r)
+static bool rule_holds(struct subject *s, const struct policy_rule *r)
 {
     if (r->any)
-        return true;
+        return r->n_conds == 0; /* with conditions it is no rule that was ever written */
     for (unsigned i = 0; i < r->n_conds; i++)
-        if (!cond_holds(path, &r->conds[i]))
+        if (!cond_holds(s, &r->conds[i]))
             return false;
     return r->n_conds > 0;
 }
 
-bool rules_allow(const struct policy_tls *t, STACK_OF(X509) * path, struct verdict *v)
+int rules_match(const struct policy_tls *t, struct subject *s)
 {
-    char name[256];
-
     for (unsigned i = 0; i < t->n_rules; i++)
-        if (rule_holds(path, &t->rules[i])) {
-            v->rule = (uint16_t)i;
-            return true;
-        }
+        if (rule_holds(s, &t->rules[i]))
+            return (int)i;
+    return -ENOENT;
+}
+
+bool rules_allow(const struct verify_side *side, STACK_OF(X509) * path, struct verdict *v)
+{
+    struct subject s;
+    char name[256];
+    int rule = subject_init(&s, side, path);
+
+    if (rule == 0) {
+        rule = rules_match(side->tls, &s);
+        subject_clear(&s);
+    }
+    if (rule >= 0) {
+        v->rule = (uint16_t)rule;
+        return true;
+    }
     facts_name(sk_X509_value(path, 0), name);
     return deny(v, REASON_NO_RULE,
-                t->n_rules ? "%s: none of the side's peer rules allows it"
-                           : "%s: the side has no peer rules, which denies all",
+                side->tls->n_rules ? "%.200s: none of the side's peer rules allows it"
+                                   : "%.200s: the side has no peer rules, which denies all",
                 name);
 }

@@ -16,7 +16,7 @@ int64_t asn1_time(const ASN1_TIME *t)
     return (int64_t)timegm(&tm);
 }
 
-static const char *day(int64_t t, char out[32])
+static const char *moment(int64_t t, char out[32])
 {
     time_t s = (time_t)t;
     struct tm tm;
@@ -26,6 +26,7 @@ static const char *day(int64_t t, char out[32])
     return out;
 }
 
+/* RFC 5280 4.1.2.5: both ends belong to the validity. */
 static bool check_dates(X509 *x, int64_t now, struct verdict *v)
 {
     int64_t from = asn1_time(X509_get0_notBefore(x)), to = asn1_time(X509_get0_notAfter(x));
@@ -35,131 +36,118 @@ static bool check_dates(X509 *x, int64_t now, struct verdict *v)
         return deny(v, REASON_CHAIN, "%s: its dates can not be read", cert_label(x, label));
     if (now < from)
         return deny(v, REASON_NOT_YET_VALID, "%s: not valid before %s", cert_label(x, label),
-                    day(from, when));
+                    moment(from, when));
     if (now > to)
-        return deny(v, REASON_EXPIRED, "%s: expired at %s", cert_label(x, label), day(to, when));
+        return deny(v, REASON_EXPIRED, "%s: expired at %s", cert_label(x, label), moment(to, when));
     if (to < v->until)
         v->until = to;
     return true;
 }
 
-/* A CRL's signature by this issuer key, over the bytes of its TBS part; remembered. */
-static bool signature_good(struct trust_crl *c, X509 *issuer)
+static bool same_bytes(const uint8_t *a, size_t n_a, const uint8_t *b, size_t n_b)
 {
-    uint8_t spki[32];
-    unsigned n = sizeof spki;
-    bool good;
+    return n_a == n_b && (n_a == 0 || !memcmp(a, b, n_a));
+}
 
-    if (X509_pubkey_digest(issuer, EVP_sha256(), spki, &n) != 1)
+bool crl_names_issuer(const struct trust_crl *c, X509 *issuer)
+{
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
+
+    if (X509_NAME_cmp(c->form.issuer, X509_get_subject_name(issuer)))
         return false;
-    for (unsigned i = 0; i < c->n_checked; i++)
-        if (!memcmp(c->checked[i].spki_sha256, spki, sizeof spki))
-            return c->checked[i].good;
-    good = X509_CRL_verify(c->head, X509_get0_pubkey(issuer)) == 1;
-    if (c->n_checked < CRL_CHECKED_MAX) {
-        memcpy(c->checked[c->n_checked].spki_sha256, spki, sizeof spki);
-        c->checked[c->n_checked++].good = good;
-    }
-    return good;
-}
-
-static bool signature_strong(X509_CRL *crl)
-{
-    int nid = X509_CRL_get_signature_nid(crl), digest = NID_undef;
-
-    if (OBJ_find_sigid_algs(nid, &digest, NULL) != 1)
-        return false;
-    return digest != NID_sha1 && digest != NID_md5 && digest != NID_md5_sha1;
-}
-
-/* Why this CRL can not speak for this issuer now, or NULL. *reason says which kind. */
-static const char *crl_fault(struct trust_crl *c, X509 *issuer, int64_t now, enum reason *reason)
-{
-    uint32_t usage = X509_get_key_usage(issuer);
-
-    *reason = REASON_CRL_INVALID;
-    if (c->unusable)
-        return c->unusable;
-    if (usage != UINT32_MAX && !(usage & KU_CRL_SIGN))
-        return "its issuer may not sign CRLs";
-    if (!signature_strong(c->head))
-        return "it is signed with a weak or unknown algorithm";
-    if (!signature_good(c, issuer))
-        return "its signature is not its issuer's";
-    if (now < c->view->this_update)
-        return "it is from the future";
-    if (now >= c->view->next_update) {
-        *reason = REASON_CRL_STALE;
-        return "it is past its next update";
-    }
-    return NULL;
-}
-
-static bool issued_by(const struct trust_crl *c, X509 *issuer)
-{
-    return X509_NAME_cmp(X509_CRL_get_issuer(c->head), X509_get_subject_name(issuer)) == 0;
+    return !c->form.key_id || !id ||
+           same_bytes(c->form.key_id, c->form.n_key_id, ASN1_STRING_get0_data(id),
+                      (size_t)ASN1_STRING_length(id));
 }
 
 /* RFC 5280 5.2.3: numbers only grow. */
-static int number_compare(const struct trust_crl *a, const struct trust_crl *b)
+static int number_compare(const struct crl_form *a, const struct crl_form *b)
 {
-    const uint8_t *x = a->view->number, *y = b->view->number;
-    size_t nx = a->view->n_number, ny = b->view->n_number;
-
-    while (nx && *x == 0)
-        x++, nx--;
-    while (ny && *y == 0)
-        y++, ny--;
-    if (nx != ny)
-        return nx < ny ? -1 : 1;
-    return nx ? memcmp(x, y, nx) : 0;
+    if (a->n_number != b->n_number)
+        return a->n_number < b->n_number ? -1 : 1;
+    return memcmp(a->number, b->number, a->n_number);
 }
 
-/* The newest CRL that speaks for the issuer, or NULL with the best reason why not. */
-static struct trust_crl *find_crl(const struct trust *t, X509 *issuer, int64_t now,
-                                  enum reason *reason, const char **fault)
+static bool is_newer(const struct trust_crl *a, const struct trust_crl *b)
 {
-    struct trust_crl *best = NULL;
+    int c = number_compare(&a->form, &b->form);
 
-    *reason = REASON_CRL_MISSING;
-    *fault = "no CRL of its issuer is configured";
-    for (size_t i = 0; i < t->n_crls; i++) {
-        struct trust_crl *c = &t->crls[i];
-        enum reason why;
-        const char *text;
+    return c > 0 || (c == 0 && a->form.this_update > b->form.this_update);
+}
 
-        if (!issued_by(c, issuer))
+static bool lists(const struct trust_crl *c, X509 *x)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+
+    return crl_has(c->view, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
+}
+
+/* What the CRLs of one issuer say. */
+struct finding {
+    const struct trust_crl *newest; /* by number, of those that are not from the future */
+    bool listed_later;              /* one from the future lists the certificate */
+    enum reason reason;             /* why there is no newest */
+    const char *fault;
+};
+
+/* Why this CRL can not speak for the issuer at any time, or NULL. */
+static const char *crl_fault(struct trust_crl *c, X509 *issuer)
+{
+    if (c->form.fault)
+        return c->form.fault;
+    if (!(X509_get_key_usage(issuer) & KU_CRL_SIGN)) /* all bits when there is no key usage */
+        return "its issuer may not sign CRLs";
+    if (!trust_crl_signed_by(c, issuer))
+        return "its signature is not its issuer's";
+    return NULL;
+}
+
+static void look_up(const struct trust *t, X509 *x, X509 *issuer, int64_t now, struct finding *f)
+{
+    size_t n;
+    struct trust_crl *all = trust_crls_of(t, issuer, &n);
+
+    *f = (struct finding){.reason = REASON_CRL_MISSING, .fault = "there is none of its issuer"};
+    for (size_t i = 0; i < n; i++) {
+        struct trust_crl *c = &all[i];
+        const char *fault;
+
+        if (!crl_names_issuer(c, issuer))
             continue;
-        text = crl_fault(c, issuer, now, &why);
-        if (text) {
-            if (*reason != REASON_CRL_STALE) {
-                *reason = why;
-                *fault = text;
-            }
-        } else if (!best || number_compare(c, best) > 0) {
-            best = c;
+        fault = crl_fault(c, issuer);
+        if (!fault && now >= c->form.this_update) {
+            if (!f->newest || is_newer(c, f->newest))
+                f->newest = c;
+            continue;
         }
+        if (!fault)
+            f->listed_later |= lists(c, x);
+        f->reason = REASON_CRL_INVALID;
+        f->fault = fault ? fault : "it is from the future";
     }
-    return best;
 }
 
 static bool check_revocation(const struct trust *t, X509 *x, X509 *issuer, int64_t now,
                              struct verdict *v)
 {
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
-    enum reason reason;
-    const char *fault;
-    struct trust_crl *c = find_crl(t, issuer, now, &reason, &fault);
-    char label[96], by[96];
+    char label[96], by[96], when[32];
+    const struct trust_crl *c;
+    struct finding f;
 
-    if (!c)
-        return deny(v, reason, "%s, issued by %s: the CRL: %s", cert_label(x, label),
-                    cert_label(issuer, by), fault);
-    if (crl_has(c->view, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)))
+    look_up(t, x, issuer, now, &f);
+    c = f.newest;
+    if (f.listed_later || (c && lists(c, x)))
         return deny(v, REASON_REVOKED, "%s: revoked by %s", cert_label(x, label),
                     cert_label(issuer, by));
-    if (t->policy->stale_cuts && c->view->next_update < v->until)
-        v->until = c->view->next_update;
+    if (!c)
+        return deny(v, f.reason, "%s, issued by %s: the CRL: %s", cert_label(x, label),
+                    cert_label(issuer, by), f.fault);
+    if (now >= c->form.next_update)
+        return deny(v, REASON_CRL_STALE, "%s, issued by %s: the CRL: its next update was due at %s",
+                    cert_label(x, label), cert_label(issuer, by),
+                    moment(c->form.next_update, when));
+    if (t->policy->stale_cuts && c->form.next_update < v->until)
+        v->until = c->form.next_update;
     return true;
 }
 

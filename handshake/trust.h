@@ -8,36 +8,35 @@
 #define PENSTOCK_HANDSHAKE_TRUST_H
 
 #include <openssl/x509.h>
+#include "handshake/crlform.h"
+#include "handshake/pathcache.h"
 #include "handshake/verify.h"
 
 #define CRL_CHECKED_MAX 8 /* issuer keys remembered for each CRL */
 
 struct trust_crl {
     const struct crl_view *view;
-    X509_CRL *head;       /* parsed without its entries: extensions, signature algorithm */
-    const char *unusable; /* why it can never count; NULL: it may */
-    struct {
+    struct crl_form form;
+    struct { /* signature verdicts by issuer key, the oldest makes room */
         uint8_t spki_sha256[32];
         bool good;
-    } checked[CRL_CHECKED_MAX]; /* signature verdicts by issuer key */
+    } checked[CRL_CHECKED_MAX];
     unsigned n_checked;
-};
-
-#define PATH_CACHE 512
-
-struct path_cached { /* one path verdict: depends on nothing but chain, side and server name */
-    uint8_t key[32];
-    bool used;
-    STACK_OF(X509) * path;
 };
 
 struct trust {
     const struct policy_trust *policy;
-    X509_STORE *store;
-    STACK_OF(X509) * anchors;
-    struct trust_crl *crls;
+    STACK_OF(X509) * anchors; /* the longest-living first: of equals, OpenSSL takes the first */
+    struct trust_crl *crls;   /* sorted by issuer */
     size_t n_crls;
-    struct path_cached *cache; /* PATH_CACHE, direct-mapped */
+    uint8_t identity[32]; /* SHA-256 over the anchors */
+    struct path_cache *cache;
 };
+
+/* The CRLs of an issuer's name: the first of *n neighbours. */
+struct trust_crl *trust_crls_of(const struct trust *t, X509 *issuer, size_t *n);
+/* Did this issuer's key sign the CRL? Worked out once for each key. */
+bool trust_crl_signed_by(struct trust_crl *c, X509 *issuer);
+bool trust_has_anchor(const struct trust *t, X509 *x);
 
 #endif

@@ -1,34 +1,44 @@
 #include "handshake/verify.h"
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/check.h"
 #include "handshake/parts.h"
+#include "handshake/rules.h"
 
-/* The X509_V_ERR whose TLS alert says the right thing (RFC 8446 6.2). */
+/* Errors by the alert that OpenSSL sends for them (RFC 8446 6.2). */
+#define ALERT_HANDSHAKE_FAILURE       X509_V_ERR_APPLICATION_VERIFICATION          /* 40 */
+#define ALERT_BAD_CERTIFICATE         X509_V_ERR_CERT_REJECTED                     /* 42 */
+#define ALERT_UNSUPPORTED_CERTIFICATE X509_V_ERR_INVALID_PURPOSE                   /* 43 */
+#define ALERT_CERTIFICATE_REVOKED     X509_V_ERR_CERT_REVOKED                      /* 44 */
+#define ALERT_CERTIFICATE_EXPIRED     X509_V_ERR_CERT_HAS_EXPIRED                  /* 45 */
+#define ALERT_CERTIFICATE_UNKNOWN     X509_V_ERR_PERMITTED_VIOLATION               /* 46 */
+#define ALERT_UNKNOWN_CA              X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY /* 48 */
+#define ALERT_INTERNAL_ERROR          X509_V_ERR_UNSPECIFIED                       /* 80 */
+
 static const struct {
     enum reason reason;
     int error;
 } errors[] = {
-    {REASON_CHAIN_LIMIT, X509_V_ERR_CERT_REJECTED}, /* bad_certificate */
-    {REASON_UNKNOWN_CA, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
-    {REASON_SIGNATURE, X509_V_ERR_CERT_REJECTED},
-    {REASON_CHAIN, X509_V_ERR_CERT_REJECTED},
-    {REASON_KEY_TYPE, X509_V_ERR_INVALID_PURPOSE}, /* unsupported_certificate */
-    {REASON_EXPIRED, X509_V_ERR_CERT_HAS_EXPIRED},
-    {REASON_NOT_YET_VALID, X509_V_ERR_CERT_NOT_YET_VALID}, /* bad_certificate */
-    {REASON_LEAF_IS_CA, X509_V_ERR_CERT_REJECTED},
-    {REASON_EKU, X509_V_ERR_INVALID_PURPOSE},
-    {REASON_NAME_INVALID, X509_V_ERR_CERT_REJECTED},
-    {REASON_NAME_MISMATCH, X509_V_ERR_HOSTNAME_MISMATCH}, /* bad_certificate */
-    {REASON_REVOKED, X509_V_ERR_CERT_REVOKED},
-    {REASON_CRL_MISSING, X509_V_ERR_PERMITTED_VIOLATION}, /* certificate_unknown */
-    {REASON_CRL_STALE, X509_V_ERR_PERMITTED_VIOLATION},
-    {REASON_CRL_INVALID, X509_V_ERR_PERMITTED_VIOLATION},
-    {REASON_NO_RULE, X509_V_ERR_PERMITTED_VIOLATION},
+    {REASON_NO_CERTIFICATE, ALERT_HANDSHAKE_FAILURE},
+    {REASON_CHAIN_LIMIT, ALERT_BAD_CERTIFICATE},
+    {REASON_UNKNOWN_CA, ALERT_UNKNOWN_CA},
+    {REASON_SIGNATURE, ALERT_BAD_CERTIFICATE},
+    {REASON_CHAIN, ALERT_BAD_CERTIFICATE},
+    {REASON_KEY_TYPE, ALERT_UNSUPPORTED_CERTIFICATE},
+    {REASON_EXPIRED, ALERT_CERTIFICATE_EXPIRED},
+    {REASON_NOT_YET_VALID, ALERT_CERTIFICATE_EXPIRED}, /* "or is not currently valid" */
+    {REASON_LEAF_IS_CA, ALERT_BAD_CERTIFICATE},
+    {REASON_EKU, ALERT_UNSUPPORTED_CERTIFICATE},
+    {REASON_NAME_INVALID, ALERT_BAD_CERTIFICATE},
+    {REASON_NAME_MISMATCH, ALERT_BAD_CERTIFICATE},
+    {REASON_REVOKED, ALERT_CERTIFICATE_REVOKED},
+    {REASON_CRL_MISSING, ALERT_CERTIFICATE_UNKNOWN},
+    {REASON_CRL_STALE, ALERT_CERTIFICATE_UNKNOWN},
+    {REASON_CRL_INVALID, ALERT_CERTIFICATE_UNKNOWN},
+    {REASON_NO_RULE, ALERT_CERTIFICATE_UNKNOWN}, /* access_denied can not be sent from here */
 };
 
 int reason_x509_error(enum reason r)
@@ -36,7 +46,7 @@ int reason_x509_error(enum reason r)
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
         if (errors[i].reason == r)
             return errors[i].error;
-    return X509_V_ERR_UNSPECIFIED;
+    return ALERT_INTERNAL_ERROR;
 }
 
 bool deny(struct verdict *v, enum reason reason, const char *fmt, ...)
@@ -66,45 +76,19 @@ void verify(const struct verify_side *side, STACK_OF(X509) * presented, int64_t 
         return;
     }
     v->not_after = asn1_time(X509_get0_notAfter(sk_X509_value(presented, 0)));
-    path_good = path_verify(side, presented, v, &path);
+    path_good = path_verify(side, presented, now, v, &path);
     status_good = path_good && status_verify(side, path, now, v);
-    rule_good = path_good && rules_allow(side->tls, path, v);
+    rule_good = path_good && rules_allow(side, path, v);
     v->allow = path_good && status_good && rule_good && v->n_reasons == 0; /* the one place */
     if (v->allow && path_out) {
         *path_out = path;
         path = NULL;
     }
-    if (!v->allow && v->n_reasons == 0)
-        deny(v, REASON_INTERNAL, "refused without a reason");
+    if (!v->allow) {
+        v->until = 0;
+        if (v->n_reasons == 0)
+            deny(v, REASON_INTERNAL, "refused without a reason");
+    }
     sk_X509_pop_free(path, X509_free);
     ERR_clear_error();
-}
-
-STACK_OF(X509) * chain_parse(const uint8_t *chain, size_t n, enum reason *why)
-{
-    STACK_OF(X509) *out = sk_X509_new_null();
-    struct buf b;
-
-    *why = n > CHAIN_DER_MAX ? REASON_CHAIN_LIMIT : REASON_INTERNAL;
-    buf_init_read(&b, chain, n);
-    while (out && n <= CHAIN_DER_MAX && buf_left(&b) > 0) {
-        size_t len;
-        const uint8_t *der = buf_get_blob(&b, CHAIN_DER_MAX, &len);
-        const unsigned char *at = der;
-        X509 *x = der ? d2i_X509(NULL, &at, (long)len) : NULL;
-
-        if (sk_X509_num(out) >= CHAIN_CERTS_MAX)
-            *why = REASON_CHAIN_LIMIT;
-        if (!x || at != der + len || sk_X509_num(out) >= CHAIN_CERTS_MAX || !sk_X509_push(out, x)) {
-            X509_free(x);
-            sk_X509_pop_free(out, X509_free);
-            ERR_clear_error();
-            return NULL;
-        }
-    }
-    if (!out || sk_X509_num(out) == 0 || !buf_done(&b)) {
-        sk_X509_pop_free(out, X509_free);
-        return NULL;
-    }
-    return out;
 }

@@ -31,6 +31,9 @@ struct trust;
 int trust_new(const struct policy_trust *p, const struct crl_view *crls, size_t n_crls,
               struct trust **out, struct err *e);
 void trust_free(struct trust *t); /* NULL is harmless */
+/* Take over what was learnt of paths under a trust of an earlier revision, if the anchors are the
+ * same; else nothing happens. Saves the signatures when live peers are judged again. */
+void trust_inherit(struct trust *t, const struct trust *old);
 
 /* One side of one link, as a verdict needs it. */
 struct verify_side {
