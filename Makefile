@@ -98,6 +98,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%_test.o $(BUILD)/tests/unit/test.o $(ALL_A
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
+# What tests of certificates are made of.
+PKI := $(patsubst %,$(BUILD)/tests/unit/%.o,pki pki_key pki_case)
+$(patsubst %,$(BUILD)/unit/%,verify verify_path verify_leaf verify_crl verify_alert rules chain): $(PKI)
 .PHONY: unit
 unit: $(UNIT)
 
