@@ -59,7 +59,7 @@ static bool uri_pattern(const char *s)
         return false;
     for (s += head; *s == '/';) {
         size_t n = strcspn(s + 1, "/");
-        if (memchr(s + 1, '*', n) && !(n == 1) && !(n == 2 && s[2] == '*' && !s[3]))
+        if (memchr(s + 1, '*', n) && !(n == 1) && !(n == 2 && s[1] == '*' && s[2] == '*' && !s[3]))
             return false;
         s += n + 1;
     }
