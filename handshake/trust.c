@@ -31,6 +31,9 @@ static int add_anchor(struct trust *t, const struct policy_blob *b, const char *
     else if (X509_check_ca(x) != 1)
         rc = err_set(e, -EINVAL, where, "certificates with basicConstraints CA:TRUE",
                      "%s is not a certificate authority", cert_label(x, label));
+    else if (!X509_get0_subject_key_id(x))
+        rc = err_set(e, -EINVAL, where, "certificates as RFC 5280 4.2.1.2 wants them",
+                     "%s has no subject key identifier", cert_label(x, label));
     else if (!cert_key_allowed(x, key))
         rc = err_set(e, -EINVAL, where, "keys: " ALGS_KEYS, "%s has a key of type %s",
                      cert_label(x, label), key);
@@ -46,22 +49,26 @@ static int add_anchor(struct trust *t, const struct policy_blob *b, const char *
 /* An anchor that no path could ever end in is a mistake worth telling. */
 static int check_anchor(const struct trust *t, X509 *x, const char *where, struct err *e)
 {
+    STACK_OF(X509) *others = sk_X509_dup(t->anchors);
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     char label[96];
     int rc = 0;
 
-    if (!ctx || X509_STORE_CTX_init(ctx, NULL, x, NULL) != 1) {
-        X509_STORE_CTX_free(ctx);
-        return out_of_memory(e);
+    /* Itself first: of a renewed root's generations, each is its own issuer. */
+    if (!ctx || !others || sk_X509_unshift(others, x) <= 0 ||
+        X509_STORE_CTX_init(ctx, NULL, x, NULL) != 1) {
+        rc = out_of_memory(e);
+    } else {
+        X509_STORE_CTX_set0_trusted_stack(ctx, others);
+        path_parameters(ctx);
+        if (X509_verify_cert(ctx) != 1)
+            rc = err_set(e, -EINVAL, where,
+                         "complete RFC 5280 CA certificates, up to a self-signed root",
+                         "%s can not be an anchor: %s", cert_label(x, label),
+                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
     }
-    X509_STORE_CTX_set0_trusted_stack(ctx, t->anchors);
-    path_parameters(ctx);
-    if (X509_verify_cert(ctx) != 1)
-        rc = err_set(e, -EINVAL, where,
-                     "complete RFC 5280 CA certificates up to a self-signed root",
-                     "%s can not be an anchor: %s", cert_label(x, label),
-                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
     X509_STORE_CTX_free(ctx);
+    sk_X509_free(others);
     ERR_clear_error();
     return rc;
 }

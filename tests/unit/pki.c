@@ -157,7 +157,7 @@ static void add_extensions(X509 *x, X509 *issuer, const struct pki_spec *s)
         add_sans(x, s->sans, !s->cn);
     if (!s->no_ski)
         add_conf(issuer, x, NID_subject_key_identifier, "hash");
-    if (!s->no_aki && issuer != x)
+    if (!s->no_aki && issuer != x && X509_get0_subject_key_id(issuer))
         add_conf(issuer, x, NID_authority_key_identifier, "keyid");
     for (size_t i = 0; i < 4 && s->extra[i].oid; i++)
         add_extension(x, NULL, NULL, &s->extra[i]);
