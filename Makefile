@@ -24,6 +24,10 @@ CC := clang
 endif
 
 CPPFLAGS := -I. -D_GNU_SOURCE
+# clang minds the const that OpenSSL's own macros cast away.
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wno-cast-qual
+endif
 CFLAGS = -std=gnu11 $(OPT_$(VARIANT)) $(WARN) $(CFLAGS_EXTRA)
 LDFLAGS = $(LINK_$(VARIANT))
 
