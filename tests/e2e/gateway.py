@@ -25,7 +25,8 @@ def fields(line):
 class Gateway:
     """One penstockd. Use as a context manager; .log_path holds everything it said."""
 
-    def __init__(self, directory, config, name="gw", args=(), wait=True, prefix=()):
+    def __init__(self, directory, config, name="gw", args=(), wait=True, prefix=(),
+                 programs=BIN):
         self.dir = os.path.join(directory, name)
         os.makedirs(self.dir, exist_ok=True)
         self.config_path = os.path.join(self.dir, "penstock.json")
@@ -34,7 +35,7 @@ class Gateway:
         self.write(config)
         self.log_file = open(self.log_path, "ab")
         self.proc = subprocess.Popen(
-            [*prefix, os.path.join(BIN, "penstockd"), "--config", self.config_path, "--state", self.state, *args],
+            [*prefix, os.path.join(programs, "penstockd"), "--config", self.config_path, "--state", self.state, *args],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
         if wait:
             self.wait_ready()

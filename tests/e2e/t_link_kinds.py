@@ -1,12 +1,13 @@
 """Goal: every kind of link and every key of its configuration does what it says, against real sockets."""
 import os
+import shutil
 import socket
 import ssl
 import struct
 import subprocess
 import time
 
-from gateway import Gateway
+from gateway import BIN, Gateway
 from harness import equal, expect, free_port, need, recv_exactly, test
 from t_first_light import client_context
 
@@ -350,3 +351,43 @@ def keyupdate(t):
     p.stdin.flush()
     out = p.communicate(timeout=10)[0]
     expect(b"three" in out, "the last echo")
+
+
+@test("the gateway updates its own sending keys before their limit, and no byte is lost")
+def own_rekey(t):
+    # The limit is 2^24 records; the data plane is started with a lower one by a wrapper of the same name.
+    programs = os.path.join(t.dir, "programs")
+    os.makedirs(programs)
+    for name in os.listdir(BIN):
+        if name == "penstock-dataplane":
+            with open(os.path.join(programs, name), "w") as f:
+                f.write("#!/bin/sh\nexec %s \"$@\" --rekey-records 20\n" % os.path.join(BIN, name))
+            os.chmod(f.name, 0o755)
+        else:
+            shutil.copy(os.path.join(BIN, name), programs)
+    port = free_port()
+    g = Gateway(t.dir, t.terminate_config(t.server().address, port), name="rekey", programs=programs)
+    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+    if t.engine == "ktls":
+        need(g.events("ktls_probe")[-1]["rekey"] == "yes", "this kernel can not rekey")
+    with connect(t, port) as s:
+        for i in range(100):
+            data = os.urandom(i * 37 + 1)
+            s.sendall(data)
+            equal(recv_exactly(s, len(data)), data)
+        updates = g.sessions()[0]["outer"]["keyupdates_tx"]
+        expect(4 <= updates <= 6, "%d KeyUpdates for 100 records" % updates)
+
+
+@test("a target that dies is ejected by the periodic check and comes back by it")
+def health(t):
+    port = free_port()
+    g = t.terminate("127.0.0.1:%d" % port,
+                    link={"forward": {"to": ["127.0.0.1:%d" % port], "health": {"interval_s": 0.2, "fall": 2, "rise": 2}}})
+    g.wait_event("target_down")
+    back = socket.create_server(("127.0.0.1", port))
+    t.defer(back.close)
+    g.wait_event("target_up")
+    s = connect(t, g.port)
+    g.wait(lambda: [x for x in g.sessions() if x["state"] == "pumping"], 5, "a session to the target that came back")
+    s.close()
