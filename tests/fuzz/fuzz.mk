@@ -34,5 +34,14 @@ $(FUZZ_SEED): $(FUZZ_SEED).o $(call archive,dataplane/wire) $(call archive,datap
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $^
 
+# Certificates are made anew each time, so this one only when the input's form changes.
+$(BUILD)/tests/fuzz/seed_chain: $(BUILD)/tests/fuzz/seed_chain.o $(PKI) $(BUILD)/tests/unit/test.o $(ALL_ARCHIVES)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
+
+.PHONY: fuzz-seed-chain
+fuzz-seed-chain: $(BUILD)/tests/fuzz/seed_chain
+	@$< tests/fuzz/corpus/chain
+
 fuzz-seed: $(FUZZ_SEED)
 	@$(FUZZ_SEED) tests/fuzz/corpus
