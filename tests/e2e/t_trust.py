@@ -1,0 +1,112 @@
+"""Goal: every kind of certificate that must not come in is refused, with its own reason and alert, and no byte
+reaches the target."""
+import os
+import socket
+import ssl
+
+from gateway import Gateway
+from harness import equal, expect, free_port, recv_exactly, test
+from pki import CA, PKI
+
+NAME = "URI:spiffe://partner.example/client"
+
+
+def own_pki(t):
+    """A PKI of this case's own: the shared one must keep its lists."""
+    return PKI(os.path.join(t.dir, "pki"))
+
+
+def dial(pki, port, cert):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.load_verify_locations(pki.root.pem)
+    ctx.load_cert_chain(cert.chain, cert.key)
+    raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+    return ctx.wrap_socket(raw, server_hostname="gw.test")
+
+
+def refusal(pki, port, cert):
+    """What the client is told; an error if it is let in."""
+    try:
+        with dial(pki, port, cert) as s:
+            s.sendall(b"x")
+            s.recv(1)
+    except ssl.SSLError as e:
+        return e.reason
+    raise AssertionError("%s was let in" % cert.name)
+
+
+def works(pki, port, cert):
+    with dial(pki, port, cert) as s:
+        s.sendall(b"hello")
+        equal(recv_exactly(s, 5), b"hello")
+
+
+def refused(t, g, server, pki, cases):
+    """Each case: certificate, reason in the log, what the client's library calls the alert."""
+    for cert, reason, alert in cases:
+        count = len(g.events("refused", reason=reason)) + 1
+        told = refusal(pki, g.port, cert)
+        g.wait_event("refused", count=count, reason=reason)
+        expect(alert in told, "%s: the client heard %s, not %s" % (cert.name, told, alert))
+    equal(server.connections, 0, "connections at the target")
+    works(pki, g.port, pki.client)
+
+
+@test("a stranger's, an expired, an early, a misused and an unnamed certificate each hear their own alert")
+def leaves(t):
+    pki = own_pki(t)
+    stranger = CA(pki.path, "stranger-ca").issue("stranger", NAME)
+    expired = pki.inter.issue("expired", NAME, start="20240101000000Z", end="20240201000000Z")
+    early = pki.inter.issue("early", NAME, start="20440101000000Z", end="20450101000000Z")
+    swapped = pki.inter.issue("swapped", NAME, "serverAuth")
+    other = pki.inter.issue("other", "URI:spiffe://partner.example/other")
+    authority = CA(pki.path, "authority", issuer=pki.inter)
+    server = t.server()
+    g = t.terminate(server.address, pki=pki)
+    refused(t, g, server, pki, [
+        (stranger, "unknown_ca", "UNKNOWN_CA"),
+        (expired, "expired", "CERTIFICATE_EXPIRED"),
+        (early, "not_yet_valid", "CERTIFICATE_EXPIRED"),
+        (swapped, "eku", "UNSUPPORTED_CERTIFICATE"),
+        (authority, "leaf_is_ca", "BAD_CERTIFICATE"),
+        (other, "no_rule", "CERTIFICATE_UNKNOWN")])
+
+
+@test("a revoked leaf, a revoked intermediate, and one without a CRL are refused, each for its own reason")
+def revocation(t):
+    pki = own_pki(t)
+    leaf = pki.inter.issue("revoked", NAME)
+    pki.inter.revoke(leaf)
+    pki.inter.crl()
+    gone = CA(pki.path, "gone", issuer=pki.root)
+    under_gone = gone.issue("under-gone", NAME)
+    pki.root.revoke(gone)
+    pki.root.crl()
+    bare = CA(pki.path, "bare", issuer=pki.root).issue("under-bare", NAME)
+    server = t.server()
+    config = t.terminate_config(server.address, free_port(), pki=pki)
+    config["trust"]["partners"]["crls"].append(gone.crl())
+    g = Gateway(t.dir, config)
+    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+    g.port = int(config["links"]["in"]["listen"]["address"][0].rsplit(":", 1)[1])
+    refused(t, g, server, pki, [
+        (leaf, "revoked", "CERTIFICATE_REVOKED"),
+        (under_gone, "revoked", "CERTIFICATE_REVOKED"),
+        (bare, "crl_missing", "CERTIFICATE_UNKNOWN")])
+
+
+@test("an empty CRL of a namesake with another key can not stand in for the CRL that revokes")
+def forged_crl(t):
+    pki = own_pki(t)
+    leaf = pki.inter.issue("revoked", NAME)
+    pki.inter.revoke(leaf)
+    pki.inter.crl()
+    namesake = CA(os.path.join(t.dir), "inter")
+    config = t.terminate_config(t.server().address, free_port(), pki=pki)
+    config["trust"]["partners"]["crls"].append(namesake.crl())
+    g = Gateway(t.dir, config)
+    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+    port = int(config["links"]["in"]["listen"]["address"][0].rsplit(":", 1)[1])
+    refusal(pki, port, leaf)
+    reason = g.wait_event("refused")["reason"]
+    expect(reason in ("revoked", "crl_invalid"), "refused as " + reason)
