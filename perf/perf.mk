@@ -9,3 +9,10 @@ $(BUILD)/micro/%: $(BUILD)/perf/micro/%.o $(foreach f,$(LIBS_dataplane),$(call a
 .PHONY: perf-micro
 perf-micro: $(MICRO)
 	@for program in $(MICRO); do $$program || exit 1; done
+
+# Penstock beside nginx stream and HAProxy (perf/README.md).
+.PHONY: perf
+perf:
+	@tests/deps build run test
+	@$(MAKE) --no-print-directory -j2 all
+	@perf/compare/run
