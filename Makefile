@@ -56,9 +56,9 @@ endif
 SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
 SYS_handshake := -lssl -lcrypto -lseccomp
 SYS_keyring := -lcrypto -lseccomp
-SYS_mgmt := -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp
+SYS_mgmt := -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp -lpthread
 SYS_launcher := -lseccomp
-SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp
+SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp -lpthread
 SYS_all := -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread
 
 PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \

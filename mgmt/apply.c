@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,10 +182,19 @@ static json_t *warnings_json(const struct compiled *c)
     return list;
 }
 
+/* On resume the keys are in the keyring already: only their places in the tables matter. */
+static int no_key(void *arg, const char *path, uint32_t *token)
+{
+    (void)arg;
+    (void)path;
+    *token = 0;
+    return 0;
+}
+
 static int build(struct manager *m, const struct control_load *load, int fd, struct compiled *c,
                  struct err *e)
 {
-    struct opener opener = {.read = open_read, .key = open_key, .arg = m};
+    struct opener opener = {.read = open_read, .key = load->resume ? no_key : open_key, .arg = m};
     struct model model = {0};
     uint8_t *text = NULL;
     size_t n = 0;
@@ -198,10 +208,64 @@ static int build(struct manager *m, const struct control_load *load, int fd, str
     if (!rc)
         rc = model_validate(&model, e);
     if (!rc)
-        rc = compile(&model, &opener, load->revision, c, e);
+        rc = compile(&model, &opener, load->revision, clock_wall_s(), c, e);
     model_fini(&model);
     free(text);
+    malloc_trim(0); /* lists and certificates were large for a moment */
     return rc;
+}
+
+static void log_warnings(const struct control_load *load, const struct compiled *c)
+{
+    char quoted[1200];
+
+    for (unsigned i = 0; i < c->n_warnings; i++)
+        log_event(LOG_WARN, "config_warning", "revision=%" PRIu64 " text=%s", load->revision,
+                  log_quote(quoted, sizeof quoted, c->warnings[i], strlen(c->warnings[i])));
+}
+
+/* What the status tells of the revision once it runs. */
+static void remember(struct manager *m, const struct control_load *load, struct compiled *c)
+{
+    json_decref(m->coming_warnings);
+    m->coming_warnings = warnings_json(c);
+    free(m->coming_dates);
+    m->coming_dates = c->dates;
+    m->n_coming_dates = c->n_dates;
+    c->dates = NULL;
+    c->n_dates = 0;
+    m->coming = load->revision;
+    snprintf(m->coming_name, sizeof m->coming_name, "%s", load->name);
+}
+
+/*
+ * The running revision again, for a management that came back. The files may have changed since:
+ * then the revision runs as it was, and only the status knows less.
+ */
+static void resume(struct manager *m, const struct control_load *load, struct compiled *c, int rc,
+                   const struct err *e)
+{
+    char text[1100];
+
+    if (rc)
+        compile_warn(c, "the running revision can not be read again: %s",
+                     err_text(e, text, sizeof text));
+    remember(m, load, c);
+    apply_done(m, load->revision, true);
+}
+
+/* The channel is dead: nothing can be said any more. Else the launcher is told why not. */
+static int give(struct manager *m, const struct control_load *load, struct compiled *c)
+{
+    int rc = send_all(m, c);
+    struct err e;
+
+    if (!rc || rc == -EPIPE || rc == -ECONNRESET || rc == -ETIMEDOUT)
+        return rc;
+    m->coming = 0;
+    err_set(&e, rc, "/", rc == -EMSGSIZE ? "use fewer or shorter entries" : "free memory",
+            "the compiled policy can not be handed over: %s", strerror(-rc));
+    return reject(m, load->revision, &e);
 }
 
 int apply_load(struct manager *m, const struct control_load *load, int fd)
@@ -211,23 +275,18 @@ int apply_load(struct manager *m, const struct control_load *load, int fd)
     int rc = build(m, load, fd, &c, &e);
 
     close(fd);
-    snprintf(m->name, sizeof m->name, "%s", load->name);
     if (rc == -EPIPE || rc == -ECONNRESET)
         return rc;
-    if (rc) {
-        compiled_fini(&c);
-        return load->resume ? 0 : reject(m, load->revision, &e);
+    if (load->resume) {
+        resume(m, load, &c, rc, &e);
+        rc = 0;
+    } else if (rc) {
+        rc = reject(m, load->revision, &e);
+    } else {
+        log_warnings(load, &c);
+        remember(m, load, &c);
+        rc = give(m, load, &c);
     }
-    json_decref(m->coming_warnings);
-    m->coming_warnings = warnings_json(&c);
-    m->coming = load->revision;
-    for (unsigned i = 0; i < c.n_warnings && !load->resume; i++)
-        log_event(LOG_WARN, "config_warning", "revision=%" PRIu64 " text=\"%s\"", load->revision,
-                  c.warnings[i]);
-    if (load->resume)
-        apply_done(m, load->revision, true);
-    else
-        rc = send_all(m, &c);
     compiled_fini(&c);
     return rc;
 }
@@ -241,7 +300,14 @@ void apply_done(struct manager *m, uint64_t revision, bool applied)
         return;
     m->revision = revision;
     m->applied_ms = clock_mono_ms();
+    memcpy(m->name, m->coming_name, sizeof m->name);
     json_decref(m->warnings);
     m->warnings = m->coming_warnings;
     m->coming_warnings = NULL;
+    free(m->dates);
+    m->dates = m->coming_dates;
+    m->n_dates = m->n_coming_dates;
+    m->coming_dates = NULL;
+    m->n_coming_dates = 0;
+    m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
 }

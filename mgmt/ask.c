@@ -17,34 +17,73 @@ static void drop(struct manager *m, unsigned worker)
     m->workers[worker] = -1;
 }
 
-/* One question, one answer, in m->message. 0 or -errno. */
-static int ask(struct manager *m, unsigned worker, uint8_t type, uint64_t argument,
-               struct chan_msg *answer)
+/*
+ * One message of the worker, in m->message: 0, -ETIMEDOUT at end_ms, or -errno: the channel is
+ * dead.
+ */
+static int await(struct manager *m, unsigned worker, uint64_t end_ms, struct chan_msg *answer)
 {
-    uint64_t end = clock_mono_ms() + QUERY_MS;
-    uint8_t mem[16];
-    struct buf b;
-    int rc;
-
-    if (m->workers[worker] < 0)
-        return -EPIPE;
-    buf_init(&b, mem, sizeof mem);
-    query_put_number(&b, argument);
-    rc = chan_send_wait(m->workers[worker], type, &b, NULL, 0, QUERY_MS);
-    while (!rc) {
+    for (;;) {
         struct pollfd p = {.fd = m->workers[worker], .events = POLLIN};
-        uint64_t now = clock_mono_ms();
+        int rc = chan_recv(p.fd, m->message, sizeof m->message, answer);
+        uint64_t now_ms = clock_mono_ms();
 
-        rc = chan_recv(p.fd, m->message, sizeof m->message, answer);
         if (rc == 1)
             return 0;
-        if (rc == -EAGAIN && now < end)
-            rc = poll(&p, 1, (int)(end - now)) < 0 && errno != EINTR ? -errno : 0;
-        else
-            rc = rc == -EAGAIN ? -ETIMEDOUT : rc ? rc : -EPIPE;
+        if (rc != -EAGAIN)
+            return rc ? rc : -EPIPE;
+        if (now_ms >= end_ms)
+            return -ETIMEDOUT;
+        if (poll(&p, 1, (int)(end_ms - now_ms)) < 0 && errno != EINTR)
+            return -errno;
     }
-    drop(m, worker); /* an answer that comes later would answer another question */
+}
+
+/*
+ * One question, one answer. The worker answers in order, so what it still owes to questions that
+ * were given up comes first and is passed over; the channel lives on. 0 or -errno.
+ */
+static int ask(struct manager *m, unsigned worker, uint8_t type, uint64_t argument, uint64_t end_ms,
+               struct chan_msg *answer)
+{
+    uint64_t now_ms = clock_mono_ms();
+    uint8_t mem[16];
+    struct buf b;
+    int rc = m->workers[worker] < 0 ? -EPIPE : now_ms >= end_ms ? -ETIMEDOUT : 0;
+
+    while (!rc && m->owed[worker]) {
+        rc = await(m, worker, end_ms, answer);
+        if (!rc) {
+            chan_msg_close_fds(answer);
+            m->owed[worker]--;
+        }
+    }
+    buf_init(&b, mem, sizeof mem);
+    query_put_number(&b, argument);
+    if (!rc)
+        rc = chan_send_wait(m->workers[worker], type, &b, NULL, 0, (int)(end_ms - now_ms));
+    if (!rc) {
+        rc = await(m, worker, end_ms, answer);
+        m->owed[worker] += rc == -ETIMEDOUT;
+    }
+    if (rc && rc != -ETIMEDOUT && m->workers[worker] >= 0)
+        drop(m, worker); /* the launcher brings another when the data plane is back */
     return rc;
+}
+
+/* Names come from certificates: what is no UTF-8 would cost the whole answer. */
+static json_t *text_json(const char *s)
+{
+    json_t *v = json_string(s);
+    char masked[512];
+    size_t n = 0;
+
+    if (v)
+        return v;
+    for (; *s && n + 1 < sizeof masked; s++)
+        masked[n++] = (unsigned char)*s < 0x20 || (unsigned char)*s > 0x7e ? '?' : *s;
+    masked[n] = '\0';
+    return json_string(masked);
 }
 
 static json_t *leg_json(const struct query_leg *l)
@@ -55,15 +94,16 @@ static json_t *leg_json(const struct query_leg *l)
 
     for (int i = 0; i < 32 && tls; i++)
         snprintf(sha + 2 * i, 3, "%02x", l->chain_sha256[i]);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:i, s:i}", "address",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o*, s:s*, s:I, s:I}", "address",
                      addr_text(&l->addr, address), "engine_rx", leg_engine_name(l->engine_rx),
                      "engine_tx", leg_engine_name(l->engine_tx), "why", l->why, "version",
                      !tls                  ? NULL
                      : l->version == TLS13 ? "1.3"
                                            : "1.2",
                      "suite", tls && s ? s->name : NULL, "group", tls ? l->group : NULL, "peer",
-                     tls ? l->peer : NULL, "chain_sha256", tls ? sha : NULL, "keyupdates_rx",
-                     (int)l->keyupdates_rx, "keyupdates_tx", (int)l->keyupdates_tx);
+                     tls ? text_json(l->peer) : NULL, "chain_sha256", tls ? sha : NULL,
+                     "keyupdates_rx", (json_int_t)l->keyupdates_rx, "keyupdates_tx",
+                     (json_int_t)l->keyupdates_tx);
 }
 
 static json_t *session_json(const struct query_session *s)
@@ -78,14 +118,14 @@ static json_t *session_json(const struct query_session *s)
                      leg_json(&s->inner));
 }
 
-static int worker_sessions(struct manager *m, unsigned worker, struct query_page *page,
-                           json_t *list)
+static int worker_sessions(struct manager *m, unsigned worker, uint64_t end_ms,
+                           struct query_page *page, json_t *list)
 {
     uint64_t cursor = 0;
 
     do {
         struct chan_msg answer;
-        int rc = ask(m, worker, QUERY_SESSIONS, cursor, &answer);
+        int rc = ask(m, worker, QUERY_SESSIONS, cursor, end_ms, &answer);
 
         if (rc)
             return rc;
@@ -104,11 +144,12 @@ static int worker_sessions(struct manager *m, unsigned worker, struct query_page
 json_t *ask_sessions(struct manager *m)
 {
     struct query_page *page = malloc(sizeof *page);
+    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     json_t *list = json_array();
     int missing = 0;
 
     for (unsigned i = 0; page && i < m->n_workers; i++)
-        missing += worker_sessions(m, i, page, list) != 0;
+        missing += worker_sessions(m, i, end_ms, page, list) != 0;
     free(page);
     return json_pack("{s:o, s:i}", "sessions", list, "missing_workers", missing);
 }
@@ -126,14 +167,14 @@ static void add_links(json_t *links, const struct query_stats *st)
     }
 }
 
-static int worker_stats(struct manager *m, unsigned worker, struct query_stats *st, json_t *links,
-                        uint64_t *reasons)
+static int worker_stats(struct manager *m, unsigned worker, uint64_t end_ms, struct query_stats *st,
+                        json_t *links, uint64_t *reasons)
 {
     uint32_t next = 0;
 
     do {
         struct chan_msg answer;
-        int rc = ask(m, worker, QUERY_STATS, next, &answer);
+        int rc = ask(m, worker, QUERY_STATS, next, end_ms, &answer);
 
         if (rc)
             return rc;
@@ -153,12 +194,13 @@ static int worker_stats(struct manager *m, unsigned worker, struct query_stats *
 json_t *ask_stats(struct manager *m)
 {
     struct query_stats *st = malloc(sizeof *st);
+    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     uint64_t reasons[REASON_COUNT] = {0};
     json_t *links = json_array(), *by_reason = json_object();
     int missing = 0;
 
     for (unsigned i = 0; st && i < m->n_workers; i++)
-        missing += worker_stats(m, i, st, links, reasons) != 0;
+        missing += worker_stats(m, i, end_ms, st, links, reasons) != 0;
     for (unsigned i = 1; i < REASON_COUNT; i++)
         if (reasons[i])
             json_object_set_new(by_reason, reason_name((enum reason)i),
@@ -168,17 +210,26 @@ json_t *ask_stats(struct manager *m)
                      missing);
 }
 
+/* Every worker is asked in turn: which one holds a session is the data plane's to know. */
 int ask_end(struct manager *m, uint64_t session)
 {
-    unsigned worker = (unsigned)(session >> 56);
+    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     struct chan_msg answer;
-    int32_t error;
-    int rc = worker < m->n_workers ? ask(m, worker, QUERY_END, session, &answer) : -ENOENT;
+    int worst = -ENOENT;
 
-    if (rc)
-        return rc;
-    chan_msg_close_fds(&answer);
-    if (answer.type != QUERY_ENDED || query_get_ended(&answer.body, &error))
-        return -EPROTO;
-    return -error;
+    for (unsigned i = 0; i < m->n_workers; i++) {
+        int32_t error = 0;
+        int rc = ask(m, i, QUERY_END, session, end_ms, &answer);
+
+        if (!rc) {
+            chan_msg_close_fds(&answer);
+            rc = answer.type != QUERY_ENDED || query_get_ended(&answer.body, &error) ? -EPROTO
+                                                                                     : -error;
+        }
+        if (!rc)
+            return 0;
+        if (rc != -ENOENT)
+            worst = rc;
+    }
+    return worst;
 }

@@ -2,8 +2,8 @@
  * ask: questions to the workers, answered as JSON.
  *
  * Why: the API speaks JSON and of all workers as one; workers speak pages each of its own.
- * Owner: the manager's thread. Never: waits longer than QUERY_MS for one answer; a worker that does
- * not answer is left out and named.
+ * Owner: the manager's thread. Never: waits longer than QUERY_MS for all workers together; those
+ * that did not answer are counted in missing_workers, and are asked again next time.
  */
 #ifndef PENSTOCK_MGMT_ASK_H
 #define PENSTOCK_MGMT_ASK_H
@@ -14,7 +14,7 @@
 
 json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers": n} */
 json_t *ask_stats(struct manager *m);    /* {"links": [...], "reasons": {...}} */
-/* 0, -ENOENT (no such session), -ETIMEDOUT. */
+/* 0, -ENOENT (no such session), or -errno: a worker did not answer. */
 int ask_end(struct manager *m, uint64_t session);
 
 #endif

@@ -13,7 +13,7 @@
 #include "mgmt/ask.h"
 
 #define CONNECTIONS_MAX 32
-#define MEMORY_MAX      (64 * 1024) /* of one connection: request line and headers */
+#define MEMORY_MAX      (32 * 1024) /* of one connection: request line and headers */
 #define TIMEOUT_S       10
 
 /* RFC 9457. */
@@ -23,6 +23,27 @@ static json_t *problem(unsigned status, const char *title, const char *detail)
                      title, "detail", detail);
 }
 
+/* What is near its end, with the days left, beside the warnings of the load. */
+static json_t *warnings_now(const struct manager *m, int64_t now)
+{
+    json_t *list = json_copy(m->warnings);
+
+    for (unsigned i = 0; list && i < m->n_dates; i++) {
+        const struct compile_date *d = &m->dates[i];
+        char text[400];
+
+        if (now < d->warn_at)
+            continue;
+        if (now >= d->ends_at)
+            snprintf(text, sizeof text, "%s: ended", d->text);
+        else
+            snprintf(text, sizeof text, "%s: ends in %.1f days", d->text,
+                     (double)(d->ends_at - now) / 86400);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
 static json_t *get_status(struct manager *m, const char *rest, unsigned *status)
 {
     uint64_t now = clock_mono_ms();
@@ -30,10 +51,11 @@ static json_t *get_status(struct manager *m, const char *rest, unsigned *status)
 
     (void)rest;
     (void)status;
-    out = json_pack("{s:I, s:s, s:f, s:f, s:O, s:O}", "revision", (json_int_t)m->revision,
+    out = json_pack("{s:I, s:s, s:f, s:f, s:o, s:O, s:O}", "revision", (json_int_t)m->revision,
                     "configuration", m->name, "uptime_s", (double)(now - m->start_ms) / 1000,
-                    "applied_s", (double)(now - m->applied_ms) / 1000, "warnings", m->warnings,
-                    "links", json_object_get(stats, "links"));
+                    "applied_s", (double)(now - m->applied_ms) / 1000, "warnings",
+                    warnings_now(m, clock_wall_s()), "links", json_object_get(stats, "links"),
+                    "missing_workers", json_object_get(stats, "missing_workers"));
     json_decref(stats);
     return out;
 }
@@ -54,9 +76,8 @@ static json_t *get_stats(struct manager *m, const char *rest, unsigned *status)
 
 static json_t *end_session(struct manager *m, const char *rest, unsigned *status)
 {
-    char *end;
-    uint64_t id = strtoull(rest, &end, 16);
-    int rc = strlen(rest) == 16 && !*end ? ask_end(m, id) : -ENOENT;
+    bool good = strlen(rest) == 16 && strspn(rest, "0123456789abcdef") == 16;
+    int rc = good ? ask_end(m, strtoull(rest, NULL, 16)) : -ENOENT;
 
     if (rc == 0)
         return json_pack("{s:s}", "ended", rest);
@@ -94,33 +115,18 @@ static json_t *route(struct manager *m, const char *method, const char *url, uns
                       : problem(404, "Not Found", "there is no such resource");
 }
 
-static enum MHD_Result answer(void *arg, struct MHD_Connection *conn, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *n_upload, void **state)
+static enum MHD_Result respond(struct MHD_Connection *conn, unsigned status, json_t *body)
 {
-    static int seen;
-    unsigned status = 200;
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     struct MHD_Response *r;
     enum MHD_Result rc;
-    json_t *body;
-    char *text;
 
-    (void)version;
-    (void)upload;
-    if (!*state) { /* headers only: wait for the end of the request */
-        *state = &seen;
-        return MHD_YES;
-    }
-    if (*n_upload) { /* no resource takes a body yet: read and forget */
-        *n_upload = 0;
-        return MHD_YES;
-    }
-    body = route(arg, method, url, &status);
-    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
-    if (!text)
+    r = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (!r) {
+        free(text);
         return MHD_NO;
-    r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    }
     MHD_add_response_header(r, "Content-Type",
                             status == 200 ? "application/json" : "application/problem+json");
     rc = MHD_queue_response(conn, status, r);
@@ -128,7 +134,57 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *conn, const char
     return rc;
 }
 
-/* The socket's mode (0600, root's) decides who may ask. */
+/* The socket's mode decides who reaches it; the kernel's word on the peer decides again. */
+static bool may_ask(const struct manager *m, struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn,
+                                                                MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+
+    return i && !getsockopt(i->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) &&
+           (peer.uid == 0 || peer.uid == m->owner);
+}
+
+static bool has_body(struct MHD_Connection *conn)
+{
+    const char *length = MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
+                                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return (length && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+static enum MHD_Result answer(void *arg, struct MHD_Connection *conn, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *n_upload, void **state)
+{
+    struct manager *m = arg;
+    static int seen; /* its address alone matters */
+    unsigned status = 200;
+    json_t *body;
+
+    (void)version;
+    (void)upload;
+    if (!*state) { /* the headers are here; an answer now spares reading a body */
+        *state = &seen;
+        if (!may_ask(m, conn))
+            return respond(conn, 403, problem(403, "Forbidden", "only root may ask here"));
+        if (has_body(conn))
+            return respond(conn, 413,
+                           problem(413, "Content Too Large", "no resource takes a body"));
+        return MHD_YES;
+    }
+    if (*n_upload)
+        return MHD_NO;
+    body = route(m, method, url, &status);
+    if (!body) {
+        status = 500;
+        body = problem(500, "Internal Server Error", "out of memory");
+    }
+    return respond(conn, status, body);
+}
+
 int local_start(struct manager *m, int fd)
 {
     local_stop(m);

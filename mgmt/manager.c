@@ -1,6 +1,7 @@
 #include "mgmt/manager.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,30 @@ int manager_init(struct manager *m, int control)
     m->control = control;
     m->local = -1;
     m->start_ms = clock_mono_ms();
+    m->owner = (unsigned)getuid();
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
         m->workers[i] = -1;
     m->warnings = json_array();
     return m->warnings ? 0 : -ENOMEM;
+}
+
+/* Seconds of day and date are the certificate's: the log tells when, the status page tells all. */
+void manager_alarm(struct manager *m, int64_t now)
+{
+    char quoted[600];
+
+    for (unsigned i = 0; i < m->n_dates; i++) {
+        const struct compile_date *d = &m->dates[i];
+        bool near = now >= d->warn_at && m->alarmed_s < d->warn_at;
+        bool over = now >= d->ends_at && m->alarmed_s < d->ends_at;
+
+        if (!near && !over)
+            continue;
+        log_event(over ? LOG_ERROR : LOG_WARN, over ? "ended" : "ends_soon",
+                  "text=%s left_s=%" PRId64,
+                  log_quote(quoted, sizeof quoted, d->text, strlen(d->text)), d->ends_at - now);
+    }
+    m->alarmed_s = now;
 }
 
 static int take_channel(struct manager *m, struct chan_msg *msg)
@@ -40,6 +61,7 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
     if (m->workers[ch.index] >= 0)
         close(m->workers[ch.index]);
     m->workers[ch.index] = fd;
+    m->owed[ch.index] = 0;
     if (ch.index >= m->n_workers)
         m->n_workers = ch.index + 1u;
     return 0;

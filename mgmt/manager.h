@@ -15,23 +15,29 @@
 #include "mgmt/model/compile.h"
 
 #define MANAGER_WORKERS_MAX 64
-#define MANAGER_WAITING_MAX 32
+#define MANAGER_WAITING_MAX 256 /* all channels may come while a file is opened */
 
 struct MHD_Daemon;
 
 struct manager {
     int control;
     int workers[MANAGER_WORKERS_MAX]; /* query channels, -1: none */
+    /* answers to questions nobody waits for any more; they come first */
+    unsigned owed[MANAGER_WORKERS_MAX];
     unsigned n_workers;
     int local; /* listening socket, -1: none */
     struct MHD_Daemon *http;
     uint64_t revision;           /* running; 0: none */
     uint64_t coming;             /* under way; 0: none */
-    char name[CONTROL_PATH_MAX]; /* the file's */
+    char name[CONTROL_PATH_MAX]; /* the file's, of the running revision */
+    char coming_name[CONTROL_PATH_MAX];
     json_t *warnings, *coming_warnings;
+    struct compile_date *dates, *coming_dates; /* what runs out, for alarms */
+    unsigned n_dates, n_coming_dates;
+    int64_t alarmed_s; /* alarms up to this moment were logged */
+    unsigned owner;    /* uid that may use the local socket, besides root */
     uint64_t start_ms, applied_ms;
     uint32_t next_token;
-    uint32_t next_image;
     bool done;
     uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
     /* messages that came while an answer to OPEN was awaited */
@@ -45,6 +51,8 @@ struct manager {
 };
 
 int manager_init(struct manager *m, int control);
+/* Log what has come near its end since the last call. */
+void manager_alarm(struct manager *m, int64_t now);
 /* One message of the launcher. 0 or -errno. */
 int manager_take(struct manager *m, struct chan_msg *msg);
 /* Everything that waits on the control channel. 0 or -errno: it is dead. */

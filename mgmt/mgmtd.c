@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
@@ -34,13 +35,14 @@ static void loop(struct manager *m)
         if (p[0].revents && manager_control(m))
             m->done = true;
         local_run(m);
+        manager_alarm(m, clock_wall_s());
     }
 }
 
 int main(int argc, char **argv)
 {
     struct manager *m;
-    char text[1100];
+    char text[1100], quoted[1400];
     struct err e;
 
     (void)argv;
@@ -58,7 +60,9 @@ int main(int argc, char **argv)
         return 1;
     }
     if (sandbox_enter(SANDBOX_MGMT, &e)) {
-        log_event(LOG_ERROR, "sandbox_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
+        err_text(&e, text, sizeof text);
+        log_event(LOG_ERROR, "sandbox_failed", "error=%s",
+                  log_quote(quoted, sizeof quoted, text, strlen(text)));
         return 1;
     }
     if (ready(m))

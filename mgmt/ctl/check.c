@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "dataplane/base/clock.h"
 #include "mgmt/model/compile.h"
 
 /* Paths are relative to the configuration file's directory. */
@@ -95,7 +96,7 @@ static int judge(const char *file, struct compiled *c, struct err *e)
     if (!rc)
         rc = model_validate(&m, e);
     if (!rc)
-        rc = compile(&m, &o, 1, c, e);
+        rc = compile(&m, &o, 1, clock_wall_s(), c, e);
     model_fini(&m);
     free(text);
     free(copy);

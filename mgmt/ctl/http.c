@@ -51,6 +51,7 @@ int http_request(const char *socket, const char *method, const char *path, json_
     if (rc == CURLE_OK) {
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
         *out = json_loadb(b.data ? b.data : "", b.n, 0, NULL);
+        snprintf(why, 256, "%s: the answer is no JSON", socket);
     } else {
         snprintf(why, 256, "%s: %s", socket, curl_easy_strerror(rc));
     }

@@ -103,6 +103,16 @@ static void session_row(struct table *t, const json_t *s, bool wide)
     row(t, cells);
 }
 
+/* What is shown may not be all. */
+static void missing(const json_t *body)
+{
+    json_int_t n = json_integer_value(json_object_get(body, "missing_workers"));
+
+    if (n)
+        printf("%lld worker%s did not answer in time: more may be there\n", (long long)n,
+               n == 1 ? "" : "s");
+}
+
 void table_sessions(const json_t *body, bool wide)
 {
     static const char *const head[] = {"LINK", "PEER", "TLS", "SUITE",   "GROUP",  "ENGINE rx/tx",
@@ -118,6 +128,7 @@ void table_sessions(const json_t *body, bool wide)
     row(&t, head);
     json_array_foreach(list, i, s) session_row(&t, s, wide);
     print(&t);
+    missing(body);
     printf("%zu session%s\n", n, n == 1 ? "" : "s");
     free(t.cells);
 }
@@ -170,6 +181,7 @@ void table_status(const json_t *body, bool wide)
            duration(json_number_value(json_object_get(body, "applied_s")), since));
     json_array_foreach(json_object_get(body, "warnings"), i, w)
         printf("warning: %s\n", json_string_value(w));
+    missing(body);
     links(json_object_get(body, "links"));
 }
 

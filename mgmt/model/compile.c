@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "dataplane/base/clock.h"
+#include "dataplane/base/secret.h"
 #include "dataplane/wire/control.h"
 #include "mgmt/model/certs.h"
 #include "mgmt/model/compile_parts.h"
+#include "mgmt/model/node.h"
 
+#define CERT_LEAD     (30 * 86400) /* seconds of alarm before an own certificate ends */
 #define CERT_FILE_MAX (1024 * 1024)
 #define CRL_FILE_MAX  (128u * 1024 * 1024)
 
@@ -52,18 +56,35 @@ int compile_memory(struct err *e)
     return err_set(e, -ENOMEM, "/", "free memory", "out of memory");
 }
 
-static int read_file(const struct opener *o, uint8_t kind, const char *path, const char *where,
-                     uint8_t **data, size_t *n, struct err *e)
+void compile_date(struct compiled *c, int64_t warn_at, int64_t ends_at, const char *what, ...)
 {
+    struct compile_date *more = realloc(c->dates, (c->n_dates + 1) * sizeof *more);
+    va_list ap;
+
+    if (!more)
+        return; /* an alarm less: the handshake judges by itself */
+    c->dates = more;
+    more += c->n_dates++;
+    va_start(ap, what);
+    vsnprintf(more->text, sizeof more->text, what, ap);
+    va_end(ap);
+    more->warn_at = warn_at;
+    more->ends_at = ends_at;
+}
+
+int compile_read(struct compile_run *r, uint8_t kind, const char *path, const char *where,
+                 uint8_t **data, size_t *n)
+{
+    const struct opener *o = r->opener;
     int rc = o->read(o->arg, kind, path, kind == OPEN_CRL ? CRL_FILE_MAX : CERT_FILE_MAX, data, n);
 
-    return rc ? err_set(e, rc, where,
+    return rc ? err_set(r->e, rc, where,
                         "name a readable file; paths are relative to the configuration file",
                         "%s: %s", path, strerror(-rc))
               : 0;
 }
 
-static int blob_of(struct compiled *c, X509 *x, struct policy_blob *out)
+int compile_blob(struct compiled *c, X509 *x, struct policy_blob *out)
 {
     unsigned char *der = NULL;
     int n = i2d_X509(x, &der);
@@ -100,161 +121,186 @@ static int identity_chain(struct compiled *c, STACK_OF(X509) * chain, struct pol
     if (!id->chain || spki_of(c, sk_X509_value(chain, 0), &id->spki))
         return compile_memory(e);
     for (int i = 0; i < sk_X509_num(chain); i++)
-        if (blob_of(c, sk_X509_value(chain, i), &id->chain[id->n_chain++]))
+        if (compile_blob(c, sk_X509_value(chain, i), &id->chain[id->n_chain++]))
             return compile_memory(e);
     return 0;
 }
 
-static int compile_identity(struct compiled *c, const struct opener *o,
-                            const struct model_identity *m, uint16_t index, struct err *e)
+static int by_name(const X509_NAME *const *a, const X509_NAME *const *b)
 {
-    struct policy_identity *id = &c->policy.identities[index];
-    STACK_OF(X509) *chain = NULL;
+    return X509_NAME_cmp(*a, *b);
+}
+
+static int read_chain(struct compile_run *r, const char *path, const char *where,
+                      STACK_OF(X509) * *out)
+{
     uint8_t *data = NULL;
-    char where[128];
     size_t n;
+    int rc = compile_read(r, OPEN_CERTIFICATE, path, where, &data, &n);
+
+    if (rc)
+        return rc;
+    *out = certs_read(data, n, where, r->e);
+    secret_wipe(data, n); /* it may have held a key, which is refused */
+    free(data);
+    return *out ? 0 : -EINVAL;
+}
+
+/* The issuers in our own chains: lists of theirs are no surprise. */
+static int remember_issuers(struct compile_run *r, STACK_OF(X509) * chain)
+{
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509_NAME *name = X509_NAME_dup(X509_get_issuer_name(sk_X509_value(chain, i)));
+
+        if (name && sk_X509_NAME_push(r->issuers, name))
+            continue;
+        X509_NAME_free(name);
+        return compile_memory(r->e);
+    }
+    return 0;
+}
+
+static int compile_identity(struct compile_run *r, const struct model_identity *m, uint16_t index)
+{
+    struct policy_identity *id = &r->c->policy.identities[index];
+    STACK_OF(X509) *chain = NULL;
+    char where[160], name[128];
+    int64_t until;
     int rc;
 
     snprintf(id->name, sizeof id->name, "%s", m->name);
     snprintf(where, sizeof where, "/identities/%s/certificate", m->name);
-    rc = read_file(o, OPEN_CERTIFICATE, m->certificate, where, &data, &n, e);
-    if (!rc) {
-        chain = certs_read(data, n, where, e);
-        rc = chain ? certs_order(chain, where, e) : -EINVAL;
+    rc = read_chain(r, m->certificate, where, &chain);
+    if (!rc)
+        rc = certs_order(chain, where, r->e);
+    if (!rc)
+        rc = certs_check_own(chain, r->now, where, r->e);
+    if (!rc)
+        rc = identity_chain(r->c, chain, id, r->e);
+    if (!rc)
+        rc = remember_issuers(r, chain);
+    for (int i = 0; !rc && i < sk_X509_num(chain); i++) {
+        until = certs_time(X509_get0_notAfter(sk_X509_value(chain, i)), NULL);
+        compile_date(r->c, until - CERT_LEAD, until, "%s: %s", where,
+                     certs_subject(X509_get_subject_name(sk_X509_value(chain, i)), name));
     }
-    if (!rc)
-        rc = certs_check_own(sk_X509_value(chain, 0), where, e);
-    if (!rc)
-        rc = identity_chain(c, chain, id, e);
     sk_X509_pop_free(chain, X509_free);
-    free(data);
     if (rc)
         return rc;
     snprintf(where, sizeof where, "/identities/%s/key", m->name);
     id->key_attachment = index;
-    rc = o->key(o->arg, m->key, &c->key_tokens[index]);
-    return rc ? err_set(e, rc, where,
+    rc = r->opener->key(r->opener->arg, m->key, &r->c->key_tokens[index]);
+    return rc ? err_set(r->e, rc, where,
                         "name a readable PEM file; paths are relative to the configuration file",
                         "%s: %s", m->key, strerror(-rc))
               : 0;
 }
 
-static int compile_anchors(struct compiled *c, const struct opener *o, const struct model_trust *m,
-                           struct policy_trust *t, struct err *e)
+static int compile_identities(struct compile_run *r)
 {
-    char where[128];
-
-    t->anchors = compile_alloc(c, 1024 * sizeof *t->anchors);
-    if (!t->anchors)
-        return compile_memory(e);
-    for (unsigned i = 0; i < m->anchors.n; i++) {
-        STACK_OF(X509) *all = NULL;
-        uint8_t *data = NULL;
-        size_t n;
-        int rc;
-
-        snprintf(where, sizeof where, "/trust/%s/anchors/%u", m->name, i);
-        rc = read_file(o, OPEN_CERTIFICATE, m->anchors.s[i], where, &data, &n, e);
-        all = rc ? NULL : certs_read(data, n, where, e);
-        if (!rc && !all)
-            rc = -EINVAL;
-        for (int k = 0; !rc && k < sk_X509_num(all); k++) {
-            X509 *x = sk_X509_value(all, k);
-            if (X509_check_ca(x) < 1)
-                rc = err_set(e, -EINVAL, where, "name a file of CA certificates",
-                             "%s: certificate %d is no CA certificate", m->anchors.s[i], k + 1);
-            else if (t->n_anchors == 1024)
-                rc = err_set(e, -E2BIG, where, "give fewer", "more than 1024 anchors");
-            else if (blob_of(c, x, &t->anchors[t->n_anchors++]))
-                rc = compile_memory(e);
-        }
-        sk_X509_pop_free(all, X509_free);
-        free(data);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
-static int compile_crls(struct compiled *c, const struct opener *o, const struct model_trust *m,
-                        struct policy_trust *t, struct err *e)
-{
-    char where[128];
-
-    t->crls = compile_alloc(c, (m->crls.n + 1) * sizeof *t->crls);
-    if (!t->crls)
-        return compile_memory(e);
-    for (unsigned i = 0; i < m->crls.n; i++) {
-        uint8_t *data = NULL;
-        bool stale = false;
-        size_t n;
-        int rc, fd, *more;
-
-        snprintf(where, sizeof where, "/trust/%s/crls/%u", m->name, i);
-        rc = read_file(o, OPEN_CRL, m->crls.s[i], where, &data, &n, e);
-        if (rc)
-            return rc;
-        fd = certs_crl_table(data, n, where, &stale, e);
-        free(data);
-        if (fd < 0)
-            return fd;
-        more = realloc(c->crl_fds, (c->n_crls + 1u) * sizeof *more);
-        if (!more) {
-            close(fd);
-            return compile_memory(e);
-        }
-        c->crl_fds = more;
-        more[c->n_crls] = fd;
-        t->crls[t->n_crls++] = c->n_crls++;
-        if (stale)
-            compile_warn(c,
-                         "%s: %s is past its next update: certificates of its issuer are refused",
-                         where, m->crls.s[i]);
-    }
-    return 0;
-}
-
-static int compile_trust(struct compiled *c, const struct opener *o, const struct model_trust *m,
-                         struct policy_trust *t, struct err *e)
-{
-    int rc;
-
-    snprintf(t->name, sizeof t->name, "%s", m->name);
-    t->revocation = m->revocation;
-    t->stale_cuts = m->stale_cuts;
-    if (!m->revocation)
-        compile_warn(c, "/trust/%s/revocation: \"none\": revoked certificates are accepted",
-                     m->name);
-    else if (m->crls.n == 0)
-        compile_warn(c, "/trust/%s/crls: none are given, so every certificate is refused", m->name);
-    rc = compile_anchors(c, o, m, t, e);
-    return rc ? rc : compile_crls(c, o, m, t, e);
-}
-
-int compile(const struct model *m, const struct opener *o, uint64_t revision, struct compiled *c,
-            struct err *e)
-{
-    struct policy *p = &c->policy;
+    struct policy *p = &r->c->policy;
     int rc = 0;
 
+    p->identities = compile_alloc(r->c, (r->model->n_identities + 1) * sizeof *p->identities);
+    r->c->key_tokens = calloc(r->model->n_identities + 1, sizeof *r->c->key_tokens);
+    if (!p->identities || !r->c->key_tokens)
+        return compile_memory(r->e);
+    for (unsigned i = 0; i < r->model->n_identities && !rc; i++, p->n_identities++)
+        rc = compile_identity(r, &r->model->identities[i], (uint16_t)i);
+    sk_X509_NAME_sort(r->issuers);
+    return rc;
+}
+
+static int check_purpose(struct compile_run *r, const struct policy_identity *id, bool server)
+{
+    const unsigned char *der = id->chain[0].data;
+    X509 *leaf = d2i_X509(NULL, &der, (long)id->chain[0].n);
+    int fits = leaf ? certs_purpose(leaf, server) : -1;
+    const char *eku = server ? "serverAuth" : "clientAuth";
+    char where[160];
+
+    X509_free(leaf);
+    snprintf(where, sizeof where, "/identities/%s/certificate", id->name);
+    if (fits < 0)
+        return err_set(r->e, -EINVAL, where, "use a certificate that was issued for it",
+                       "the extended key usage does not name %s, but a %s side uses it", eku,
+                       server ? "listen" : "forward");
+    if (fits == 0)
+        compile_warn(r->c, "%s: it has no extended key usage: strict peers want %s", where, eku);
+    return 0;
+}
+
+/* Only when the links are known it is known what each identity is for. */
+static int check_uses(struct compile_run *r)
+{
+    const struct policy *p = &r->c->policy;
+    int rc = 0;
+
+    for (unsigned i = 0; i < p->n_identities && !rc; i++) {
+        const struct policy_identity *id = &p->identities[i];
+
+        if (id->uses & POLICY_USE_SERVER)
+            rc = check_purpose(r, id, true);
+        if (!rc && (id->uses & POLICY_USE_CLIENT))
+            rc = check_purpose(r, id, false);
+        if (!id->uses)
+            compile_warn(r->c, "/identities/%s: no link uses it", id->name);
+    }
+    return rc;
+}
+
+/* For what runs out already, or soon. */
+static void warn_dates(struct compiled *c, int64_t now)
+{
+    for (unsigned i = 0; i < c->n_dates; i++) {
+        if (now >= c->dates[i].ends_at)
+            compile_warn(c, "%s is past its time: what depends on it is refused", c->dates[i].text);
+    }
+}
+
+static int run(struct compile_run *r)
+{
+    const struct model *m = r->model;
+    int rc = lookup_init(&r->identities, m->identities, m->n_identities, sizeof *m->identities);
+
+    if (!rc)
+        rc = lookup_init(&r->trusts, m->trusts, m->n_trusts, sizeof *m->trusts);
+    if (!rc)
+        rc = lookup_init(&r->profiles, m->profiles, m->n_profiles, sizeof *m->profiles);
+    r->issuers = sk_X509_NAME_new(by_name);
+    if (rc || !r->issuers)
+        return compile_memory(r->e);
+    rc = compile_identities(r);
+    if (!rc)
+        rc = compile_trusts(r);
+    if (!rc)
+        rc = compile_profiles(r->c, m, r->e);
+    if (!rc)
+        rc = compile_links(r);
+    return rc ? rc : check_uses(r);
+}
+
+int compile(const struct model *m, const struct opener *o, uint64_t revision, int64_t now,
+            struct compiled *c, struct err *e)
+{
+    struct compile_run r = {.model = m, .opener = o, .c = c, .e = e, .now = now};
+    int rc;
+
     memset(c, 0, sizeof *c);
-    p->revision = revision;
-    p->drain_ms = m->drain_ms;
-    p->identities = compile_alloc(c, (m->n_identities + 1) * sizeof *p->identities);
-    p->trusts = compile_alloc(c, (m->n_trusts + 1) * sizeof *p->trusts);
-    c->key_tokens = calloc(m->n_identities + 1, sizeof *c->key_tokens);
-    if (!p->identities || !p->trusts || !c->key_tokens)
-        rc = compile_memory(e);
-    for (unsigned i = 0; i < m->n_identities && !rc; i++, p->n_identities++)
-        rc = compile_identity(c, o, &m->identities[i], (uint16_t)i, e);
-    for (unsigned i = 0; i < m->n_trusts && !rc; i++, p->n_trusts++)
-        rc = compile_trust(c, o, &m->trusts[i], &p->trusts[i], e);
-    if (!rc)
-        rc = compile_profiles(c, m, e);
-    if (!rc)
-        rc = compile_links(c, m, e);
-    if (rc)
+    c->policy.revision = revision;
+    c->policy.drain_ms = m->drain_ms;
+    r.resolve_until_ms = clock_mono_ms() + COMPILE_RESOLVE_MS;
+    rc = run(&r);
+    lookup_fini(&r.identities);
+    lookup_fini(&r.trusts);
+    lookup_fini(&r.profiles);
+    sk_X509_NAME_pop_free(r.issuers, X509_NAME_free);
+    if (rc) {
+        node_clean(e);
         compiled_fini(c);
+    } else {
+        warn_dates(c, now);
+    }
     return rc;
 }
 
@@ -270,5 +316,6 @@ void compiled_fini(struct compiled *c)
     free(c->crl_fds);
     free(c->key_tokens);
     free(c->warnings);
+    free(c->dates);
     memset(c, 0, sizeof *c);
 }

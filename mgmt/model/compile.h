@@ -20,6 +20,15 @@ struct opener {
     void *arg;
 };
 
+/* Something that runs out: an own certificate, an anchor, a CRL. */
+struct compile_date {
+    char text[256];
+    int64_t warn_at, ends_at; /* seconds since 1970 */
+};
+
+#define COMPILE_CRLS_MAX   4096  /* lists of one revision; the handshake takes no more */
+#define COMPILE_RESOLVE_MS 10000 /* for all host names of one load together */
+
 struct compiled {
     struct policy policy;
     struct compile_block *blocks; /* everything the policy points to */
@@ -28,11 +37,15 @@ struct compiled {
     uint32_t *key_tokens; /* by identity */
     char (*warnings)[512];
     unsigned n_warnings;
+    struct compile_date *dates;
+    unsigned n_dates;
 };
 
-/* 0, or -errno with *e. */
-int compile(const struct model *m, const struct opener *o, uint64_t revision, struct compiled *c,
-            struct err *e);
+/* At wall-clock time `now`. 0, or -errno with *e. */
+int compile(const struct model *m, const struct opener *o, uint64_t revision, int64_t now,
+            struct compiled *c, struct err *e);
 void compiled_fini(struct compiled *c);
+/* One more warning for the operator. */
+void compile_warn(struct compiled *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

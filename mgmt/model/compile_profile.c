@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/check.h"
@@ -24,6 +25,40 @@ static const char *const default_sigalgs[] = {"mldsa65",
                                               "rsa_pss_pss_sha512",
                                               NULL};
 
+/* What an operator may name: nothing below 112 bits, nothing with SHA-1. */
+static const char *const all_groups[] = {"X25519MLKEM768",
+                                         "SecP256r1MLKEM768",
+                                         "SecP384r1MLKEM1024",
+                                         "MLKEM768",
+                                         "MLKEM1024",
+                                         "X25519",
+                                         "X448",
+                                         "P-256",
+                                         "P-384",
+                                         "P-521",
+                                         "secp256r1",
+                                         "secp384r1",
+                                         "secp521r1",
+                                         NULL};
+static const char *const all_sigalgs[] = {"mldsa44",
+                                          "mldsa65",
+                                          "mldsa87",
+                                          "ecdsa_secp256r1_sha256",
+                                          "ecdsa_secp384r1_sha384",
+                                          "ecdsa_secp521r1_sha512",
+                                          "ed25519",
+                                          "ed448",
+                                          "rsa_pss_rsae_sha256",
+                                          "rsa_pss_rsae_sha384",
+                                          "rsa_pss_rsae_sha512",
+                                          "rsa_pss_pss_sha256",
+                                          "rsa_pss_pss_sha384",
+                                          "rsa_pss_pss_sha512",
+                                          "rsa_pkcs1_sha256",
+                                          "rsa_pkcs1_sha384",
+                                          "rsa_pkcs1_sha512",
+                                          NULL};
+
 static void append(char *list, size_t cap, const char *word)
 {
     size_t n = strlen(list);
@@ -34,8 +69,9 @@ static void append(char *list, size_t cap, const char *word)
 static bool known(const char *word, bool group)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
-    bool ok = ctx && (group ? SSL_CTX_set1_groups_list(ctx, word)
-                            : SSL_CTX_set1_sigalgs_list(ctx, word)) == 1;
+    char *list = (char *)(uintptr_t)word; /* OpenSSL's macros want it so, and only read */
+    bool ok = ctx && (group ? SSL_CTX_set1_groups_list(ctx, list)
+                            : SSL_CTX_set1_sigalgs_list(ctx, list)) == 1;
 
     SSL_CTX_free(ctx);
     ERR_clear_error();
@@ -50,21 +86,38 @@ static void append_known(char *list, size_t cap, const char *const *words, bool 
             append(list, cap, words[i]);
 }
 
+static bool listed(const char *const *words, const char *word)
+{
+    for (; *words; words++)
+        if (!strcmp(*words, word))
+            return true;
+    return false;
+}
+
+/* Each name once, of the list that is offered, and known to this OpenSSL. */
 static int append_given(char *list, size_t cap, const struct model_strings *words, bool group,
                         const char *profile, struct err *e)
 {
     char where[160];
 
     for (unsigned i = 0; i < words->n; i++) {
+        const char *word = words->s[i];
+
         snprintf(where, sizeof where, "/profiles/%s/%s/%u", profile,
                  group ? "groups" : "signature_algorithms", i);
-        if (strpbrk(words->s[i], ":,;+?*-/") && !known(words->s[i], group))
-            return err_set(e, -EINVAL, where, "give one name", "\"%s\" is no name", words->s[i]);
-        if (!known(words->s[i], group))
-            return err_set(e, -EINVAL, where, "use a name that this OpenSSL has",
-                           "OpenSSL %s knows no \"%s\"", OpenSSL_version(OPENSSL_VERSION_STRING),
-                           words->s[i]);
-        append(list, cap, words->s[i]);
+        if (!listed(group ? all_groups : all_sigalgs, word))
+            return err_set(e, -EINVAL, where,
+                           group ? "give names such as X25519, P-256, P-384, X25519MLKEM768"
+                                 : "give names such as ecdsa_secp256r1_sha256, ed25519, "
+                                   "rsa_pss_rsae_sha256",
+                           "\"%s\" is not offered", word);
+        if (!known(word, group))
+            return err_set(e, -EINVAL, where, "leave it out, or use a newer OpenSSL",
+                           "OpenSSL %s has no %s", OpenSSL_version(OPENSSL_VERSION_STRING), word);
+        for (unsigned k = 0; k < i; k++)
+            if (!strcmp(words->s[k], word))
+                return err_set(e, -EINVAL, where, "name it once", "%s is named twice", word);
+        append(list, cap, word);
     }
     return 0;
 }

@@ -79,10 +79,12 @@ static int parse_versions(const struct node *n, struct model_profile *p)
     if (!rc && n->v && v.n == 0)
         rc = node_fail(n, "give [\"1.3\"] or [\"1.2\", \"1.3\"]", "is empty");
     for (unsigned i = 0; i < v.n && !rc; i++) {
-        if (!strcmp(v.s[i], "1.2"))
-            p->tls12 = true;
-        else if (!strcmp(v.s[i], "1.3"))
-            p->tls13 = true;
+        bool *flag = !strcmp(v.s[i], "1.2") ? &p->tls12 : !strcmp(v.s[i], "1.3") ? &p->tls13 : NULL;
+
+        if (flag && !*flag)
+            *flag = true;
+        else if (flag)
+            rc = node_fail(n, "name each version once", "\"%s\" is named twice", v.s[i]);
         else
             rc = node_fail(n, "give [\"1.3\"], or [\"1.2\", \"1.3\"]",
                            "\"%s\" is no TLS version that is offered", v.s[i]);
@@ -104,7 +106,7 @@ static int parse_profile(const struct node *n, const char *name, void *out)
     if (rc)
         return rc;
     p->name = name;
-    if (!strcmp(name, "default"))
+    if (!strcmp(name, MODEL_PROFILE))
         return node_fail(n, "choose another name", "the profile \"default\" is built in");
     versions = node_member(n, "versions");
     suites = node_member(n, "suites");
@@ -114,8 +116,14 @@ static int parse_profile(const struct node *n, const char *name, void *out)
     if (!rc)
         rc = node_strings(&suites, false, 16, &p->suites);
     if (!rc)
+        rc = node_some(&suites, &p->suites, "leave the key out to offer all");
+    if (!rc)
         rc = node_strings(&groups, false, 16, &p->groups);
-    return rc ? rc : node_strings(&sigalgs, false, 32, &p->sigalgs);
+    if (!rc)
+        rc = node_some(&groups, &p->groups, "leave the key out to take the default's");
+    if (!rc)
+        rc = node_strings(&sigalgs, false, 32, &p->sigalgs);
+    return rc ? rc : node_some(&sigalgs, &p->sigalgs, "leave the key out to take the default's");
 }
 
 /* A table of named things: {"name": {...}, ...}. */
@@ -197,11 +205,17 @@ int model_parse(struct model *m, const char *text, size_t n, struct err *e)
     m->root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!m->root) {
         snprintf(where, sizeof where, "line %d, column %d", je.line, je.column);
-        return err_set(e, -EINVAL, where, "give one JSON object (RFC 8259)", "%s", je.text);
+        err_set(e, -EINVAL, where, "give one JSON object (RFC 8259)", "%s", je.text);
+        node_clean(e);
+        return -EINVAL;
     }
     rc = parse_root(m, e);
-    if (rc)
+    if (rc) {
+        if (rc == -ENOMEM)
+            err_set(e, rc, "/", "free memory", "out of memory");
+        node_clean(e);
         model_fini(m);
+    }
     return rc;
 }
 

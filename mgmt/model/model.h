@@ -17,6 +17,7 @@
 
 #define MODEL_TEXT_MAX  (8u * 1024 * 1024)
 #define MODEL_RULES_MAX 1024
+#define MODEL_PROFILE   "default" /* built in */
 
 struct model_strings {
     const char **s;
@@ -71,12 +72,14 @@ struct model {
     unsigned n_identities, n_trusts, n_profiles, n_links;
 };
 
-/* Parse n bytes of JSON. 0, or -EINVAL with *e (where: a JSON pointer, or "line L, column C"). */
+/*
+ * Parse n bytes of JSON. 0, or -EINVAL (-EFBIG) with *e: where is a JSON pointer, or "line L,
+ * column C" for what is no JSON; control bytes of the text never reach *e.
+ */
 int model_parse(struct model *m, const char *text, size_t n, struct err *e);
 void model_fini(struct model *m); /* harmless on a zeroed struct */
 
-/* Everything that can be judged without opening a file. 0 or -EINVAL with *e: the first fault in
- * document order. */
+/* Everything that can be judged without opening a file. 0, or -EINVAL with *e: the first fault. */
 int model_validate(const struct model *m, struct err *e);
 
 #endif

@@ -38,18 +38,19 @@ static int parse_tls(const struct node *n, struct model_tls *t, bool forward)
     if (rc || !n->v)
         return rc;
     t->present = true;
-    t->profile = "default";
+    t->profile = MODEL_PROFILE;
     id = node_member(n, "identity");
     trust = node_member(n, "trust");
     profile = node_member(n, "profile");
     alpn = node_member(n, "alpn");
     peers = node_member(n, "peers");
     name = node_member(n, "server_name");
-    rc = node_required(&id, "give the name of an identity: this side has to prove itself");
+    if (!forward) /* as a client we may go without, if the server lets us */
+        rc = node_required(&id, "give the name of an identity: this side has to prove itself");
     if (!rc)
         rc = node_strings(&id, true, 4, &t->identities);
-    if (!rc && t->identities.n == 0)
-        rc = node_fail(&id, "give the name of an identity", "is empty");
+    if (!rc)
+        rc = node_some(&id, &t->identities, "give the name of an identity");
     if (!rc)
         rc = node_required(&trust, "give the name of a trust: the peer has to prove itself");
     if (!rc)
@@ -67,10 +68,8 @@ static int parse_tls(const struct node *n, struct model_tls *t, bool forward)
 
 static int parse_listen(const struct node *n, struct model_link *l)
 {
-    static const char *const known[] = {
-        "address",     "server_names",   "tls", "accept_proxy", "sources",
-        "keepalive_s", "user_timeout_s", NULL};
-    struct node address, names, tls, proxy;
+    static const char *const known[] = {"address", "server_names", "tls", NULL};
+    struct node address, names, tls;
     int rc = node_required(n, "give { \"address\": [...] }");
 
     if (!rc)
@@ -80,7 +79,6 @@ static int parse_listen(const struct node *n, struct model_link *l)
     address = node_member(n, "address");
     names = node_member(n, "server_names");
     tls = node_member(n, "tls");
-    proxy = node_member(n, "accept_proxy");
     rc = node_required(&address, "give [\"ADDRESS:PORT\"]");
     if (!rc)
         rc = node_strings(&address, true, 64, &l->addresses);
@@ -90,9 +88,7 @@ static int parse_listen(const struct node *n, struct model_link *l)
         rc = node_strings(&names, true, 256, &l->server_names);
     if (!rc && names.v && l->server_names.n == 0)
         rc = node_fail(&names, "leave the key out to take any name", "is empty");
-    if (!rc)
-        rc = parse_tls(&tls, &l->listen, false);
-    return rc ? rc : node_bool(&proxy, &l->accept_proxy);
+    return rc ? rc : parse_tls(&tls, &l->listen, false);
 }
 
 static int parse_health(const struct node *n, struct policy_health *h)
@@ -110,6 +106,8 @@ static int parse_health(const struct node *n, struct policy_health *h)
     fall = node_member(n, "fall");
     rise = node_member(n, "rise");
     rc = node_seconds(&interval, 0.1, 3600, &h->interval_ms);
+    if (!timeout.v && h->timeout_ms > h->interval_ms)
+        h->timeout_ms = h->interval_ms;
     if (!rc)
         rc = node_seconds(&timeout, 0.1, 60, &h->timeout_ms);
     if (!rc)
@@ -190,14 +188,6 @@ static int parse_limits(const struct node *n, struct policy_limits *lim)
     return rc ? rc : node_seconds(&v, 0, 2000000, &lim->life_ms);
 }
 
-/* A key of the link itself; older placements inside `listen` are taken too. */
-static struct node link_or_listen(const struct node *n, const char *key)
-{
-    struct node own = node_member(n, key), listen = node_member(n, "listen");
-
-    return own.v ? own : node_member(&listen, key);
-}
-
 static void link_defaults(struct model_link *l)
 {
     l->limits = (struct policy_limits){.sessions = 10000,
@@ -228,10 +218,10 @@ int model_link(const struct node *n, const char *name, void *out)
     forward = node_member(n, "forward");
     engine = node_member(n, "engine");
     limits = node_member(n, "limits");
-    sources = link_or_listen(n, "sources");
-    proxy = link_or_listen(n, "accept_proxy");
-    keepalive = link_or_listen(n, "keepalive_s");
-    user = link_or_listen(n, "user_timeout_s");
+    sources = node_member(n, "sources");
+    proxy = node_member(n, "accept_proxy");
+    keepalive = node_member(n, "keepalive_s");
+    user = node_member(n, "user_timeout_s");
     rc = parse_listen(&listen, l);
     if (!rc)
         rc = parse_forward(&forward, l);
@@ -243,13 +233,13 @@ int model_link(const struct node *n, const char *name, void *out)
     if (!rc)
         rc = parse_limits(&limits, &l->limits);
     if (!rc)
-        rc = node_strings(&sources, true, 256, &l->sources);
+        rc = node_strings(&sources, true, 1024, &l->sources);
     if (!rc && sources.v && l->sources.n == 0)
         rc = node_fail(&sources, "leave the key out to allow every source",
                        "is empty: it would allow nobody");
     if (!rc)
         rc = node_bool(&proxy, &l->accept_proxy);
     if (!rc)
-        rc = node_number(&keepalive, 0, 86400, &l->keepalive_s);
+        rc = node_number(&keepalive, 0, 32767, &l->keepalive_s); /* TCP_KEEPIDLE takes no more */
     return rc ? rc : node_number(&user, 0, 86400, &l->user_timeout_s);
 }

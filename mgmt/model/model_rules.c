@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dataplane/base/addr.h"
 #include "mgmt/model/model_parts.h"
+#include "mgmt/model/names.h"
 
 static const char *const keys[] = {
     [MATCH_URI] = "uri",
@@ -21,90 +21,42 @@ static const char *const keys[] = {
     NULL,
 };
 
-static bool is_hex(const char *s, size_t n)
+static const char *check_network(const char *s)
 {
-    return strspn(s, "0123456789abcdef") == n && strlen(s) == n;
+    char meant[96];
+
+    return name_network(s, meant);
 }
 
-/* "*" stands for a whole label. */
-static bool dns_pattern(const char *s)
-{
-    if (strlen(s) > 253)
-        return false;
-    for (;;) {
-        size_t n = strcspn(s, ".");
-        if (!(n == 1 && *s == '*') &&
-            (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-' ||
-             strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") < n))
-            return false;
-        if (!s[n])
-            return true;
-        s += n + 1;
-    }
-}
-
-/* "*" a whole path segment, "**" the last one; none in scheme or authority. */
-static bool uri_pattern(const char *s)
-{
-    const char *path = strstr(s, "://");
-    size_t head = path ? (size_t)(path + 3 - s) + strcspn(path + 3, "/") : strcspn(s, ":") + 1;
-
-    if (!strchr(s, ':') || s[0] == ':' || strlen(s) > 2048 || strpbrk(s, " \t\r\n<>\"{}|\\^`"))
-        return false;
-    if (memchr(s, '*', head < strlen(s) ? head : strlen(s)))
-        return false;
-    if (!strchr(s, '*'))
-        return true;
-    if (!path || strpbrk(s, "%?#"))
-        return false;
-    for (s += head; *s == '/';) {
-        size_t n = strcspn(s + 1, "/");
-        if (memchr(s + 1, '*', n) && !(n == 1) && !(n == 2 && s[1] == '*' && s[2] == '*' && !s[3]))
-            return false;
-        s += n + 1;
-    }
-    return *s == '\0';
-}
+/* By enum policy_match: the form of a value, and the way out. */
+static const struct {
+    const char *(*check)(const char *s);
+    const char *fix;
+} forms[MATCH_COUNT] = {
+    [MATCH_URI] = {name_uri_pattern, "give scheme://name/path; * is one path segment, ** the rest"},
+    [MATCH_DNS] = {name_dns_pattern, "give a DNS name; * stands for one whole label"},
+    [MATCH_EMAIL] = {name_email, "give local@domain"},
+    [MATCH_IP] = {check_network, "give an address, or a network such as 192.0.2.0/24"},
+    [MATCH_ORGANIZATION] = {name_text, "give the name as it stands in the certificate"},
+    [MATCH_ORGANIZATIONAL_UNIT] = {name_text, "give the name as it stands in the certificate"},
+    [MATCH_ISSUER_SHA256] = {name_sha256, "give 64 lower-case hex digits"},
+    [MATCH_SPKI_SHA256] = {name_sha256, "give 64 lower-case hex digits"},
+    [MATCH_CERT_SHA256] = {name_sha256, "give 64 lower-case hex digits"},
+    [MATCH_SERIAL] = {name_serial, "give an even number of lower-case hex digits, at most 40"},
+};
 
 static int check_value(const struct node *n, uint8_t match, const char *v)
 {
-    struct cidr c;
+    const char *fault = forms[match].check(v);
+    char meant[96], fix[128];
 
-    switch (match) {
-    case MATCH_URI:
-        return uri_pattern(v)
-                   ? 0
-                   : node_fail(n, "give scheme://name/path; * is one path segment, ** the rest",
-                               "\"%s\" is no URI pattern", v);
-    case MATCH_DNS:
-        return dns_pattern(v) ? 0
-                              : node_fail(n, "give a DNS name; * stands for one whole label",
-                                          "\"%s\" is no DNS pattern", v);
-    case MATCH_EMAIL:
-        return strchr(v, '@') && strchr(v, '@') != v && dns_pattern(strchr(v, '@') + 1) &&
-                       !strchr(v, '*')
-                   ? 0
-                   : node_fail(n, "give local@domain", "\"%s\" is no email address", v);
-    case MATCH_IP:
-        return cidr_parse(&c, v) == 0 ? 0
-                                      : node_fail(n,
-                                                  "give an address or a network such as "
-                                                  "192.0.2.0/24 with its host bits zero",
-                                                  "\"%s\" is no network", v);
-    case MATCH_ISSUER_SHA256:
-    case MATCH_SPKI_SHA256:
-    case MATCH_CERT_SHA256:
-        return is_hex(v, 64)
-                   ? 0
-                   : node_fail(n, "give 64 lower-case hex digits", "\"%s\" is no SHA-256", v);
-    case MATCH_SERIAL:
-        return strlen(v) <= 40 && is_hex(v, strlen(v)) && strlen(v) % 2 == 0
-                   ? 0
-                   : node_fail(n, "give an even number of lower-case hex digits, at most 40",
-                               "\"%s\" is no serial", v);
-    default:
+    if (!fault)
         return 0;
+    if (match == MATCH_IP && name_network(v, meant) && meant[0]) {
+        snprintf(fix, sizeof fix, "did you mean %s?", meant);
+        return node_fail(n, fix, "\"%s\" %s", v, fault);
     }
+    return node_fail(n, forms[match].fix, "\"%s\" %s", v, fault);
 }
 
 static int parse_cond(const struct node *n, uint8_t match, struct policy_cond *c)

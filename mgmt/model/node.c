@@ -40,6 +40,25 @@ struct node node_element(const struct node *n, size_t i)
     return m;
 }
 
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+void node_clean(struct err *e)
+{
+    clean(e->where);
+    clean(e->what);
+    clean(e->fix);
+}
+
+int node_some(const struct node *n, const struct model_strings *list, const char *fix)
+{
+    return n->v && list->n == 0 ? node_fail(n, fix, "is empty") : 0;
+}
+
 int node_fail(const struct node *n, const char *fix, const char *what, ...)
 {
     char text[400];

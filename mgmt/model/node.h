@@ -33,6 +33,10 @@ int node_seconds(const struct node *n, double min, double max, uint32_t *out_ms)
 int node_word(const struct node *n, const char *const *words, uint8_t *out);
 /* An array of strings (or, where `single`, also one string). */
 int node_strings(const struct node *n, bool single, unsigned max, struct model_strings *out);
+/* The list must not be empty where it stands at all. */
+int node_some(const struct node *n, const struct model_strings *list, const char *fix);
+/* Control bytes of the document in a message would reach a terminal: they become '?'. */
+void node_clean(struct err *e);
 int node_fail(const struct node *n, const char *fix, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,259 +1,245 @@
 /* The configuration judged as a whole: references, addresses, names. */
-#include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/addr.h"
 #include "dataplane/wire/suite.h"
+#include "mgmt/model/lookup.h"
 #include "mgmt/model/model.h"
+#include "mgmt/model/names.h"
+#include "mgmt/model/node.h"
+#include "mgmt/model/places.h"
 
-static int complain(struct err *e, const char *link, const char *rest, const char *fix,
-                    const char *what)
+/* What the links refer to. */
+struct references {
+    struct lookup identities, trusts, profiles;
+};
+
+struct judge {
+    struct references known;
+    const struct model_link *link;
+    struct err *e;
+};
+
+/* A fault of the link, at a place below it. Always -EINVAL. */
+__attribute__((format(printf, 4, 5))) static int complain(struct judge *j, const char *rest,
+                                                          const char *fix, const char *what, ...)
 {
-    char where[200];
+    char where[256], text[512];
+    va_list ap;
 
-    snprintf(where, sizeof where, "/links/%s%s", link, rest);
-    return err_set(e, -EINVAL, where, fix, "%s", what);
+    snprintf(where, sizeof where, "/links/%s%s", j->link->name, rest);
+    va_start(ap, what);
+    vsnprintf(text, sizeof text, what, ap);
+    va_end(ap);
+    return err_set(j->e, -EINVAL, where, fix, "%s", text);
 }
 
-static bool has_identity(const struct model *m, const char *name)
+static int check_identities(struct judge *j, const struct model_tls *t, const char *side)
 {
-    for (unsigned i = 0; i < m->n_identities; i++)
-        if (!strcmp(m->identities[i].name, name))
-            return true;
-    return false;
-}
+    char rest[96];
 
-static bool has_trust(const struct model *m, const char *name)
-{
-    for (unsigned i = 0; i < m->n_trusts; i++)
-        if (!strcmp(m->trusts[i].name, name))
-            return true;
-    return false;
-}
+    for (unsigned i = 0; i < t->identities.n; i++) {
+        const char *name = t->identities.s[i];
 
-static bool has_profile(const struct model *m, const char *name)
-{
-    for (unsigned i = 0; i < m->n_profiles; i++)
-        if (!strcmp(m->profiles[i].name, name))
-            return true;
-    return !strcmp(name, "default");
-}
-
-/* A DNS name in lower or upper case; `wild` allows "*." in front. */
-static bool host_name(const char *s, bool wild)
-{
-    size_t n;
-
-    if (wild && s[0] == '*' && s[1] == '.' && strchr(s + 2, '.'))
-        s += 2;
-    if (strlen(s) > 253 || s[0] == '\0')
-        return false;
-    for (;;) {
-        n = strcspn(s, ".");
-        if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-' ||
-            strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") < n)
-            return false;
-        if (!s[n])
-            return true;
-        s += n + 1;
+        snprintf(rest, sizeof rest, "/%s/tls/identity", side);
+        if (lookup_find(&j->known.identities, name) == LOOKUP_NONE)
+            return complain(j, rest, "name an entry of /identities", "no identity is named \"%s\"",
+                            name);
+        for (unsigned k = 0; k < i; k++)
+            if (!strcmp(name, t->identities.s[k]))
+                return complain(j, rest, "name each identity once", "\"%s\" is named twice", name);
     }
+    return 0;
 }
 
-static bool ip_literal(const char *s)
+static int check_alpn(struct judge *j, const struct model_tls *t, const char *side)
 {
-    uint8_t ip[16];
+    char rest[96];
 
-    return inet_pton(AF_INET, s, ip) == 1 || inet_pton(AF_INET6, s, ip) == 1;
+    for (unsigned i = 0; i < t->alpn.n; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (!strcmp(t->alpn.s[i], t->alpn.s[k])) {
+                snprintf(rest, sizeof rest, "/%s/tls/alpn/%u", side, i);
+                return complain(j, rest, "name each protocol once", "\"%s\" is named twice",
+                                t->alpn.s[i]);
+            }
+    return 0;
 }
 
-static int check_tls(const struct model *m, const struct model_link *l, const struct model_tls *t,
-                     const char *side, struct err *e)
+static int check_tls(struct judge *j, const struct model_tls *t, const char *side)
 {
-    char rest[96], what[256];
+    const char *fault = t->server_name ? name_host(t->server_name) : NULL;
+    char rest[96];
+    int rc;
 
     if (!t->present)
         return 0;
-    for (unsigned i = 0; i < t->identities.n; i++) {
-        snprintf(rest, sizeof rest, "/%s/tls/identity", side);
-        snprintf(what, sizeof what, "no identity is named \"%s\"", t->identities.s[i]);
-        if (!has_identity(m, t->identities.s[i]))
-            return complain(e, l->name, rest, "name an entry of /identities", what);
-        for (unsigned k = 0; k < i; k++)
-            if (!strcmp(t->identities.s[i], t->identities.s[k]))
-                return complain(e, l->name, rest, "name each identity once",
-                                "an identity is named twice");
-    }
-    snprintf(rest, sizeof rest, "/%s/tls/trust", side);
-    snprintf(what, sizeof what, "no trust is named \"%s\"", t->trust);
-    if (!has_trust(m, t->trust))
-        return complain(e, l->name, rest, "name an entry of /trust", what);
-    snprintf(rest, sizeof rest, "/%s/tls/profile", side);
-    snprintf(what, sizeof what, "no profile is named \"%s\"", t->profile);
-    if (!has_profile(m, t->profile))
-        return complain(e, l->name, rest, "name an entry of /profiles, or \"default\"", what);
-    snprintf(rest, sizeof rest, "/%s/tls/server_name", side);
-    snprintf(what, sizeof what, "\"%s\" is neither a DNS name nor an IP address",
-             t->server_name ? t->server_name : "");
-    if (t->server_name && !host_name(t->server_name, false) && !ip_literal(t->server_name))
-        return complain(e, l->name, rest, "give a DNS name or an IP address", what);
-    return 0;
-}
-
-static int check_targets(const struct model_link *l, struct err *e)
-{
-    struct addr a;
-    char host[256], rest[64], what[320];
-    uint16_t port;
-
-    for (unsigned i = 0; i < l->targets.n; i++) {
-        const char *t = l->targets.s[i];
-        bool good = addr_parse(&a, t) == 0
-                        ? a.sa.sa_family == AF_UNIX || addr_port(&a) > 0
-                        : !addr_split(t, host, sizeof host, &port) && host_name(host, false);
-        snprintf(rest, sizeof rest, "/forward/to/%u", i);
-        snprintf(what, sizeof what, "\"%.200s\" is no target", t);
-        if (!good)
-            return complain(e, l->name, rest, "give HOST:PORT, [IPv6]:PORT or unix:/PATH", what);
-    }
-    if (l->source) {
-        if (addr_parse(&a, l->source) && (!ip_literal(l->source)))
-            return complain(e, l->name, "/forward/source", "give an IP address, or ADDRESS:PORT",
-                            "is no address");
-    }
-    return 0;
-}
-
-static int check_sources(const struct model_link *l, struct err *e)
-{
-    struct cidr c;
-    char rest[64], what[160];
-
-    for (unsigned i = 0; i < l->sources.n; i++) {
-        snprintf(rest, sizeof rest, "/sources/%u", i);
-        snprintf(what, sizeof what, "\"%.100s\" is no network", l->sources.s[i]);
-        if (cidr_parse(&c, l->sources.s[i]))
-            return complain(e, l->name, rest,
-                            "give a network such as 192.0.2.0/24 with its host bits zero", what);
-    }
-    return 0;
-}
-
-static int check_link(const struct model *m, const struct model_link *l, struct err *e)
-{
-    struct addr a;
-    char rest[64], what[320];
-    int rc;
-
-    for (unsigned i = 0; i < l->addresses.n; i++) {
-        snprintf(rest, sizeof rest, "/listen/address/%u", i);
-        snprintf(what, sizeof what, "\"%.200s\" is no address to listen on", l->addresses.s[i]);
-        if (addr_parse(&a, l->addresses.s[i]) || a.sa.sa_family == AF_UNIX || addr_port(&a) == 0)
-            return complain(e, l->name, rest, "give ADDRESS:PORT or [IPv6]:PORT in numbers", what);
-    }
-    for (unsigned i = 0; i < l->server_names.n; i++) {
-        snprintf(rest, sizeof rest, "/listen/server_names/%u", i);
-        snprintf(what, sizeof what, "\"%.200s\" is no server name", l->server_names.s[i]);
-        if (!host_name(l->server_names.s[i], true))
-            return complain(e, l->name, rest, "give a DNS name, or *.example.com", what);
-    }
-    if (l->server_names.n && !l->listen.present)
-        return complain(e, l->name, "/listen/server_names", "leave it out, or add a tls block",
-                        "a plain listener sees no server name");
-    rc = check_tls(m, l, &l->listen, "listen", e);
-    if (!rc)
-        rc = check_targets(l, e);
-    if (!rc)
-        rc = check_tls(m, l, &l->forward, "forward", e);
-    if (!rc)
-        rc = check_sources(l, e);
+    rc = check_identities(j, t, side);
     if (rc)
         return rc;
+    snprintf(rest, sizeof rest, "/%s/tls/trust", side);
+    if (lookup_find(&j->known.trusts, t->trust) == LOOKUP_NONE)
+        return complain(j, rest, "name an entry of /trust", "no trust is named \"%s\"", t->trust);
+    snprintf(rest, sizeof rest, "/%s/tls/profile", side);
+    if (strcmp(t->profile, MODEL_PROFILE) &&
+        lookup_find(&j->known.profiles, t->profile) == LOOKUP_NONE)
+        return complain(j, rest, "name an entry of /profiles, or \"default\"",
+                        "no profile is named \"%s\"", t->profile);
+    if (fault)
+        return complain(j, "/forward/tls/server_name", "give a DNS name or an IP address",
+                        "\"%s\" %s", t->server_name, fault);
+    return check_alpn(j, t, side);
+}
+
+static bool is_mapped(const struct addr *a)
+{
+    struct addr plain = *a;
+
+    addr_unmap(&plain);
+    return plain.sa.sa_family != a->sa.sa_family;
+}
+
+static int check_listen(struct judge *j)
+{
+    const struct model_link *l = j->link;
+    struct addr a;
+    char rest[64];
+
+    for (unsigned i = 0; i < l->addresses.n; i++) {
+        const char *text = l->addresses.s[i];
+
+        snprintf(rest, sizeof rest, "/listen/address/%u", i);
+        if (addr_parse(&a, text) || !addr_is_ip(&a) || addr_port(&a) == 0)
+            return complain(j, rest, "give ADDRESS:PORT or [IPv6]:PORT in numbers",
+                            "\"%s\" is no address to listen on", text);
+        if (is_mapped(&a))
+            return complain(j, rest, "write the address as IPv4",
+                            "\"%s\" is an IPv4 address inside an IPv6 one", text);
+    }
+    for (unsigned i = 0; i < l->server_names.n; i++) {
+        const char *fault = name_dns_or_wildcard(l->server_names.s[i]);
+
+        snprintf(rest, sizeof rest, "/listen/server_names/%u", i);
+        if (fault)
+            return complain(j, rest, "give a DNS name, or *.example.com", "\"%s\" %s",
+                            l->server_names.s[i], fault);
+    }
+    if (l->server_names.n && !l->listen.present)
+        return complain(j, "/listen/server_names", "leave it out, or add a tls block",
+                        "a plain listener sees no server name");
+    return check_tls(j, &l->listen, "listen");
+}
+
+static int check_targets(struct judge *j)
+{
+    char host[256], rest[64];
+    struct addr a;
+    uint16_t port;
+
+    for (unsigned i = 0; i < j->link->targets.n; i++) {
+        const char *t = j->link->targets.s[i];
+        bool numeric = addr_parse(&a, t) == 0;
+        bool good = numeric ? !addr_is_ip(&a) || addr_port(&a) > 0
+                            : !addr_split(t, host, sizeof host, &port) && !name_dns(host);
+
+        snprintf(rest, sizeof rest, "/forward/to/%u", i);
+        if (!good)
+            return complain(j, rest, "give HOST:PORT, [IPv6]:PORT or unix:/PATH",
+                            "\"%s\" is no target", t);
+    }
+    return 0;
+}
+
+/* The outbound address; one target it can reach must be there. */
+static int check_source(struct judge *j)
+{
+    const char *text = j->link->source;
+    struct addr source, target;
+    bool v6;
+
+    if (!text)
+        return 0;
+    if (name_is_ip(text)) {
+        v6 = strchr(text, ':') != NULL;
+    } else {
+        if (addr_parse(&source, text) || !addr_is_ip(&source))
+            return complain(j, "/forward/source", "give an IP address of this machine",
+                            "\"%s\" is no address", text);
+        if (addr_port(&source))
+            return complain(j, "/forward/source", "leave the port out",
+                            "\"%s\" fixes the port: a second session to a target could not be made",
+                            text);
+        v6 = source.sa.sa_family == AF_INET6;
+    }
+    for (unsigned i = 0; i < j->link->targets.n; i++) {
+        if (!addr_parse(&target, j->link->targets.s[i]) && addr_is_ip(&target) &&
+            (target.sa.sa_family == AF_INET6) != v6)
+            return complain(j, "/forward/source", "use one IP version for source and targets",
+                            "%s can not reach the target %s", text, j->link->targets.s[i]);
+    }
+    return 0;
+}
+
+static int check_sources(struct judge *j)
+{
+    char rest[64], meant[96], fix[160];
+
+    for (unsigned i = 0; i < j->link->sources.n; i++) {
+        const char *fault = name_network(j->link->sources.s[i], meant);
+
+        if (!fault)
+            continue;
+        snprintf(rest, sizeof rest, "/sources/%u", i);
+        snprintf(fix, sizeof fix, meant[0] ? "did you mean %s?" : "give a network: 192.0.2.0/24%s",
+                 meant);
+        return complain(j, rest, fix, "\"%s\" %s", j->link->sources.s[i], fault);
+    }
+    return 0;
+}
+
+static int check_sides(struct judge *j)
+{
+    const struct model_link *l = j->link;
+
     if (!l->listen.present && !l->forward.present)
-        return complain(e, l->name, "", "add a tls block to listen, forward or both",
+        return complain(j, "", "add a tls block to listen, forward or both",
                         "both sides are plain");
     if (l->forward.alpn_same && !l->listen.present)
-        return complain(e, l->name, "/forward/tls/alpn", "give an array of protocol names",
+        return complain(j, "/forward/tls/alpn", "give an array of protocol names",
                         "\"same\" needs tls on the listen side");
+    if (l->proxy == PROXY_V2_TLS && !l->listen.present)
+        return complain(j, "/forward/proxy", "use \"v2\", or add tls to the listen side",
+                        "\"v2-tls\" tells of the client's certificate, but the listen side is "
+                        "plain");
+    if (l->limits.sessions_per_peer && !l->listen.present)
+        return complain(j, "/limits/sessions_per_peer", "leave it out, or add tls to listen",
+                        "peers are known by their certificates, but the listen side is plain");
+    if (l->health.timeout_ms > l->health.interval_ms && l->health.interval_ms)
+        return complain(j, "/forward/health/timeout_s", "give at most interval_s",
+                        "a check of %g s does not end before the next begins after %g s",
+                        l->health.timeout_ms / 1000.0, l->health.interval_ms / 1000.0);
     return 0;
 }
 
-static bool same_names(const struct model_link *a, const struct model_link *b, const char **which)
+static int check_link(struct judge *j)
 {
-    *which = "any name";
-    if (a->server_names.n == 0 && b->server_names.n == 0)
-        return true;
-    for (unsigned i = 0; i < a->server_names.n; i++)
-        for (unsigned k = 0; k < b->server_names.n; k++)
-            if (!strcasecmp(a->server_names.s[i], b->server_names.s[k])) {
-                *which = a->server_names.s[i];
-                return true;
-            }
-    return false;
-}
+    int rc = check_listen(j);
 
-static bool wildcard_ip(const struct addr *a)
-{
-    static const uint8_t zeros[16];
-
-    return a->sa.sa_family == AF_INET ? a->in4.sin_addr.s_addr == 0
-                                      : !memcmp(&a->in6.sin6_addr, zeros, 16);
-}
-
-/* Two addresses of different links (or of one): the same is shared by name, a wildcard over another
- * is not. */
-static int check_pair(const struct model_link *a, const char *ta, const struct model_link *b,
-                      const char *tb, unsigned i, struct err *e)
-{
-    struct addr x, y;
-    char rest[64], what[320];
-    const char *which;
-
-    snprintf(rest, sizeof rest, "/listen/address/%u", i);
-    if (addr_parse(&x, ta) || addr_parse(&y, tb) || x.sa.sa_family != y.sa.sa_family ||
-        addr_port(&x) != addr_port(&y))
-        return 0;
-    if (!addr_equal(&x, &y)) {
-        snprintf(what, sizeof what, "overlaps with %.64s of link %s", tb, b->name);
-        return wildcard_ip(&x) || wildcard_ip(&y)
-                   ? complain(e, a->name, rest, "use addresses that do not overlap", what)
-                   : 0;
-    }
-    if (a == b)
-        return complain(e, a->name, rest, "give each address once", "is given twice");
-    snprintf(what, sizeof what, "link %s has the same address", b->name);
-    if (!a->listen.present || !b->listen.present)
-        return complain(e, a->name, rest, "only links with tls can share an address", what);
-    if (a->accept_proxy != b->accept_proxy)
-        return complain(e, a->name, "/accept_proxy", "set it alike on every link of the address",
-                        what);
-    if (same_names(a, b, &which)) {
-        snprintf(what, sizeof what, "link %s has the same address and takes %.100s too", b->name,
-                 which);
-        return complain(e, a->name, a->server_names.n ? "/listen/server_names" : rest,
-                        "give the links different server_names", what);
-    }
-    return 0;
-}
-
-static int check_addresses(const struct model *m, unsigned at, struct err *e)
-{
-    const struct model_link *a = &m->links[at];
-
-    for (unsigned i = 0; i < a->addresses.n; i++)
-        for (unsigned k = 0; k <= at; k++)
-            for (unsigned j = 0; j < (k == at ? i : m->links[k].addresses.n); j++) {
-                int rc = check_pair(a, a->addresses.s[i], &m->links[k], m->links[k].addresses.s[j],
-                                    i, e);
-                if (rc)
-                    return rc;
-            }
-    return 0;
+    if (!rc)
+        rc = check_targets(j);
+    if (!rc)
+        rc = check_tls(j, &j->link->forward, "forward");
+    if (!rc)
+        rc = check_source(j);
+    if (!rc)
+        rc = check_sources(j);
+    return rc ? rc : check_sides(j);
 }
 
 static int check_profile(const struct model_profile *p, struct err *e)
 {
-    bool any13 = p->suites.n == 0, any12 = false;
     char where[160];
 
     for (unsigned i = 0; i < p->suites.n; i++) {
@@ -265,29 +251,48 @@ static int check_profile(const struct model_profile *p, struct err *e)
                            "give IANA names such as TLS_AES_256_GCM_SHA384; only AEAD suites with "
                            "ECDHE are offered",
                            "\"%s\" is no suite that is offered", p->suites.s[i]);
-        if (s->version == TLS12 && !p->tls12)
-            return err_set(e, -EINVAL, where, "add \"1.2\" to versions, or take the suite out",
-                           "%s belongs to TLS 1.2", s->name);
-        any13 |= s->version == TLS13;
-        any12 |= s->version == TLS12;
+        if (s->version == TLS12 ? !p->tls12 : !p->tls13)
+            return err_set(e, -EINVAL, where, "add the version, or take the suite out",
+                           "%s belongs to TLS %s, which versions does not name", s->name,
+                           s->version == TLS12 ? "1.2" : "1.3");
+        for (unsigned k = 0; k < i; k++)
+            if (!strcmp(p->suites.s[i], p->suites.s[k]))
+                return err_set(e, -EINVAL, where, "name each suite once", "%s is named twice",
+                               s->name);
     }
-    snprintf(where, sizeof where, "/profiles/%s/suites", p->name);
-    if (p->tls13 && !any13 && !(p->tls12 && any12))
-        return err_set(e, -EINVAL, where, "add a TLS 1.3 suite",
-                       "no suite of the offered versions");
     return 0;
+}
+
+static int refer(struct references *r, const struct model *m)
+{
+    int rc = lookup_init(&r->identities, m->identities, m->n_identities, sizeof *m->identities);
+
+    if (!rc)
+        rc = lookup_init(&r->trusts, m->trusts, m->n_trusts, sizeof *m->trusts);
+    if (!rc)
+        rc = lookup_init(&r->profiles, m->profiles, m->n_profiles, sizeof *m->profiles);
+    return rc;
 }
 
 int model_validate(const struct model *m, struct err *e)
 {
-    int rc = 0;
+    struct judge j = {.e = e};
+    int rc = refer(&j.known, m);
 
+    if (rc)
+        err_set(e, rc, "/", "free memory", "out of memory");
     for (unsigned i = 0; i < m->n_profiles && !rc; i++)
         rc = check_profile(&m->profiles[i], e);
     for (unsigned i = 0; i < m->n_links && !rc; i++) {
-        rc = check_link(m, &m->links[i], e);
-        if (!rc)
-            rc = check_addresses(m, i, e);
+        j.link = &m->links[i];
+        rc = check_link(&j);
     }
+    if (!rc)
+        rc = places_judge(m, e);
+    lookup_fini(&j.known.identities);
+    lookup_fini(&j.known.trusts);
+    lookup_fini(&j.known.profiles);
+    if (rc)
+        node_clean(e);
     return rc;
 }
