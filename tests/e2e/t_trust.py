@@ -3,6 +3,7 @@ reaches the target."""
 import os
 import socket
 import ssl
+import time
 
 from gateway import Gateway
 from harness import equal, expect, free_port, recv_exactly, test
@@ -110,3 +111,77 @@ def forged_crl(t):
     refusal(pki, port, leaf)
     reason = g.wait_event("refused")["reason"]
     expect(reason in ("revoked", "crl_invalid"), "refused as " + reason)
+
+
+@test("where a namesake's CRL is the only one, nobody below that issuer comes in")
+def only_forged_crl(t):
+    pki = own_pki(t)
+    pki.inter_crl = CA(os.path.join(t.dir), "inter").crl()
+    g = t.terminate(t.server().address, pki=pki)
+    refusal(pki, g.port, pki.client)
+    reason = g.wait_event("refused")["reason"]
+    expect(reason in ("crl_missing", "crl_invalid"), "refused as " + reason)
+
+
+@test("a CRL that goes stale refuses new sessions and leaves the live one, with cut it ends that too")
+def stale_crl(t):
+    for name, stale in (("keep", "refuse-new"), ("cut", "cut")):
+        pki = PKI(os.path.join(t.dir, "pki-" + name))
+        end = time.time() + 4
+        pki.inter.crl(last="20240101000000Z", next_=time.strftime("%Y%m%d%H%M%SZ", time.gmtime(end)))
+        config = t.terminate_config(t.server().address, free_port(), pki=pki)
+        config["trust"]["partners"]["crl_stale"] = stale
+        g = Gateway(t.dir, config, name=name)
+        t.defer(lambda g=g: g.proc.poll() is None and g.stop(expect=None))
+        port = int(config["links"]["in"]["listen"]["address"][0].rsplit(":", 1)[1])
+        with dial(pki, port, pki.client) as live:
+            live.sendall(b"x")
+            equal(live.recv(1), b"x")
+            Gateway.wait(lambda: time.time() > end + 1)
+            refusal(pki, port, pki.client)
+            g.wait_event("refused", reason="crl_stale")
+            if stale == "cut":
+                equal(g.wait_event("session_closed", timeout=3)["reason"], "certificate_expired")
+            else:
+                live.sendall(b"y")
+                equal(live.recv(1), b"y")
+
+
+def originate(t, pki, server_cert, server_name, name):
+    """An originating link to a TLS server with that certificate; the answer to one byte, and the gateway."""
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(server_cert.chain, server_cert.key)
+
+    def serve(conn):
+        with ctx.wrap_socket(conn, server_side=True) as s:
+            s.sendall(s.recv(1))
+
+    port = free_port()
+    g = Gateway(t.dir, {
+        "identities": {"me": {"certificate": pki.client.chain, "key": pki.client.key}},
+        "trust": {"partners": pki.trust()},
+        "links": {"out": {"listen": {"address": ["127.0.0.1:%d" % port]}, "engine": t.engine,
+                          "forward": {"to": [t.server(serve).address],
+                                      "tls": {"identity": "me", "trust": "partners", "server_name": server_name,
+                                              "peers": [{"any": True}]}}}}}, name=name)
+    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        try:
+            s.sendall(b"x")
+            return s.recv(1), g
+        except ConnectionError:
+            return b"", g
+
+
+@test("a server is known by an exact name or one wildcard label, and by nothing else")
+def server_names(t):
+    pki = own_pki(t)
+    wild = pki.inter.issue("wild", "DNS:*.wild.test", "serverAuth")
+    nameless = pki.inter.issue("nameless", None, "serverAuth", subject="/CN=server.test")
+    for n, (cert, name, good) in enumerate([
+            (pki.server, "server.test", True), (wild, "a.wild.test", True), (wild, "a.b.wild.test", False),
+            (wild, "wild.test", False), (pki.server, "other.test", False), (nameless, "server.test", False)]):
+        answer, g = originate(t, pki, cert, name, "out-%d" % n)
+        equal(answer, b"x" if good else b"", name)
+        if not good:
+            expect('reason=name_mismatch' in g.log(), g.log())
