@@ -1,0 +1,9 @@
+# The peer of tests/e2e/t_records.py; one build serves the tests of every variant.
+TLSPEER := build/bin-test/tlspeer
+ifeq ($(VARIANT),release)
+unit: $(TLSPEER)
+$(TLSPEER): $(BUILD)/tests/e2e/peer/tlspeer.o $(foreach f,dataplane/record dataplane/wire dataplane/base,$(call archive,$(f)))
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_all)
+endif
