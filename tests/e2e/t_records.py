@@ -1,0 +1,124 @@
+"""Goal: the record layer takes what RFC 8446 allows and answers everything else with its alert and its reason."""
+import hashlib
+import os
+import subprocess
+import threading
+
+from gateway import ROOT
+from harness import equal, expect, need, recv_all, test
+
+TLSPEER = os.path.join(ROOT, "build", "bin-test", "tlspeer")
+CAN_REKEY = "this kernel can not rekey"
+
+
+def play(t, g, *lines, before=()):
+    """Run the peer's script; what it printed, without "connected"."""
+    need(os.path.exists(TLSPEER), "there is no build/bin-test/tlspeer")
+    c = t.pki.client
+    script = [*before, "connect %d %s %s gw.test" % (g.port, c.chain, c.key), *lines]
+    r = subprocess.run([TLSPEER], input="\n".join(script) + "\n", capture_output=True, text=True, timeout=40)
+    equal(r.returncode, 0, r.stdout[-500:] + r.stderr[-500:])
+    return r.stdout.split()[1:]
+
+
+def rekeys(t, g):
+    if t.engine == "ktls":
+        need(g.events("ktls_probe")[-1]["rekey"] == "yes", CAN_REKEY)
+
+
+def refused(t, lines, alert, reason):
+    g = t.terminate(t.server().address, name="gw-%d-%s" % (alert, hashlib.sha256(repr(lines).encode()).hexdigest()[:8]))
+    play(t, g, *lines, "expect alert %d" % alert)
+    equal(g.wait_event("session_closed")["reason"], reason)
+    g.stop(expect=None)
+
+
+@test("records of 0, 1 and 16384 bytes, padded up to the limit, arrive as they are")
+def sizes(t):
+    g = t.terminate(t.server().address)
+    play(t, g, "record 23 -", "record 23 41", "expect data 1", "record 23 fill:16384", "expect data 16384",
+         "record 23 41 16383", "expect data 1", "record 23 - 16384", "record 23 42", "expect data 1")
+
+
+@test("content over 16384 bytes is record_overflow, a wrong tag bad_record_mac")
+def broken(t):
+    refused(t, ["record 23 fill:16385"], 22, "record_size")
+    refused(t, ["badtag"], 20, "decrypt")
+
+
+@test("types and messages that are not legal after the handshake are unexpected_message", timeout=90)
+def illegal(t):
+    for line in ("record 99 41", "record 20 01", "record 22 -", "record 22 0100000100", "raw 140303000101",
+                 "record 22 180000010017030300"):
+        refused(t, [line], 10, "record_type")
+
+
+@test("a KeyUpdate that asks is answered, and data goes on with new keys both ways")
+def key_update(t):
+    g = t.terminate(t.server().address)
+    rekeys(t, g)
+    play(t, g, "record 23 4142", "expect data 2", "keyupdate 1", "expect keyupdate", "record 23 fill:5000",
+         "expect data 5000", "keyupdate 0", "record 23 43", "expect data 1")
+
+
+@test("a KeyUpdate may come in two records")
+def split_update(t):
+    g = t.terminate(t.server().address)
+    rekeys(t, g)
+    play(t, g, "record 22 1800", "record 22 000100", "newkeys", "record 23 4142", "expect data 2")
+
+
+@test("thirty-two KeyUpdates in a row are taken, many more are keyupdate_rate")
+def update_rate(t):
+    g = t.terminate(t.server().address)
+    rekeys(t, g)
+    play(t, g, *["keyupdate 0"] * 32, "record 23 41", "expect data 1")
+    g.wait_event("session_closed")
+    play(t, g, *["keyupdate 0"] * 45, "expect alert 10")
+    equal(g.wait_event("session_closed", count=2)["reason"], "keyupdate_rate")
+
+
+@test("application data in the segment of the client's Finished is delivered")
+def with_finished(t):
+    g = t.terminate(t.server().address)
+    play(t, g, "record 23 fill:3000", "expect data 3000", before=["hold"])
+
+
+@test("three thousand records of one byte arrive whole")
+def tiny(t):
+    g = t.terminate(t.server().address)
+    play(t, g, *["record 23 41"] * 3000, "expect data 3000")
+
+
+@test("after close_notify the other direction goes on to its end")
+def half_close(t):
+    got = []
+
+    def late(conn):
+        got.append(recv_all(conn))
+        conn.sendall(b"y" * 100000)
+
+    g = t.terminate(t.server(late).address)
+    play(t, g, "record 23 fill:9000", "record 21 0100", "expect data 100000", "expect alert 0")
+    equal(got, [b"x" * 9000])
+
+
+@test("a FIN without close_notify and a RST reset the plain side and never end it cleanly")
+def cut(t):
+    ends, done = [], threading.Semaphore(0)
+
+    def watch(conn):
+        try:
+            while conn.recv(4096):
+                conn.sendall(b"ok")
+            ends.append("eof")
+        except ConnectionResetError:
+            ends.append("reset")
+        done.release()
+
+    g = t.terminate(t.server(watch).address)
+    for i, (line, reason) in enumerate((("fin", "truncated"), ("rst", "reset"))):
+        play(t, g, "record 23 41", "expect data 2", line)
+        expect(done.acquire(timeout=10), "the plain side never ended")
+        equal(g.wait_event("session_closed", count=i + 1)["reason"], reason)
+    equal(ends, ["reset", "reset"])
