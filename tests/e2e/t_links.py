@@ -1,0 +1,121 @@
+"""Goal: a ClientHello may come in any pieces, a protocol must be shared, a source and a deadline are bounded."""
+import socket
+import ssl
+import time
+
+from harness import equal, expect, recv_exactly, test
+
+
+def context(t, alpn=None):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.load_verify_locations(t.pki.root.pem)
+    ctx.load_cert_chain(t.pki.client.chain, t.pki.client.key)
+    if alpn:
+        ctx.set_alpn_protocols(alpn)
+    return ctx
+
+
+def dial(port):
+    s = socket.create_connection(("127.0.0.1", port), timeout=10)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+
+
+def records(hello, size):
+    """The same handshake message in records of that many bytes."""
+    body = hello[5:]
+    return b"".join(hello[:3] + len(part).to_bytes(2, "big") + part
+                    for part in (body[at:at + size] for at in range(0, len(body), size)))
+
+
+def shake(t, port, send):
+    """A handshake over memory BIOs; send(socket, hello) decides how the ClientHello travels."""
+    sock, incoming, outgoing = dial(port), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context(t).wrap_bio(incoming, outgoing, server_hostname="gw.test")
+    first = True
+
+    def step(call, *args):
+        nonlocal first
+        while True:
+            try:
+                result = call(*args)
+            except ssl.SSLWantReadError:
+                result = None
+            data = outgoing.read()
+            if data:
+                (send if first else socket.socket.sendall)(sock, data)
+                first = False
+            if result is not None or call == tls.do_handshake and tls.version() and not data:
+                return result
+            if call == tls.do_handshake and tls.cipher() and data and tls.getpeercert(True):
+                return None
+            got = sock.recv(65536)
+            expect(got, "the gateway ended the connection")
+            incoming.write(got)
+
+    step(tls.do_handshake)
+    step(tls.write, b"hello")
+    equal(step(tls.read, 5), b"hello")
+    sock.close()
+
+
+@test("a ClientHello in two hundred TCP segments or in records of sixteen bytes is read as one")
+def pieces(t):
+    g = t.terminate(t.server().address)
+
+    def segments(sock, hello):
+        step = max(1, len(hello) // 200)
+        for at in range(0, len(hello), step):
+            sock.sendall(hello[at:at + step])
+            time.sleep(0.001)
+
+    shake(t, g.port, lambda sock, hello: sock.sendall(hello))
+    shake(t, g.port, segments)
+    shake(t, g.port, lambda sock, hello: sock.sendall(records(hello, 16)))
+
+
+@test("a protocol that both know is chosen; without one in common the client hears no_application_protocol")
+def alpn(t):
+    g = t.terminate(t.server().address, listen={"alpn": ["one", "two"]})
+    with context(t, ["two", "three"]).wrap_socket(dial(g.port), server_hostname="gw.test") as s:
+        equal(s.selected_alpn_protocol(), "two")
+    try:
+        context(t, ["three"]).wrap_socket(dial(g.port), server_hostname="gw.test")
+        expect(False, "it was let in")
+    except ssl.SSLError as e:
+        expect("no application protocol" in str(e), str(e))
+    equal(g.wait_event("refused")["reason"], "alpn")
+
+
+@test("one source has so many handshakes a second, and then is told nothing")
+def per_source(t):
+    g = t.terminate(t.server().address, link={"limits": {"handshakes_per_source": 2}})
+    good = 0
+    for _ in range(6):
+        try:
+            with context(t).wrap_socket(dial(g.port), server_hostname="gw.test") as s:
+                s.sendall(b"x")
+                equal(recv_exactly(s, 1), b"x")
+                good += 1
+        except (ssl.SSLError, ConnectionError):
+            pass
+    expect(2 <= good < 6, "%d of 6 came in" % good)
+    g.wait_event("refused", reason="source_rate")
+
+
+@test("a client that says nothing, or one byte, is cut at handshake_s")
+def silent(t):
+    g = t.terminate(t.server().address, link={"limits": {"handshake_s": 1}})
+    for first in (b"", b"\x16"):
+        s = dial(g.port)
+        start = time.monotonic()
+        s.sendall(first)
+        try:
+            while s.recv(100):
+                pass
+        except ConnectionError:
+            pass
+        took = time.monotonic() - start
+        expect(0.9 < took < 2.5, "cut after %.2f s" % took)
+        s.close()
+    equal(g.wait_event("refused", count=2)["reason"], "handshake_timeout")
