@@ -3,7 +3,7 @@ import socket
 import ssl
 import time
 
-from harness import equal, expect, recv_exactly, test
+from harness import equal, expect, free_port, recv_exactly, test
 
 
 def context(t, alpn=None):
@@ -119,3 +119,29 @@ def silent(t):
         expect(0.9 < took < 2.5, "cut after %.2f s" % took)
         s.close()
     equal(g.wait_event("refused", count=2)["reason"], "handshake_timeout")
+
+
+@test("a ClientHello in records of two bytes is over the limit of 64 records and ends as tls_protocol")
+def tiny_records(t):
+    server = t.server()
+    g = t.terminate(server.address)
+    try:
+        shake(t, g.port, lambda sock, hello: sock.sendall(records(hello, 2)))
+    except (ConnectionError, ssl.SSLError, AssertionError):
+        pass
+    equal(g.wait_event("refused")["reason"], "tls_protocol")
+    equal(server.connections, 0)
+
+
+@test("a link listens on IPv6 and reaches a target on IPv6")
+def ipv6(t):
+    port = free_port("::1")
+    server = t.server(host="::1")
+    g = t.terminate(server.address, link={"listen": {
+        "address": ["[::1]:%d" % port],
+        "tls": {"identity": "gw", "trust": "partners", "peers": [{"any": True}]}}})
+    with socket.create_connection(("::1", port), timeout=10) as raw:
+        with context(t).wrap_socket(raw, server_hostname="gw.test") as s:
+            s.sendall(b"hello")
+            equal(recv_exactly(s, 5), b"hello")
+    expect("[::1]" in g.wait_event("session_closed")["source"], "the source is told as IPv6")
