@@ -11,7 +11,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/wire/control.h"
 
-enum option { OPT_CONFIG, OPT_STATE, OPT_WORKERS, OPT_HELP, OPT_VERSION };
+enum option { OPT_CONFIG, OPT_STATE, OPT_WORKERS, OPT_REKEY, OPT_HELP, OPT_VERSION };
 
 struct option_row {
     const char *name;
@@ -20,19 +20,22 @@ struct option_row {
 };
 
 static const struct option_row options[] = {
-    {"--config", OPT_CONFIG, true}, {"--state", OPT_STATE, true}, {"--workers", OPT_WORKERS, true},
-    {"--help", OPT_HELP, false},    {"-h", OPT_HELP, false},      {"--version", OPT_VERSION, false},
+    {"--config", OPT_CONFIG, true},    {"--state", OPT_STATE, true},
+    {"--workers", OPT_WORKERS, true},  {"--rekey-records", OPT_REKEY, true},
+    {"--help", OPT_HELP, false},       {"-h", OPT_HELP, false},
+    {"--version", OPT_VERSION, false},
 };
 
 const char *args_usage(void)
 {
-    return "usage: penstockd --config FILE --state DIR [--workers N]\n"
+    return "usage: penstockd --config FILE --state DIR [--workers N] [--rekey-records N]\n"
            "\n"
            "Run the Penstock gateway in the foreground.\n"
            "\n"
            "  --config FILE  the configuration (JSON); paths in it are relative to it\n"
            "  --state DIR    own directory of this instance, made if missing (0700)\n"
            "  --workers N    worker threads, 1 to 64; default: one for each usable CPU\n"
+           "  --rekey-records N  send a KeyUpdate after N records, 1 to 16777216 (the default)\n"
            "  --help         print this and exit\n"
            "  --version      print the version and exit\n"
            "\n"
@@ -85,16 +88,16 @@ static int take_path(char *out, size_t cap, const char *value, const char *name,
     return 0;
 }
 
-static int take_workers(unsigned *out, const char *value, char *error, size_t n)
+static int take_number(unsigned *out, const char *value, const char *name, unsigned max,
+                       char *error, size_t n)
 {
     char *end = NULL;
     unsigned long v = 0;
 
     if (value[0] >= '0' && value[0] <= '9')
         v = strtoul(value, &end, 10);
-    if (!end || *end || v < 1 || v > WORKERS_MAX) {
-        snprintf(error, n, "--workers wants a number from 1 to %d, not \"%.32s\"", WORKERS_MAX,
-                 value);
+    if (!end || *end || v < 1 || v > max) {
+        snprintf(error, n, "%s wants a number from 1 to %u, not \"%.32s\"", name, max, value);
         return -EINVAL;
     }
     *out = (unsigned)v;
@@ -110,7 +113,9 @@ static int take(struct args *a, const struct option_row *o, const char *value, c
     case OPT_STATE:
         return take_path(a->state, sizeof(a->state) - 32, value, o->name, error, n);
     case OPT_WORKERS:
-        return take_workers(&a->workers, value, error, n);
+        return take_number(&a->workers, value, o->name, WORKERS_MAX, error, n);
+    case OPT_REKEY:
+        return take_number(&a->rekey_records, value, o->name, REKEY_MAX, error, n);
     case OPT_HELP:
         a->action = ARGS_HELP;
         return 0;

@@ -10,13 +10,15 @@
 #include <limits.h>
 #include <stddef.h>
 
-#define WORKERS_MAX 64 /* the keyring takes one channel for each */
+#define WORKERS_MAX 64         /* the keyring takes one channel for each */
+#define REKEY_MAX   (1u << 24) /* the data plane's own limit, which can only be lowered */
 
 enum args_action { ARGS_RUN, ARGS_HELP, ARGS_VERSION };
 
 struct args {
     enum args_action action;
     unsigned workers;
+    unsigned rekey_records; /* for the data plane; 0: its own limit */
     char config[PATH_MAX];
     char state[PATH_MAX];
     char programs[PATH_MAX]; /* directory of the child programs: that of our own executable */

@@ -73,11 +73,13 @@ void child_move(struct child *c, enum stage next, uint64_t now_ms)
     c->due_ms = has_deadline[next] ? now_ms + CHILD_STAGE_MS : 0;
 }
 
-int child_start(struct child *c, const char *dir, unsigned workers, uint64_t now_ms)
+int child_start(struct child *c, const char *dir, unsigned workers, unsigned rekey_records,
+                uint64_t now_ms)
 {
     const struct role_row *r = &roles[c->role];
     char path[4096 + 32], number[16], name[32], option[16] = "";
-    char *argv[4] = {name};
+    char rekey_option[] = "--rekey-records", rekey[16];
+    char *argv[6] = {name};
     int pair[2], n_argv = 1;
     pid_t pid;
     int rc;
@@ -91,6 +93,11 @@ int child_start(struct child *c, const char *dir, unsigned workers, uint64_t now
     }
     if (r->takes_workers || r->takes_index)
         argv[n_argv++] = number;
+    if (c->role == ROLE_DATAPLANE && rekey_records) {
+        snprintf(rekey, sizeof(rekey), "%u", rekey_records);
+        argv[n_argv++] = rekey_option;
+        argv[n_argv++] = rekey;
+    }
     rc = chan_pair(pair);
     if (rc)
         return rc;

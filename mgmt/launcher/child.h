@@ -60,7 +60,8 @@ void child_move(struct child *c, enum stage next, uint64_t now_ms);
  * Start `program` in directory `dir` with the arguments of the child's role. 0, or -errno; the
  * child is STARTING or stays DOWN.
  */
-int child_start(struct child *c, const char *dir, unsigned workers, uint64_t now_ms);
+int child_start(struct child *c, const char *dir, unsigned workers, unsigned rekey_records,
+                uint64_t now_ms);
 /* The process was reaped: close, go DOWN, and set when to start it again. */
 void child_died(struct child *c, uint64_t now_ms);
 /* Milliseconds to wait before the restart that follows `failures` earlier deaths. */

@@ -59,7 +59,7 @@ struct child *fleet_find(struct fleet *f, enum role role, unsigned index)
 
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
-    int rc = child_start(c, f->programs, f->workers, now_ms);
+    int rc = child_start(c, f->programs, f->workers, f->rekey_records, now_ms);
 
     if (rc) {
         c->due_ms = now_ms + child_backoff_ms(++c->failures);

@@ -20,6 +20,7 @@
 struct fleet {
     char programs[PATH_MAX];
     unsigned workers, n;
+    unsigned rekey_records; /* passed to the data plane; 0: its own limit */
     struct child children[FLEET_MAX];
     bool linked[CHANNEL_LOCAL + 1][WORKERS_MAX]; /* this pair was given to both ends */
     int local_fd;                                /* mgmt's listening local socket, or -1 */

@@ -321,6 +321,7 @@ int launcher_run(const struct args *args)
         goto out;
     }
     fleet_init(&l->fleet, args->programs, args->workers, l->state.socket);
+    l->fleet.rekey_records = args->rekey_records;
     change_init(&l->change, &l->fleet, &l->files);
     if (read_text(l, &e))
         stop_with(l, 2, &e, clock_mono_ms());

@@ -1,6 +1,7 @@
 """Goal: the record layer takes what RFC 8446 allows and answers everything else with its alert and its reason."""
 import hashlib
 import os
+import socket
 import subprocess
 import threading
 
@@ -122,3 +123,20 @@ def cut(t):
         expect(done.acquire(timeout=10), "the plain side never ended")
         equal(g.wait_event("session_closed", count=i + 1)["reason"], reason)
     equal(ends, ["reset", "reset"])
+
+
+@test("with --rekey-records the gateway updates its own sending keys and data goes on")
+def own_update(t):
+    g = t.terminate(t.server().address, args=["--rekey-records", "3"])
+    rekeys(t, g)
+    one = ["record 23 41", "expect data 1"]
+    play(t, g, *one * 3, "record 23 41", "expect keyupdate", "expect data 1", *one * 2)
+
+
+@test("garbage and a plain HTTP request instead of a ClientHello are not_tls")
+def not_tls(t):
+    g = t.terminate(t.server().address)
+    for i, text in enumerate((b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n", b"\xff" * 300)):
+        with socket.create_connection(("127.0.0.1", g.port), timeout=10) as s:
+            s.sendall(text)
+            equal(g.wait_event("refused", count=i + 1)["reason"], "not_tls")
