@@ -116,6 +116,8 @@ TEST("a bad command line is refused in one line that names what is wrong")
         {{"--config=a", "--state=b", "--workers=65"}, "1 to 64"},
         {{"--config=a", "--state=b", "--workers=-1"}, "1 to 64"},
         {{"--config=a", "--state=b", "--workers=2x"}, "1 to 64"},
+        {{"--config=a", "--state=b", "--rekey-records=0"}, "1 to 16777216"},
+        {{"--config=a", "--state=b", "--rekey-records=16777217"}, "1 to 16777216"},
         {{"--config=a", "--state=b", "--workers="}, "1 to 64"},
         {{"--config=a", "--state=b", "--workers=18446744073709551617"}, "1 to 64"},
     };
