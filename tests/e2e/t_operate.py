@@ -54,7 +54,8 @@ def bad_files(t, good):
         ("an empty list in a rule", put(good, "/links/in/listen/tls/peers", [{"uri": []}]),
          "/links/in/listen/tls/peers/0", ""),
         ("an unknown engine", put(good, "/links/in/engine", "fast"), "/links/in/engine", "auto"),
-        ("a port that is none", put(good, "/links/in/forward/to", ["127.0.0.1:70000"]), "/links/in/forward/to/0", "HOST:PORT"),
+        ("a port that is none", put(good, "/links/in/forward/to", ["127.0.0.1:70000"]),
+         "/links/in/forward/to/0", "HOST:PORT"),
         ("a negative limit", put(good, "/links/in/limits", {"sessions": -1}), "/links/in/limits/sessions", ""),
     ]
 
