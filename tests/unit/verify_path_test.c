@@ -87,6 +87,18 @@ TEST("nothing is issued by a certificate that is no CA")
     EXPECT(under(&(struct pki_spec){.cn = "CA", .ca = true, .version = 1}, &client) != REASON_NONE);
 }
 
+TEST("what RFC 5280 asks of a CA's certificates is asked: critical constraints, key identifiers")
+{
+    struct pki_spec bare = client;
+
+    EXPECT(under(&(struct pki_spec){.cn = "CA", .ca = true, .plain_constraints = true}, &client) ==
+           REASON_CHAIN);
+    EXPECT(under(&(struct pki_spec){.cn = "CA", .ca = true, .no_ski = true}, &client) ==
+           REASON_CHAIN);
+    bare.no_aki = true;
+    EXPECT(under(&(struct pki_spec){.cn = "CA", .ca = true}, &bare) == REASON_CHAIN);
+}
+
 TEST("an intermediate with an RSA key of 1024 bits or a SHA-1 signature is refused")
 {
     EXPECT(under(&(struct pki_spec){.cn = "CA", .ca = true, .key = KEY_RSA1024}, &client) ==

@@ -105,6 +105,9 @@ TEST("a path known on one side or for one server name is not known for another")
     EXPECT(ask(&b, PKI_NOW) == REASON_NONE);
     b.side.side = LEG_INNER;
     EXPECT(ask(&b, PKI_NOW) == REASON_EKU);
+    b.tls.server_name = "";
+    EXPECT(ask(&b, PKI_NOW) == REASON_EKU);
+    b.tls.server_name = "gw.test";
     both = pki_leaf(&b.root, LEG_INNER, "dns:gw.test");
     sk_X509_pop_free(b.chain, X509_free);
     b.chain = pki_stack((X509 *[]){both.x}, 1);
