@@ -18,7 +18,7 @@
 #include "handshake/secrets.h"
 
 #define CONN_BYTES_MAX   (128 * 1024) /* fed to one handshake */
-#define CONN_RECORDS_MAX 64           /* of one handshake: tiny records are an attack */
+#define CONN_RECORDS_MAX 1024         /* of one handshake: tiny records are an attack */
 
 enum conn_state { CONN_CHOOSING, CONN_WAITING_GO, CONN_SHAKING };
 
