@@ -47,6 +47,10 @@ static enum leg_event recv_error(struct leg *leg, int err)
         return leg_fail(leg, REASON_RECORD_SIZE, 22, "a record of a forbidden size");
     case EINVAL:
         return leg_fail(leg, REASON_RECORD_TYPE, 10, "a record of a forbidden type or version");
+    case EKEYEXPIRED:
+        return leg_fail(
+            leg, REASON_REKEY_UNSUPPORTED, 0,
+            "the kernel can not take a KeyUpdate that is split over records: engine soft does");
     default:
         return sock_recv_error(leg, err);
     }
