@@ -17,7 +17,7 @@ enum { /* TLS alerts (RFC 8446 6) */
 };
 
 #define KEYUPDATE_BURST  32
-#define KEYUPDATE_VOLUME (1024 * 1024) /* one more KeyUpdate for each so many bytes received */
+#define KEYUPDATE_VOLUME (64 * 1024) /* one more KeyUpdate for so many bytes, either way */
 #define MSG_KEY_UPDATE   24
 
 int stash_reserve(struct stash *s, size_t cap)
@@ -115,7 +115,14 @@ static enum leg_event leg_alert(struct leg *leg, const uint8_t *data, size_t n)
     return leg_fail(leg, REASON_PEER_ALERT, 0, "the peer sent a fatal alert");
 }
 
-/* A KeyUpdate is paid for by time (one a second, some in store) or by volume received. */
+void leg_volume(struct leg *leg, size_t n)
+{
+    leg->keyupdate_bytes += n;
+    if (leg->keyupdate_bytes > (uint64_t)KEYUPDATE_BURST * KEYUPDATE_VOLUME)
+        leg->keyupdate_bytes = (uint64_t)KEYUPDATE_BURST * KEYUPDATE_VOLUME;
+}
+
+/* A KeyUpdate is paid for by time (one a second, some in store) or by volume. */
 static bool keyupdate_allowed(struct worker *w, struct leg *leg)
 {
     if (leg->keyupdate_bytes >= KEYUPDATE_VOLUME) {

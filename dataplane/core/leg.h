@@ -124,6 +124,10 @@ enum leg_event leg_control_record(struct worker *w, struct leg *leg, uint8_t typ
                                   const uint8_t *data, size_t n,
                                   int (*rekey_rx)(struct worker *w, struct leg *leg));
 
+/* n bytes of data went through this leg, in either direction: they pay for KeyUpdates, up to a
+ * store. */
+void leg_volume(struct leg *leg, size_t n);
+
 /* Send what is owed, if nothing waits in out. 0 or -errno. */
 int leg_settle(struct worker *w, struct leg *leg);
 

@@ -75,7 +75,6 @@ static enum leg_event ktls_leg_recv(struct worker *w, struct leg *leg, struct io
     if (!post_idle(&leg->post))
         return leg_fail(leg, REASON_RECORD_TYPE, 10, "data inside a handshake message");
     leg->seen_data = true;
-    leg->keyupdate_bytes += (size_t)n;
     iobuf_filled(io, iov, (size_t)n);
     return LEG_DATA;
 }

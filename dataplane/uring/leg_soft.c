@@ -49,7 +49,6 @@ static enum leg_event soft_record(struct worker *w, struct leg *leg, struct iobu
     if (!post_idle(&leg->post))
         return leg_fail(leg, REASON_RECORD_TYPE, 10, "data inside a handshake message");
     leg->seen_data = true;
-    leg->keyupdate_bytes += o.n;
     iobuf_add(io, o.data, o.n);
     return LEG_DATA;
 }

@@ -59,6 +59,8 @@ static bool deliver(struct worker *w, struct session *s, struct leg *src, struct
     }
     s->bytes[src->side] += io->bytes;
     s->active_ms = w->now_ms;
+    leg_volume(src, io->bytes);
+    leg_volume(dst, io->bytes);
     if (src->side == LEG_OUTER)
         s->link->live->up_bytes += io->bytes;
     else

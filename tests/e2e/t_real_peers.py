@@ -234,7 +234,7 @@ def java(t):
                         "-out", stores[name]], check=True, capture_output=True)
     security = os.path.join(t.dir, "java.security")
     with open(security, "w") as f:
-        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^21\n")
+        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^20\n")
     g = t.terminate(t.server().address)
     p = subprocess.run([exe, "-Djava.security.properties=%s" % security, os.path.join(HERE, "peer", "Peer.java"), "127.0.0.1", str(g.port),
                         "gw.test", stores["client"], "test12", t.pki.root.pem, str(8 << 20)], capture_output=True, text=True, timeout=100)
