@@ -3,6 +3,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 from gateway import Gateway
@@ -242,6 +243,34 @@ def java(t):
     e = g.wait_event("session_closed")
     expect(int(e["keyupdates"]) >= 4, "%s KeyUpdates" % e["keyupdates"])
     equal(e["up_bytes"], str(8 << 20))
+
+
+@test("a Java server with a low key limit takes our certificate, its KeyUpdates are answered, and no byte is lost", timeout=120)
+def java_server(t):
+    exe = program("java")
+    need(shutil.which("javac"), "there is no Java compiler")
+    need(t.engine != "ktls", "too slow under emulation")
+    store, security = os.path.join(t.dir, "server.p12"), os.path.join(t.dir, "java.security")
+    subprocess.run(["openssl", "pkcs12", "-export", "-in", t.pki.server.chain, "-inkey", t.pki.server.key, "-name", "me", "-passout",
+                    "pass:test12", "-out", store], check=True, capture_output=True)
+    with open(security, "w") as f:
+        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^20\n")
+    port = free_port()
+    p = start(t, exe, "-Djava.security.properties=%s" % security, os.path.join(HERE, "peer", "Server.java"), str(port), store, "test12",
+              t.pki.root.pem)
+    equal(p.stdout.readline().strip(), b"listening")
+    g = originate(t, port)
+    s = socket.create_connection(("127.0.0.1", g.port), timeout=30)
+    for _ in range(8):
+        data = os.urandom(1 << 20)
+        sender = threading.Thread(target=s.sendall, args=(data,), daemon=True)
+        sender.start()
+        expect(recv_exactly(s, len(data)) == data, "the echo differs")
+        sender.join()
+    s.shutdown(socket.SHUT_WR)
+    equal(recv_all(s), b"")
+    expect(b"CN=client" in p.stdout.read(), "our certificate")
+    expect(int(g.wait_event("session_closed")["keyupdates"]) >= 4, "KeyUpdates")
 
 
 @test("RSA, RSA-PSS, P-384 and Ed25519 keys work on both sides", timeout=90)
