@@ -13,8 +13,10 @@
 #include "handshake/process.h"
 #include "handshake/report.h"
 
-#define MSG_FINISHED 20
-#define HEADER       5
+#define MSG_SERVER_HELLO 2
+#define MSG_FINISHED     20
+#define HEADER           5
+#define LACKS_EMS        "TLS 1.2 is allowed only with extended master secret"
 
 static struct conn *conn_of(const SSL *ssl)
 {
@@ -38,6 +40,8 @@ static void on_message(int write, int version, int type, const void *data, size_
     (void)arg;
     if (!c)
         return;
+    if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_SERVER_HELLO && !write)
+        c->lacks_ems = hello_server_lacks_ems(p, n);
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_FINISHED) {
         if (write)
             c->tx_finished = true;
@@ -73,6 +77,12 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     struct conn *c = conn_of(ssl);
 
     (void)arg;
+    if (c->lacks_ems) { /* told here because here an alert can still be sent */
+        c->refused = REASON_EMS;
+        c->refused_text = LACKS_EMS;
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
+    }
     sk_X509_pop_free(c->chain, X509_free);
     c->chain = presented(store);
     c->judged = true;
@@ -128,9 +138,8 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
         return hello_refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, REASON_SERVER_NAME,
                             name[0] ? "the link has another server name"
                                     : "the client named no server");
-    if (hello_lacks_ems(ssl, c->has_13))
-        return hello_refuse(c, alert, SSL_AD_HANDSHAKE_FAILURE, REASON_EMS,
-                            "TLS 1.2 is allowed only with extended master secret");
+    if (hello_lacks_ems(ssl, c->has_12, c->has_13))
+        return hello_refuse(c, alert, SSL_AD_HANDSHAKE_FAILURE, REASON_EMS, LACKS_EMS);
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -206,6 +215,7 @@ static int conn_begin(struct conn *c)
     t = c->id.leg == LEG_OUTER ? c->link->policy->outer : c->link->policy->inner;
     if (!t || !c->link->ctx[c->id.leg])
         return -EPROTO;
+    c->has_12 = c->revision->policy->profiles[t->profile].tls12;
     c->has_13 = c->revision->policy->profiles[t->profile].tls13;
     c->state = CONN_SHAKING;
     if (conn_ssl(c, c->link->ctx[c->id.leg]))
@@ -282,6 +292,14 @@ static enum conn_result advance(struct conn *c, struct conn_failure *f)
     return CONN_FAILED;
 }
 
+/* A fatal alert while nothing is encrypted yet. */
+static void say(struct conn *c, uint8_t alert)
+{
+    const uint8_t record[] = {SSL3_RT_ALERT, 3, 3, 0, 2, SSL3_AL_FATAL, alert};
+
+    BIO_write(c->out, record, sizeof record);
+}
+
 /* One record at a time, so that nothing behind the handshake's end reaches OpenSSL. */
 static enum conn_result feed(struct conn *c, const uint8_t *p, size_t n, struct conn_failure *f)
 {
@@ -297,11 +315,17 @@ static enum conn_result feed(struct conn *c, const uint8_t *p, size_t n, struct 
         c->fed += size;
         if (++c->records > CONN_RECORDS_MAX || c->fed > CONN_BYTES_MAX)
             return fail(f, REASON_TLS_PROTOCOL, "a handshake of too many records or bytes");
+        if (c->id.leg == LEG_OUTER && !hello_fits(&c->announced, record, size)) {
+            say(c, SSL_AD_ILLEGAL_PARAMETER);
+            return fail(f, REASON_TLS_PROTOCOL, "a ClientHello of more than 16 KiB");
+        }
         if (BIO_write(c->in, record, (int)size) != (int)size)
             return fail(f, REASON_INTERNAL, "out of memory");
         c->consumed += (uint32_t)size;
         r = advance(c, f);
     }
+    if (r == CONN_MORE && c->consumed < n)
+        return fail(f, REASON_INTERNAL, "a partial record came from the data plane");
     return r;
 }
 
@@ -399,7 +423,7 @@ static int keyed_checks(const struct conn *c, struct conn_failure *f)
     if (!c->judged || !c->verdict.allow || !c->chain)
         return fail(f, REASON_INTERNAL, "finished without a verdict"), -EPROTO;
     if (SSL_version(c->ssl) == TLS1_2_VERSION && SSL_get_extms_support(c->ssl) != 1)
-        return fail(f, REASON_EMS, "TLS 1.2 is allowed only with extended master secret"), -EPROTO;
+        return fail(f, REASON_EMS, LACKS_EMS), -EPROTO;
     if (SSL_has_pending(c->ssl) || BIO_ctrl_pending(c->in))
         return fail(f, REASON_TLS_PROTOCOL,
                     "bytes behind the handshake's last message in its record"),

@@ -14,6 +14,7 @@
 
 #include <openssl/ssl.h>
 #include "dataplane/wire/handoff.h"
+#include "handshake/hello.h"
 #include "handshake/revision.h"
 #include "handshake/secrets.h"
 
@@ -34,7 +35,8 @@ struct conn {
     struct secrets secrets;
     uint64_t rx_records, tx_records; /* protected by application keys so far */
     bool rx_finished, tx_finished;   /* the Finished of each direction was seen */
-    bool has_13;                     /* the link's profile has TLS 1.3 */
+    bool has_12, has_13;             /* the link's profile has the version */
+    bool lacks_ems;                  /* the server took TLS 1.2 without extended master secret */
     enum reason refused;             /* by the hello callback */
     const char *refused_text;
     char server_name[256]; /* SNI of the first hello, lower case */
@@ -42,7 +44,8 @@ struct conn {
     char alpn[64];
     uint8_t *hello; /* the first record(s), kept until GO */
     size_t n_hello;
-    size_t fed; /* bytes in all */
+    struct hello_length announced; /* of the ClientHello */
+    size_t fed;                    /* bytes in all */
     unsigned records;
     uint32_t consumed; /* of the last OPEN or FEED */
     struct verdict verdict;

@@ -69,9 +69,10 @@ static int send_failed(struct process *p, struct conn *c, const struct conn_fail
 }
 
 /* A leg that could not even begin. */
-static int send_refused(struct process *p, const struct handoff_id *id, const char *text)
+static int send_refused(struct process *p, const struct handoff_id *id, enum reason reason,
+                        const char *text)
 {
-    struct handoff_failed m = {.id = *id, .reason = REASON_INTERNAL, .link = HANDOFF_LINK_ANY};
+    struct handoff_failed m = {.id = *id, .reason = reason, .link = HANDOFF_LINK_ANY};
     struct buf b;
 
     snprintf(m.text, sizeof m.text, "%s", text);
@@ -122,18 +123,33 @@ static int send_link(struct process *p, struct conn *c)
     return chan_send_wait(p->handoff, HANDOFF_LINK, &b, NULL, 0, SEND_MS);
 }
 
-/* Exactly one answer; KEYED and FAILED end the leg here. */
+/* Exactly one answer; KEYED and FAILED end the leg here. If the worker changed meanwhile, nobody is
+ * left to be answered. */
 static int step(struct process *p, struct process_conn *e, const uint8_t *records, size_t n)
 {
     struct conn_failure f = {0};
     enum conn_result r = conn_step(e->conn, records, n, &f);
     int rc;
 
+    if (p->drop_later)
+        return 0;
     if (r == CONN_MORE)
         return send_step(p, e->conn);
     if (r == CONN_LINK)
         return send_link(p, e->conn);
     rc = r == CONN_KEYED ? send_keyed(p, e->conn) : send_failed(p, e->conn, &f);
+    forget(p, e);
+    return rc;
+}
+
+/* The worker lost its place: the leg ends. */
+static int end(struct process *p, struct process_conn *e, const char *text)
+{
+    struct conn_failure f = {.reason = REASON_INTERNAL};
+    int rc;
+
+    snprintf(f.text, sizeof f.text, "%s", text);
+    rc = send_failed(p, e->conn, &f);
     forget(p, e);
     return rc;
 }
@@ -150,15 +166,16 @@ static int take_open(struct process *p, struct buf *b)
     if (e)
         forget(p, e);
     r = process_revision(p, m.revision);
-    if (!r || p->n_conns >= PROCESS_CONNS_MAX)
-        return send_refused(p, &m.id,
-                            r ? "too many handshakes at once" : "the revision is not known here");
+    if (!r)
+        return send_refused(p, &m.id, REASON_INTERNAL, "the revision is not known here");
+    if (p->n_conns >= PROCESS_CONNS_MAX)
+        return send_refused(p, &m.id, REASON_BOX_LIMIT, "too many handshakes at once");
     e = calloc(1, sizeof *e);
     if (e)
         e->conn = conn_new(&m, r, p->bootstrap);
     if (!e || !e->conn) {
         free(e);
-        return send_refused(p, &m.id, "the leg could not be begun");
+        return send_refused(p, &m.id, REASON_INTERNAL, "the leg could not be begun");
     }
     list_push(bucket_of(p, &m.id), &e->node);
     p->n_conns++;
@@ -184,7 +201,10 @@ static int take_go(struct process *p, struct buf *b)
     if (handoff_get_id(b, &id))
         return -EPROTO;
     e = find(p, &id);
-    return e && e->conn->state == CONN_WAITING_GO ? step(p, e, NULL, 0) : 0;
+    if (!e)
+        return 0;
+    return e->conn->state == CONN_WAITING_GO ? step(p, e, NULL, 0)
+                                             : end(p, e, "GO for a leg that waits for none");
 }
 
 static int take_close(struct process *p, struct buf *b)
@@ -223,6 +243,11 @@ int process_handoff(struct process *p)
         for (size_t k = 0; k < ARRAY_LEN(messages); k++)
             if (messages[k].type == m.type)
                 rc = messages[k].take(p, &m.body);
+        if (p->drop_later) { /* every leg is the old worker's: the new one was not heard yet */
+            p->drop_later = false;
+            process_drop_conns(p);
+            return 0;
+        }
         if (rc)
             return rc;
     }

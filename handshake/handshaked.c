@@ -49,10 +49,6 @@ static void serve(struct process *p, const struct pollfd *f, unsigned n)
             process_drop_conns(p);
             drop(&p->handoff);
         }
-        if (p->drop_later) {
-            p->drop_later = false;
-            process_drop_conns(p);
-        }
         for (unsigned k = 0; p->judge && k < PROCESS_JUDGES_MAX; k++)
             if (p->judges[k] == f[i].fd && process_judge(p, f[i].fd))
                 drop(&p->judges[k]);

@@ -8,6 +8,10 @@
 #define EXT_SUPPORTED_VERSIONS 43
 #define EXT_EMS                23
 #define NAME_HOST              0
+#define RECORD_HEADER          5
+#define HANDSHAKE              22
+#define MESSAGE_HEADER         4
+#define RANDOM                 32
 
 static bool name_char(uint8_t c)
 {
@@ -95,25 +99,56 @@ int hello_choose(const struct policy *p, uint16_t listener, const char *name)
     return best;
 }
 
-static bool offers_13(SSL *ssl)
+/* RFC 8446 4.2.1: the extension counts where there is one, else the hello's own field. */
+static bool offers(SSL *ssl, unsigned version)
 {
     const unsigned char *ext;
     size_t n;
 
     if (SSL_client_hello_get0_ext(ssl, EXT_SUPPORTED_VERSIONS, &ext, &n) != 1)
-        return false;
+        return version == TLS1_2_VERSION && SSL_client_hello_get0_legacy_version(ssl) >= version;
     for (size_t i = 1; i + 1 < n; i += 2)
-        if (ext[i] == 0x03 && ext[i + 1] == 0x04)
+        if (((unsigned)ext[i] << 8 | ext[i + 1]) == version)
             return true;
     return false;
 }
 
-bool hello_lacks_ems(SSL *ssl, bool we_have_13)
+bool hello_lacks_ems(SSL *ssl, bool we_have_12, bool we_have_13)
 {
     const unsigned char *ext;
     size_t n;
 
-    if (we_have_13 && offers_13(ssl))
+    if (!we_have_12 || (we_have_13 && offers(ssl, TLS1_3_VERSION)) || !offers(ssl, TLS1_2_VERSION))
         return false;
     return SSL_client_hello_get0_ext(ssl, EXT_EMS, &ext, &n) != 1;
+}
+
+bool hello_server_lacks_ems(const uint8_t *message, size_t n)
+{
+    struct buf b;
+    size_t left;
+
+    buf_init_read(&b, message, n);
+    buf_get_bytes(&b, MESSAGE_HEADER + 2 + RANDOM);
+    buf_get_bytes(&b, buf_get_u8(&b)); /* session */
+    buf_get_bytes(&b, 2 + 1);          /* suite, compression */
+    left = buf_left(&b);
+    if (left && buf_get_u16(&b) != left - 2)
+        return true;
+    while (buf_ok(&b) && buf_left(&b)) {
+        uint16_t type = buf_get_u16(&b);
+
+        if (type == EXT_EMS || type == EXT_SUPPORTED_VERSIONS) /* 1.3 has it built in */
+            return false;
+        buf_get_bytes(&b, buf_get_u16(&b));
+    }
+    return true;
+}
+
+bool hello_fits(struct hello_length *l, const uint8_t *record, size_t n)
+{
+    for (size_t i = RECORD_HEADER; record[0] == HANDSHAKE && i < n && l->n < MESSAGE_HEADER; i++)
+        l->header[l->n++] = record[i];
+    return l->n < MESSAGE_HEADER ||
+           ((size_t)l->header[1] << 16 | (size_t)l->header[2] << 8 | l->header[3]) <= HELLO_MAX;
 }

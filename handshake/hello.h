@@ -8,7 +8,10 @@
 #ifndef PENSTOCK_HANDSHAKE_HELLO_H
 #define PENSTOCK_HANDSHAKE_HELLO_H
 
-#include "handshake/conn.h"
+#include <openssl/ssl.h>
+#include "dataplane/wire/policy.h"
+
+#define HELLO_MAX (16 * 1024) /* of a ClientHello: a real one has 2 KiB at most */
 
 /* Copy the name lower-cased into out[256]. 0, -ENOENT (no such extension), -EINVAL (malformed). */
 int hello_server_name(SSL *ssl, char out[256]);
@@ -18,7 +21,18 @@ bool hello_link_takes(const struct policy_link *l, const char *name);
  * a link without names. */
 int hello_choose(const struct policy *p, uint16_t listener, const char *name);
 /* True if a TLS 1.2 handshake would come of this hello without extended master secret (RFC 7627).
- */
-bool hello_lacks_ems(SSL *ssl, bool we_have_13);
+ * Where no version is common it is not: that is told as what it is. */
+bool hello_lacks_ems(SSL *ssl, bool we_have_12, bool we_have_13);
+/* The same of a ServerHello: a whole handshake message of n bytes, header included. */
+bool hello_server_lacks_ems(const uint8_t *message, size_t n);
+
+/* The length that the first handshake message announces, from records as they come. */
+struct hello_length {
+    uint8_t header[4];
+    unsigned n; /* of header */
+};
+
+/* Look at one whole record. False: the message will be larger than HELLO_MAX. */
+bool hello_fits(struct hello_length *l, const uint8_t *record, size_t n);
 
 #endif

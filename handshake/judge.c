@@ -25,7 +25,10 @@ static void judge(struct process *p, const struct handoff_judge *m, struct hando
     struct verdict v = {0};
 
     *out = (struct handoff_judged){.token = m->token, .revision = m->revision, .reason = why};
-    if (side && chain) {
+    if (!side) {
+        out->reason = REASON_INTERNAL;
+        snprintf(out->text, sizeof out->text, "the revision or the link is not known to the judge");
+    } else if (chain) {
         verify(side, chain, clock_wall_s(), &v, NULL);
         out->allow = v.allow;
         out->until = v.until;

@@ -83,6 +83,7 @@ static int decode(const struct revision_parts *p, uint64_t number, struct policy
     }
     if (!rc && ((*out)->revision != number || !((*out)->slices & POLICY_SLICE_HANDSHAKE))) {
         policy_free(*out);
+        *out = NULL;
         rc = -EPROTO;
     }
     return rc ? err_set(e, rc, "handshake", "restart penstockd", "no usable policy image: %s",

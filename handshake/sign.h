@@ -23,6 +23,8 @@ struct signer {
     void *arg;
     bool lost;    /* the last request got no answer */
     uint8_t *mem; /* one message */
+    /* "default" and "penstock": loaded until the process ends. */
+    struct ossl_provider_st *providers[2];
 };
 
 /* Load the provider "penstock" beside the default one. Call once. 0 or -errno. */

@@ -1,8 +1,10 @@
 """The frame of the end-to-end tests: cases named by sentences, run one after the other against the real
 programs, each in a directory of its own."""
 import os
+import select
 import shutil
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -121,6 +123,35 @@ def recv_exactly(sock, n):
         if not data:
             raise AssertionError("ended after %d of %d bytes" % (len(out), n))
         out += data
+    return bytes(out)
+
+
+def exchange(sock, pieces, limit=120):
+    """Send the pieces, one write each, while reading as many bytes back: an echo of any size. One thread only:
+    an SSL object of Python 3.11 is not safe under a reader and a writer at once (either may see a false end)."""
+    total, out, pending, at = sum(map(len, pieces)), bytearray(), iter(pieces), b""
+    end = time.monotonic() + limit
+    sock.setblocking(False)
+    while len(out) < total:
+        expect(time.monotonic() < end, "%d of %d bytes came back in time" % (len(out), total))
+        at = at or next(pending, b"")
+        moved = False
+        if at:
+            try:
+                at = at[sock.send(at):]
+                moved = True
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                pass
+        try:
+            data = sock.recv(1 << 18)
+            expect(data, "ended after %d of %d bytes" % (len(out), total))
+            out += data
+            moved = True
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        if not moved:
+            select.select([sock], [sock] if at else [], [], 1)
+    sock.setblocking(True)
     return bytes(out)
 
 

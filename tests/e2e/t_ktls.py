@@ -7,10 +7,9 @@ import os
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
-from harness import equal, expect, need, recv_all, recv_exactly, test
+from harness import equal, exchange, expect, need, test
 from t_first_light import client_context
 
 SUITES = {"TLS_AES_256_GCM_SHA384": "1.3", "TLS_AES_128_GCM_SHA256": "1.3", "TLS_CHACHA20_POLY1305_SHA256": "1.3",
@@ -40,8 +39,7 @@ def suites(t):
                         profiles={"p": {"versions": [version], "suites": [suite]}})
         with connect(t, g.port) as s:
             data = os.urandom(1 << 20)
-            threading.Thread(target=s.sendall, args=(data,), daemon=True).start()
-            equal(hashlib.sha256(recv_exactly(s, len(data))).hexdigest(), hashlib.sha256(data).hexdigest(), suite)
+            equal(hashlib.sha256(exchange(s, [data])).hexdigest(), hashlib.sha256(data).hexdigest(), suite)
             outer = g.sessions()[0]["outer"]
             equal((outer["engine_rx"], outer["engine_tx"], outer["suite"]), ("ktls", "ktls", suite))
         g.stop()
@@ -52,18 +50,8 @@ def small_records(t):
     ktls(t)
     g = t.terminate(t.server().address)
     with connect(t, g.port) as s:
-        sent = bytearray()
-
-        def talk():
-            for i in range(3000):
-                piece = bytes([i & 255]) * (i % 7 + 1)
-                sent.extend(piece)
-                s.send(piece)
-
-        total = sum(i % 7 + 1 for i in range(3000))
-        threading.Thread(target=talk, daemon=True).start()
-        got = recv_exactly(s, total)
-        equal(bytes(sent), got)
+        pieces = [bytes([i & 255]) * (i % 7 + 1) for i in range(3000)]
+        equal(exchange(s, pieces), b"".join(pieces))
 
 
 @test("a KeyUpdate is answered where the kernel can rekey, and ends the session with a clear reason where not", timeout=60)
