@@ -31,12 +31,23 @@ static const struct {
     {SSL_R_EXCESSIVE_MESSAGE_SIZE, REASON_CHAIN_LIMIT},
 };
 
-static enum reason reason_of(int openssl)
+static enum reason reason_of(unsigned long err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        if (reasons[i].openssl == openssl)
+    for (size_t i = 0; ERR_GET_LIB(err) == ERR_LIB_SSL && i < ARRAY_LEN(reasons); i++)
+        if (reasons[i].openssl == ERR_GET_REASON(err))
             return reasons[i].reason;
     return REASON_TLS_PROTOCOL;
+}
+
+/* The first error is the cause, unless it is a provider's and TLS says later what it meant. */
+static unsigned long take_cause(void)
+{
+    unsigned long cause = ERR_get_error(), err;
+
+    while ((err = ERR_get_error()))
+        if (ERR_GET_LIB(cause) != ERR_LIB_SSL && reason_of(err) != REASON_TLS_PROTOCOL)
+            cause = err;
+    return cause;
 }
 
 static void report_alert(const struct conn *c, int alert, struct conn_failure *f)
@@ -48,7 +59,7 @@ static void report_alert(const struct conn *c, int alert, struct conn_failure *f
 
 void report_failure(const struct conn *c, bool key_lost, struct conn_failure *f)
 {
-    unsigned long err = ERR_peek_error(); /* the first one is the cause */
+    unsigned long err = take_cause();
     int reason = ERR_GET_REASON(err);
 
     if (c->judged && !c->verdict.allow) {
@@ -60,11 +71,10 @@ void report_failure(const struct conn *c, bool key_lost, struct conn_failure *f)
     } else if (ERR_GET_LIB(err) == ERR_LIB_SSL && reason > ALERT_OFFSET) {
         report_alert(c, reason - ALERT_OFFSET, f);
     } else {
-        f->reason = ERR_GET_LIB(err) == ERR_LIB_SSL ? reason_of(reason) : REASON_TLS_PROTOCOL;
+        f->reason = reason_of(err);
         snprintf(f->text, sizeof f->text, "%s",
                  err ? ERR_reason_error_string(err) : "the handshake failed");
     }
-    ERR_clear_error();
 }
 
 static const struct {

@@ -353,7 +353,8 @@ TEST("a certificate message over 32 KiB is refused")
         SSL_add1_chain_cert(t->peer, big.x);
     revision_put(r);
     talk_run(t);
-    EXPECT(talk_refused(t, REASON_CHAIN_LIMIT, 47));
+    /* illegal_parameter from OpenSSL 3.0, bad_certificate from later ones */
+    EXPECT(talk_refused(t, REASON_CHAIN_LIMIT, t->alert == 42 ? 42 : 47));
 }
 
 int main(void)
