@@ -235,7 +235,7 @@ def java(t):
                         "-out", stores[name]], check=True, capture_output=True)
     security = os.path.join(t.dir, "java.security")
     with open(security, "w") as f:
-        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^20\n")
+        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^18\n")
     g = t.terminate(t.server().address)
     p = subprocess.run([exe, "-Djava.security.properties=%s" % security, os.path.join(HERE, "peer", "Peer.java"), "127.0.0.1", str(g.port),
                         "gw.test", stores["client"], "test12", t.pki.root.pem, str(8 << 20)], capture_output=True, text=True, timeout=100)
@@ -254,7 +254,7 @@ def java_server(t):
     subprocess.run(["openssl", "pkcs12", "-export", "-in", t.pki.server.chain, "-inkey", t.pki.server.key, "-name", "me", "-passout",
                     "pass:test12", "-out", store], check=True, capture_output=True)
     with open(security, "w") as f:
-        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^20\n")
+        f.write("jdk.tls.keyLimits=AES/GCM/NoPadding KeyUpdate 2^18\n")
     port = free_port()
     p = start(t, exe, "-Djava.security.properties=%s" % security, os.path.join(HERE, "peer", "Server.java"), str(port), store, "test12",
               t.pki.root.pem)
