@@ -164,6 +164,7 @@ def answers(t, port):
 def kill_under_load(t):
     g = t.terminate(t.server().address)
     load = Load(connect(t, g.port))
+    g.wait(lambda: load.bytes, what="the first echo: before it the gateway may not have heard the client's Finished")
     for program in ("penstock-handshake", "penstock-keyring", "penstock-mgmt"):
         before = load.bytes
         for pid in g.children()[program]:
