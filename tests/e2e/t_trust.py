@@ -137,7 +137,7 @@ def stale_crl(t):
         with dial(pki, port, pki.client) as live:
             live.sendall(b"x")
             equal(live.recv(1), b"x")
-            Gateway.wait(lambda: time.time() > end + 1)
+            Gateway.wait(lambda: time.time() > end + 1, 60)
             refusal(pki, port, pki.client)
             g.wait_event("refused", reason="crl_stale")
             if stale == "cut":

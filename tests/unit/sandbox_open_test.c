@@ -274,7 +274,8 @@ TEST("management reads files and seals images")
     EXPECT(sandbox_passes(SANDBOX_MGMT, reads_and_seals));
 }
 
-static char own[] = "/tmp/penstock-sandbox-own-XXXXXX", others[] = "/tmp/penstock-sandbox-oth-XXXXXX";
+static char own[] = "/tmp/penstock-sandbox-own-XXXXXX",
+            others[] = "/tmp/penstock-sandbox-oth-XXXXXX";
 
 static int writes_below_only(void)
 {
