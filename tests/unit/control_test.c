@@ -31,7 +31,7 @@ TEST("CHANNEL has its golden bytes and a known kind")
     control_put_channel(&b, &m);
     EXPECT(hex_equal(mem, b.len, "030002"));
     EXPECT(only_whole(decode_control_get_channel, mem, b.len));
-    EXPECT(refuses(decode_control_get_channel, mem, b.len, 0, CHANNEL_LOCAL + 1));
+    EXPECT(refuses(decode_control_get_channel, mem, b.len, 0, CHANNEL_KINDS));
     buf_init_read(&r, mem, b.len);
     EXPECT(control_get_channel(&r, &got) == 0 && got.kind == CHANNEL_QUERY && got.index == 2);
 }
@@ -48,7 +48,7 @@ TEST("ATTACH has its golden bytes and a known kind")
                      "01020304"
                      "00000007"));
     EXPECT(only_whole(decode_control_get_attach, mem, b.len));
-    EXPECT(refuses(decode_control_get_attach, mem, b.len, 8, ATTACH_LISTENER + 1));
+    EXPECT(refuses(decode_control_get_attach, mem, b.len, 8, ATTACH_KINDS));
     buf_init_read(&r, mem, b.len);
     EXPECT(control_get_attach(&r, &got) == 0 && got.revision == 42 && got.kind == ATTACH_KEY);
     EXPECT(got.index == 0x01020304 && got.token == 7);
