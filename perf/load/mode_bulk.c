@@ -12,6 +12,7 @@
 #define BATCH_FEW  (16 * RECORD_PLAIN_MAX)
 #define BATCH_SOME (4 * RECORD_PLAIN_MAX)
 #define BATCH_MANY RECORD_PLAIN_MAX
+#define PATIENCE   (128 << 10)
 
 static void task(const struct options *o, struct task *t)
 {
@@ -29,6 +30,8 @@ static void begin(struct crew *c)
 
         if (s->state != STREAM_OPEN)
             continue;
+        if (c->o->direction != DIRECTION_UP)
+            stream_patient(s, PATIENCE);
         if (c->o->direction == DIRECTION_DOWN)
             stream_send(&c->env, s, "s", 1);
         else

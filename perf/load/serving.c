@@ -13,6 +13,7 @@
 
 #define PAGES_SIZE (1u << 20)
 #define IN_SIZE    (64u << 10)
+#define PATIENCE   (128 << 10)
 
 struct serving {
     int fd;
@@ -136,6 +137,15 @@ static bool send_some(const struct serving_env *env, struct serving *s)
     return !is_over(n);
 }
 
+/* In bulk few wake-ups do: the gateway that sends would pay for them. A stream's end wakes too. */
+static void be_patient(const struct serving *s)
+{
+    static const int bytes = PATIENCE;
+
+    if (s->task.kind == TASK_DISCARD || s->task.kind == TASK_BOTH)
+        setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
 /* The first bytes say what to do. False: they do not. */
 static bool read_task(struct serving *s)
 {
@@ -148,7 +158,10 @@ static bool read_task(struct serving *s)
     if (s->n_head < TASK_SIZE)
         return true;
     s->tasked = true;
-    return task_get(&s->task, s->head) == 0 && keep(s, greeting, 1);
+    if (task_get(&s->task, s->head))
+        return false;
+    be_patient(s);
+    return keep(s, greeting, 1);
 }
 
 static bool took(struct serving *s, const uint8_t *data, size_t n)

@@ -145,7 +145,7 @@ static enum fault cut(const struct stream *s)
     return s->state == STREAM_GREETING ? FAULT_REFUSED : FAULT_SESSION_END;
 }
 
-static enum fault flush(struct stream_env *env, struct stream *s)
+static void flush(struct stream_env *env, struct stream *s)
 {
     while (!stream_drained(s)) {
         ssize_t n = send(s->fd, s->out + s->from, s->to - s->from, MSG_NOSIGNAL);
@@ -166,7 +166,6 @@ static enum fault flush(struct stream_env *env, struct stream *s)
         }
     }
     want_what_waits(env, s);
-    return FAULT_NONE;
 }
 
 /* Room for n more bytes behind `to`, or false. */
@@ -230,6 +229,12 @@ void stream_end(struct stream_env *env, struct stream *s)
         flush(env, s);
     s->state = STREAM_ENDING;
     stream_eager(env, s, false);
+    stream_patient(s, 1);
+}
+
+void stream_patient(struct stream *s, int bytes)
+{
+    setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 }
 
 void stream_eager(struct stream_env *env, struct stream *s, bool eager)
@@ -348,7 +353,7 @@ enum fault stream_work(struct stream_env *env, struct stream *s, uint32_t events
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         f = receive(env, s);
     if (!f && !s->eof)
-        f = flush(env, s);
+        flush(env, s);
     return f;
 }
 

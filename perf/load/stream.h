@@ -84,6 +84,11 @@ void stream_send(struct stream_env *env, struct stream *s, const void *data, siz
 void stream_end(struct stream_env *env, struct stream *s); /* close_notify; state ENDING */
 bool stream_drained(const struct stream *s);               /* nothing sealed waits to be sent */
 void stream_eager(struct stream_env *env, struct stream *s, bool eager);
+/*
+ * Wake us for this many bytes, not fewer, until stream_end(). The side that sends pays for waking
+ * a sleeper, and that must not be the gateway's cost in bulk.
+ */
+void stream_patient(struct stream *s, int bytes);
 /* The fault that running out of time means in the state it is in. */
 enum fault stream_late(const struct stream *s);
 /* Close and free; state FREE. hard: with RST, so that no port stays behind. */
