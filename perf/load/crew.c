@@ -391,6 +391,7 @@ int crew_run(const struct options *o, struct creds *creds, struct tally *tally, 
     rc = init(c);
     if (!rc) {
         loop(c);
+        c->tally->unfinished = c->open + c->under_way;
         if (c->mode->settle)
             c->mode->settle(c);
     } else {

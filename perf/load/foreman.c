@@ -52,7 +52,9 @@ int foreman_pin(const struct options *o, uint32_t which)
     if (!o->n_cpus)
         return 0;
     CPU_ZERO(&set);
-    CPU_SET(o->cpus[which % o->n_cpus], &set);
+    for (uint32_t i = 0; i < o->n_cpus; i++)
+        if (which == FOREMAN || which % o->n_cpus == i)
+            CPU_SET(o->cpus[i], &set);
     return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
 }
 
@@ -176,9 +178,35 @@ static void stop_all(struct foreman *m)
             kill(m->pids[i], SIGKILL);
 }
 
+/* The others' CPU is read as the window begins and ends. */
+static void measure(struct foreman *m, uint64_t now)
+{
+    if (m->go_ns && !m->begun && now >= m->begin_ns) {
+        m->begun = true;
+        read_usage(m, 0);
+    }
+    if (m->begun && !m->ended && now >= m->end_ns) {
+        m->ended = true;
+        read_usage(m, 1);
+    }
+}
+
+/* A tick, or less where an end of the window is nearer. */
+static void nap(const struct foreman *m)
+{
+    uint64_t now = crew_now_ns(), ns = TICK_NS;
+    struct timespec t = {0};
+
+    if (m->go_ns && m->begin_ns > now && m->begin_ns - now < ns)
+        ns = m->begin_ns - now;
+    if (m->go_ns && m->end_ns > now && m->end_ns - now < ns)
+        ns = m->end_ns - now;
+    t.tv_nsec = (long)ns;
+    nanosleep(&t, NULL);
+}
+
 static void watch(struct foreman *m)
 {
-    const struct timespec tick = {.tv_nsec = TICK_NS};
     uint64_t last = (CREW_DRAIN_MS * 1000000ull) + GRACE_NS;
 
     m->next_line_ns = crew_now_ns() + SECOND_NS;
@@ -187,22 +215,16 @@ static void watch(struct foreman *m)
 
         if (!m->go_ns && all_at(m, STEP_READY))
             let_go(m, now);
-        if (m->go_ns && !m->begun && now >= m->begin_ns) {
-            m->begun = true;
-            read_usage(m, 0);
-        }
-        if (m->begun && !m->ended && now >= m->end_ns) {
-            m->ended = true;
-            read_usage(m, 1);
-        }
+        measure(m, now);
         if (m->failed || (m->ended && now > m->end_ns + last)) {
             m->failed = true;
             stop_all(m);
         }
         progress(m, now);
-        nanosleep(&tick, NULL);
+        nap(m);
         reap(m);
     }
+    measure(m, crew_now_ns()); /* they may have been quicker than the nap */
 }
 
 static struct busy busy_of(const struct usage *u, pid_t pid)
@@ -247,6 +269,7 @@ static void add_up(const struct foreman *m, struct result *r)
         r->window_ns += t->window_ns / m->o->processes;
         r->setup_ns = t->setup_ns > r->setup_ns ? t->setup_ns : r->setup_ns;
         r->unanswered += t->unanswered;
+        r->unfinished += t->unfinished;
         r->most_open += t->most_open;
         r->generator.cpu_ns += t->cpu_ns;
         if (t->cpu_ns > r->generator.most_ns)
@@ -256,6 +279,7 @@ static void add_up(const struct foreman *m, struct result *r)
     r->generator.cpus = own_cpus(m->o);
     r->gateway = busy_of(m->gateway, m->o->gateway_pid);
     r->backend = busy_of(m->backend, m->o->backend_pid);
+    r->backend_shares = r->backend.known && usage_same_cpus(m->o->backend_pid);
 }
 
 int foreman_run(const struct options *o, struct creds *creds, struct result *r)
@@ -271,6 +295,7 @@ int foreman_run(const struct options *o, struct creds *creds, struct result *r)
     m.backend = m.gateway ? m.gateway + 2 : NULL;
     if (m.tallies == MAP_FAILED || !m.pids || !m.gateway)
         goto out;
+    foreman_pin(o, FOREMAN); /* a CPU that is none is told by the process that has it alone */
     rc = start(&m, creds);
     if (rc)
         stop_all(&m);

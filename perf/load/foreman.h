@@ -12,7 +12,8 @@
 
 /* Do the run and fill *r. 0, -ENOMEM, or -ECHILD when a process failed (told on stderr). */
 int foreman_run(const struct options *o, struct creds *creds, struct result *r);
-/* Pin process number `which` to its CPU, if the options say so. 0 or -errno. */
+#define FOREMAN UINT32_MAX
+/* Pin process number `which` to its CPU, if the options say so; FOREMAN: to all. 0 or -errno. */
 int foreman_pin(const struct options *o, uint32_t which);
 /* The most descriptors that this process may have; it is allowed that many from here on. */
 uint64_t foreman_files(void);

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/buf.h"
 #include "dataplane/base/check.h"
 
-#define PAGES_SIZE (1u << 20)
-#define IN_SIZE    (64u << 10)
-#define PATIENCE   (128 << 10)
+#define DROP_SIZE (1u << 20)
+#define IN_SIZE   (256u << 10)
+#define PATIENCE  (128 << 10)
 
 struct serving {
     int fd;
@@ -36,14 +34,9 @@ int serving_env_init(struct serving_env *env, const char *answer)
         enum task_kind kind;
     } fixed[] = {{"echo", TASK_ECHO}, {"discard", TASK_DISCARD}, {"source", TASK_SOURCE}};
 
-    *env = (struct serving_env){.epoll = epoll_create1(EPOLL_CLOEXEC),
-                                .pages = memfd_create("source", MFD_CLOEXEC),
-                                .in = calloc(1, IN_SIZE)};
-    if (env->epoll < 0 || env->pages < 0 || !env->in)
+    *env = (struct serving_env){.epoll = epoll_create1(EPOLL_CLOEXEC), .in = calloc(1, IN_SIZE)};
+    if (env->epoll < 0 || !env->in)
         return -ENOMEM;
-    for (unsigned i = 0; i < PAGES_SIZE / IN_SIZE; i++) /* written, so that the pages exist */
-        if (write(env->pages, env->in, IN_SIZE) != IN_SIZE)
-            return -ENOMEM;
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!strcmp(answer, fixed[i].name))
             env->fix.kind = fixed[i].kind;
@@ -129,11 +122,8 @@ static bool send_some(const struct serving_env *env, struct serving *s)
         n = send(s->fd, env->in, s->owed < IN_SIZE ? s->owed : IN_SIZE, MSG_NOSIGNAL);
         s->owed -= n > 0 ? (uint64_t)n : 0;
     }
-    if (s->flowing && !s->eof && n >= 0) {
-        off_t at = 0;
-
-        n = sendfile(s->fd, env->pages, &at, PAGES_SIZE);
-    }
+    if (s->flowing && !s->eof && n >= 0)
+        n = send(s->fd, env->in, IN_SIZE, MSG_NOSIGNAL);
     return !is_over(n);
 }
 
@@ -200,7 +190,7 @@ static bool read_some(const struct serving_env *env, struct serving *s)
     if (!s->tasked)
         return read_task(s);
     /* MSG_TRUNC: the kernel drops the bytes and tells how many (tcp(7)). */
-    n = echo ? recv(s->fd, env->in, IN_SIZE, 0) : recv(s->fd, NULL, PAGES_SIZE, MSG_TRUNC);
+    n = echo ? recv(s->fd, env->in, IN_SIZE, 0) : recv(s->fd, NULL, DROP_SIZE, MSG_TRUNC);
     if (n == 0)
         return ended(s);
     if (n < 0)

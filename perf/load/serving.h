@@ -13,8 +13,7 @@
 
 struct serving_env {
     int epoll;
-    int pages;       /* what a source sends: a sealed memory file */
-    uint8_t *in;     /* for one read of an echo */
+    uint8_t *in;     /* for one read of an echo; also what answers and sources are made of */
     struct task fix; /* kind 0: each connection says its own */
 };
 

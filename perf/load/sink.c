@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "dataplane/base/buf.h"
 #include "dataplane/base/check.h"
 #include "perf/load/foreman.h"
 #include "perf/load/serving.h"

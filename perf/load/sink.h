@@ -2,10 +2,10 @@
  * sink: the plain backend behind the gateway: does what each session's task asks
  * (perf/load/task.h).
  *
- * Why: a measurement of the gateway must not wait for its backend, so nothing here is copied that
- * need not be: bytes to be discarded never leave the kernel, bytes of a source come from one page
- * set by sendfile(). Owner: one epoll loop a process, each with a listener of its own on the same
- * port. Never: part of the product.
+ * Why: a measurement of the gateway must not wait for its backend, so bytes to be
+ * discarded never leave the kernel, and those of a source come from one small place. Owner: one
+ * epoll loop a process, each with a listener of its own on the same port. Never: part of the
+ * product.
  */
 #ifndef PENSTOCK_LOAD_SINK_H
 #define PENSTOCK_LOAD_SINK_H

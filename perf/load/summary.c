@@ -24,11 +24,21 @@ static bool saturated(const struct result *r, const struct busy *b)
            ((double)b->cpu_ns > BUSY * wall * b->cpus || (double)b->most_ns > BUSY * wall);
 }
 
+/* The generator alone, or with the backend on the same CPUs, has used them up. */
+static bool exhausted(const struct result *r)
+{
+    struct busy both = r->generator;
+
+    if (r->backend_shares)
+        both.cpu_ns += r->backend.cpu_ns;
+    return saturated(r, &both);
+}
+
 const char *summary_bottleneck(const struct result *r)
 {
     if (saturated(r, &r->gateway))
         return "gateway";
-    if (saturated(r, &r->generator))
+    if (exhausted(r))
         return r->gateway.known ? "generator" : "unknown";
     if (saturated(r, &r->backend))
         return "backend";
@@ -118,6 +128,8 @@ void summary_print(const struct result *r)
     print_hist("exchange", &r->trip);
     if (r->unanswered)
         printf("unanswered %" PRIu64 "\n", r->unanswered);
+    if (r->unfinished)
+        printf("unfinished %" PRIu64 "\n", r->unfinished);
     print_faults(&r->all);
     print_busy(r, "generator", &r->generator);
     print_busy(r, "gateway", &r->gateway);
@@ -126,7 +138,7 @@ void summary_print(const struct result *r)
         printf("THE %s WAS THE BOTTLENECK: these figures are not the gateway's; give it more "
                "cores\n",
                strcmp(limit, "backend") ? "GENERATOR" : "BACKEND");
-    else if (saturated(r, &r->generator))
+    else if (exhausted(r) && !r->gateway.known)
         printf("THE GENERATOR USED UP ITS CPU; whether the gateway did is not known here "
                "(--gateway-pid)\n");
 }
@@ -201,12 +213,13 @@ static json_t *json_rates(const struct result *r)
 int summary_json(const struct result *r, const char *path)
 {
     const struct options *o = r->o;
-    json_t *j = json_pack("{s:s,s:f,s:f,s:i,s:i,s:i,s:f,s:i,s:I,s:I,s:s}", "mode",
+    json_t *j = json_pack("{s:s,s:f,s:f,s:i,s:i,s:i,s:f,s:i,s:I,s:I,s:I,s:s}", "mode",
                           options_mode_name(o->mode), "seconds", seconds(r), "setup_s",
                           (double)r->setup_ns / 1e9, "processes", (int)o->processes, "sessions",
                           (int)o->sessions, "concurrency", (int)o->concurrency, "rate", o->rate,
                           "size", (int)o->size, "most_open", (json_int_t)r->most_open, "unanswered",
-                          (json_int_t)r->unanswered, "bottleneck", summary_bottleneck(r));
+                          (json_int_t)r->unanswered, "unfinished", (json_int_t)r->unfinished,
+                          "bottleneck", summary_bottleneck(r));
     int rc = j ? 0 : -ENOMEM;
 
     if (!j)

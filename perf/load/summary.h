@@ -7,6 +7,7 @@
 #ifndef PENSTOCK_LOAD_SUMMARY_H
 #define PENSTOCK_LOAD_SUMMARY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "perf/load/options.h"
 #include "perf/load/tally.h"
@@ -25,8 +26,10 @@ struct result {
     uint64_t window_ns; /* the mean over the processes */
     uint64_t setup_ns;  /* of the slowest process */
     uint64_t unanswered;
-    uint64_t most_open; /* sessions established at once */
+    uint64_t most_open;  /* sessions established at once */
+    uint64_t unfinished; /* attempts and sessions that the end of the run cut off */
     struct busy generator, gateway, backend;
+    bool backend_shares; /* the backend runs on the generator's CPUs */
 };
 
 /* Who set the pace: "gateway", "generator", "backend", "none" or "unknown". */

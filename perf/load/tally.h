@@ -60,6 +60,7 @@ struct tally {
     uint64_t window_ns;       /* how long the window was in truth */
     uint64_t setup_ns;        /* until every session was up */
     uint64_t unanswered;      /* requests due in the window and never answered */
+    uint64_t unfinished;      /* attempts and sessions cut off by the end of the run */
     uint64_t most_open;
     struct hist shake; /* from when it was due to the end of the handshake at the client, ns */
     struct hist ready; /* ... to the backend's greeting */

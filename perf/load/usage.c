@@ -100,3 +100,13 @@ uint32_t usage_cpus(pid_t pid)
         return 1;
     return (uint32_t)CPU_COUNT(&set);
 }
+
+bool usage_same_cpus(pid_t pid)
+{
+    cpu_set_t own, other;
+
+    CPU_ZERO(&own);
+    CPU_ZERO(&other);
+    return !sched_getaffinity(0, sizeof(own), &own) &&
+           !sched_getaffinity(pid, sizeof(other), &other) && CPU_EQUAL(&own, &other);
+}

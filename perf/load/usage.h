@@ -8,6 +8,7 @@
 #ifndef PENSTOCK_LOAD_USAGE_H
 #define PENSTOCK_LOAD_USAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,5 +28,6 @@ void usage_read(struct usage *u, pid_t pid);
 uint64_t usage_between(const struct usage *begin, const struct usage *end, uint64_t *busiest_ns);
 /* CPUs that pid may run on, at least 1. */
 uint32_t usage_cpus(pid_t pid);
+bool usage_same_cpus(pid_t pid); /* pid may run on the same CPUs as this process */
 
 #endif
