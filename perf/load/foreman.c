@@ -32,6 +32,7 @@ struct foreman {
     uint64_t next_line_ns;
     struct counts last;              /* at the last progress line */
     struct usage *gateway, *backend; /* two each: at the window's begin and end */
+    uint64_t read_ns[2];             /* when */
 };
 
 uint64_t foreman_files(void)
@@ -146,8 +147,9 @@ static void let_go(struct foreman *m, uint64_t now)
         fprintf(stderr, "all sessions are up\n");
 }
 
-static void read_usage(const struct foreman *m, int at)
+static void read_usage(struct foreman *m, int at)
 {
+    m->read_ns[at] = crew_now_ns();
     usage_read(&m->gateway[at], m->o->gateway_pid);
     usage_read(&m->backend[at], m->o->backend_pid);
 }
@@ -227,9 +229,10 @@ static void watch(struct foreman *m)
     measure(m, crew_now_ns()); /* they may have been quicker than the nap */
 }
 
-static struct busy busy_of(const struct usage *u, pid_t pid)
+static struct busy busy_of(const struct foreman *m, const struct usage *u, pid_t pid)
 {
-    struct busy b = {.known = pid > 0 && u[0].count && u[1].count};
+    struct busy b = {.known = pid > 0 && u[0].count && u[1].count,
+                     .over_ns = m->read_ns[1] - m->read_ns[0]};
 
     if (b.known) {
         b.cpu_ns = usage_between(&u[0], &u[1], &b.most_ns);
@@ -276,9 +279,10 @@ static void add_up(const struct foreman *m, struct result *r)
             r->generator.most_ns = t->cpu_ns;
     }
     r->generator.known = true;
+    r->generator.over_ns = r->window_ns;
     r->generator.cpus = own_cpus(m->o);
-    r->gateway = busy_of(m->gateway, m->o->gateway_pid);
-    r->backend = busy_of(m->backend, m->o->backend_pid);
+    r->gateway = busy_of(m, m->gateway, m->o->gateway_pid);
+    r->backend = busy_of(m, m->backend, m->o->backend_pid);
     r->backend_shares = r->backend.known && usage_same_cpus(m->o->backend_pid);
 }
 

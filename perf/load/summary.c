@@ -16,9 +16,9 @@ static double seconds(const struct result *r)
 }
 
 /* It used its CPUs up, or one of its threads used one up. */
-static bool saturated(const struct result *r, const struct busy *b)
+static bool saturated(const struct busy *b)
 {
-    double wall = (double)r->window_ns;
+    double wall = (double)b->over_ns;
 
     return b->known && wall > 0 &&
            ((double)b->cpu_ns > BUSY * wall * b->cpus || (double)b->most_ns > BUSY * wall);
@@ -31,16 +31,16 @@ static bool exhausted(const struct result *r)
 
     if (r->backend_shares)
         both.cpu_ns += r->backend.cpu_ns;
-    return saturated(r, &both);
+    return saturated(&both);
 }
 
 const char *summary_bottleneck(const struct result *r)
 {
-    if (saturated(r, &r->gateway))
+    if (saturated(&r->gateway))
         return "gateway";
     if (exhausted(r))
         return r->gateway.known ? "generator" : "unknown";
-    if (saturated(r, &r->backend))
+    if (saturated(&r->backend))
         return "backend";
     return r->gateway.known ? "none" : "unknown";
 }
@@ -72,19 +72,21 @@ static void print_faults(const struct counts *c)
 
 /* CPU of one side, and what that is for each piece of work; 0 where no such work was done. */
 struct cost {
-    double cpu_s, us_each, s_per_gb;
+    double cpu_s, of_one, us_each, s_per_gb;
 };
 
 static struct cost cost_of(const struct result *r, const struct busy *b)
 {
     const struct counts *w = &r->window;
     uint64_t pieces = w->exchanges > w->established ? w->exchanges : w->established;
-    struct cost c = {.cpu_s = (double)b->cpu_ns / 1e9};
+    /* A rate by a rate: the readings of CPU and of work are not over quite the same time. */
+    double of_one = b->over_ns ? (double)b->cpu_ns / (double)b->over_ns : 0;
+    struct cost c = {.cpu_s = (double)b->cpu_ns / 1e9, .of_one = of_one};
 
     if (pieces)
-        c.us_each = (double)b->cpu_ns / 1e3 / (double)pieces;
+        c.us_each = of_one * (double)r->window_ns / 1e3 / (double)pieces;
     if (r->o->mode == LOAD_BULK && w->up + w->down)
-        c.s_per_gb = (double)b->cpu_ns / (double)(w->up + w->down);
+        c.s_per_gb = of_one * (double)r->window_ns / (double)(w->up + w->down);
     return c;
 }
 
@@ -94,7 +96,7 @@ static void print_busy(const struct result *r, const char *name, const struct bu
 
     if (!b->known)
         return;
-    printf("%-10s CPU %.3f s, %.0f %% of one", name, c.cpu_s, c.cpu_s / seconds(r) * 100);
+    printf("%-10s CPU %.3f s, %.0f %% of one", name, c.cpu_s, c.of_one * 100);
     if (c.s_per_gb > 0)
         printf(", %.3f s/GB", c.s_per_gb);
     else if (c.us_each > 0)
@@ -196,8 +198,9 @@ static json_t *json_busy(const struct result *r, const struct busy *b)
     if (!b->known)
         return json_null();
     return json_pack("{s:f,s:f,s:i,s:f,s:f,s:b}", "cpu_s", c.cpu_s, "busiest",
-                     (double)b->most_ns / 1e9 / seconds(r), "cpus", (int)b->cpus, "cpu_us_each",
-                     c.us_each, "cpu_s_per_gb", c.s_per_gb, "saturated", saturated(r, b));
+                     b->over_ns ? (double)b->most_ns / (double)b->over_ns : 0.0, "cpus",
+                     (int)b->cpus, "cpu_us_each", c.us_each, "cpu_s_per_gb", c.s_per_gb,
+                     "saturated", saturated(b));
 }
 
 static json_t *json_rates(const struct result *r)

@@ -14,7 +14,8 @@
 
 struct busy {
     bool known;
-    uint64_t cpu_ns;  /* in the window */
+    uint64_t over_ns; /* the time over which it was read: the window, as near as could be */
+    uint64_t cpu_ns;  /* in that time */
     uint64_t most_ns; /* of the busiest process or thread of it */
     uint32_t cpus;    /* that it may use */
 };

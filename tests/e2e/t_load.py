@@ -194,6 +194,34 @@ def cut(t):
     equal(r["errors"], {"session_cut": 5})
 
 
+@test("a peer that says nothing is given up in time, and told by how far it came")
+def silence(t):
+    done = threading.Event()
+    t.defer(done.set)
+
+    def greets(conn, answers):
+        recv_exactly(conn, 16)
+        conn.sendall(b"k")
+        while conn.recv(65536):
+            if answers:
+                conn.sendall(b"x" * 64)
+        done.wait(20)
+
+    def errors(port, mode, *args):
+        r = load(t, port, mode, "--timeout", "0.3", *args, warmup="0")
+        return r["errors"], r["unanswered"]
+
+    mute = t.server(lambda conn: done.wait(20))
+    equal(errors(mute.port, "idle", "--sessions", "2"), ({"handshake_timeout": 2}, 0))
+    g = gateway(t, mute.address)
+    equal(errors(g.port, "idle", "--sessions", "2"), ({"greeting_timeout": 2}, 0))
+    g = gateway(t, t.server(lambda conn: greets(conn, False)).address, name="gw2")
+    equal(errors(g.port, "roundtrip", "--rate", "10"), ({"answer_timeout": 1}, 5))
+    g = gateway(t, t.server(lambda conn: greets(conn, True)).address, name="gw3")
+    equal(errors(g.port, "roundtrip", "--rate", "10"), ({"close_timeout": 1}, 0))
+    done.set()  # so that no gateway drains for long
+
+
 @test("a stall counts for every request that was due in it, not for one")
 def omission(t):
     stall = threading.Event()

@@ -9,6 +9,7 @@
 static struct busy busy(uint64_t percent, uint64_t most_percent, uint32_t cpus)
 {
     return (struct busy){.known = true,
+                         .over_ns = SECOND,
                          .cpu_ns = percent * SECOND / 100,
                          .most_ns = most_percent * SECOND / 100,
                          .cpus = cpus};
