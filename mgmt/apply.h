@@ -1,8 +1,10 @@
 /*
- * apply: from the launcher's LOAD to its APPLIED: text, model, policy, images.
+ * apply: what the launcher wants of mgmt: a file's text as a revision, or what runs, again.
  *
- * Why: the one path on which a configuration becomes a revision, all or nothing.
- * Owner: struct manager, single-threaded. Never: changes what runs before every process accepted.
+ * Why: the file and the store may both know a configuration; which one counts is decided here: a
+ * file that differs from the last one imported, else what the store says runs.
+ * Owner: struct manager, single-threaded. Never: lets a restart undo what was changed since the
+ * file was imported.
  */
 #ifndef PENSTOCK_MGMT_APPLY_H
 #define PENSTOCK_MGMT_APPLY_H
@@ -13,7 +15,5 @@
 /* LOAD arrived with the text's descriptor (taken). 0, or -errno when the control channel is dead.
  */
 int apply_load(struct manager *m, const struct control_load *load, int fd);
-/* APPLIED or REFUSED for the revision under way. */
-void apply_done(struct manager *m, uint64_t revision, bool applied);
 
 #endif

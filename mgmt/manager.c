@@ -9,14 +9,16 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/base/sandbox.h"
+#include "mgmt/api/api.h"
 #include "mgmt/apply.h"
-#include "mgmt/local.h"
+#include "mgmt/coming_parts.h"
+#include "mgmt/store/objects.h"
 
 int manager_init(struct manager *m, int control)
 {
     memset(m, 0, sizeof *m);
     m->control = control;
-    m->local = -1;
     m->start_ms = clock_mono_ms();
     m->owner = (unsigned)getuid();
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
@@ -44,6 +46,36 @@ void manager_alarm(struct manager *m, int64_t now)
     m->alarmed_s = now;
 }
 
+/* Without its store the gateway runs all the same, and says what it lacks. */
+static int take_state(struct manager *m, int fd)
+{
+    struct store_revision running;
+    char text[1100], quoted[1400];
+    struct err *e = &m->store_err;
+    int rc = fchdir(fd) ? err_set(e, -errno, "state", "see the directory", "can not be entered")
+                        : 0;
+
+    if (!rc)
+        rc = sandbox_write_below(fd, e);
+    close(fd);
+    if (!rc && (rc = objects_init()))
+        err_set(e, rc, "objects", "free disk space", "can not be made (%s)", strerror(-rc));
+    m->has_state = !rc;
+    if (!rc)
+        rc = store_open(&m->store, e);
+    if (m->has_state && !store_running(&m->store, &running)) {
+        m->highest = running.number;
+        store_revision_free(&running);
+    }
+    m->confirm_at_s = 1; /* something may be left from before */
+    if (rc) {
+        err_text(e, text, sizeof text);
+        log_event(LOG_ERROR, "store_failed", "error=%s",
+                  log_quote(quoted, sizeof quoted, text, strlen(text)));
+    }
+    return 0;
+}
+
 static int take_channel(struct manager *m, struct chan_msg *msg)
 {
     struct control_channel ch;
@@ -53,7 +85,9 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
         return -EPROTO;
     fd = chan_msg_take_fd(msg, 0);
     if (ch.kind == CHANNEL_LOCAL)
-        return local_start(m, fd);
+        return api_start(m, fd);
+    if (ch.kind == CHANNEL_STATE)
+        return take_state(m, fd);
     if (ch.kind != CHANNEL_QUERY || ch.index >= MANAGER_WORKERS_MAX) {
         close(fd);
         return -EPROTO;
@@ -82,7 +116,7 @@ static int take_applied(struct manager *m, struct chan_msg *msg)
 
     if (control_get_number(&msg->body, &revision))
         return -EPROTO;
-    apply_done(m, revision, true);
+    coming_ended(m, revision, NULL);
     return 0;
 }
 
@@ -92,7 +126,7 @@ static int take_refused(struct manager *m, struct chan_msg *msg)
 
     if (control_get_refused(&msg->body, &r))
         return -EPROTO;
-    apply_done(m, r.revision, false);
+    coming_ended(m, r.revision, &r.err);
     return 0;
 }
 

@@ -12,12 +12,14 @@
 #include <stdint.h>
 #include "dataplane/wire/chan.h"
 #include "dataplane/wire/control.h"
+#include "mgmt/coming.h"
 #include "mgmt/model/compile.h"
+#include "mgmt/store/store.h"
 
 #define MANAGER_WORKERS_MAX 64
 #define MANAGER_WAITING_MAX 256 /* all channels may come while a file is opened */
 
-struct MHD_Daemon;
+struct api;
 
 struct manager {
     int control;
@@ -25,17 +27,21 @@ struct manager {
     /* answers to questions nobody waits for any more; they come first */
     unsigned owed[MANAGER_WORKERS_MAX];
     unsigned n_workers;
-    int local; /* listening socket, -1: none */
-    struct MHD_Daemon *http;
+    struct api *api; /* NULL: not served yet */
+    struct store store;
+    bool has_state;              /* the working directory is ours */
+    struct err store_err;        /* why the store does not open, if it does not */
     uint64_t revision;           /* running; 0: none */
-    uint64_t coming;             /* under way; 0: none */
-    char name[CONTROL_PATH_MAX]; /* the file's, of the running revision */
-    char coming_name[CONTROL_PATH_MAX];
-    json_t *warnings, *coming_warnings;
-    struct compile_date *dates, *coming_dates; /* what runs out, for alarms */
-    unsigned n_dates, n_coming_dates;
-    int64_t alarmed_s; /* alarms up to this moment were logged */
-    unsigned owner;    /* uid that may use the local socket, besides root */
+    uint64_t highest;            /* number that was ever given, here or before */
+    json_t *document;            /* of the running revision, canonical */
+    char name[CONTROL_PATH_MAX]; /* the file's */
+    json_t *warnings;
+    struct compile_date *dates; /* what runs out, for alarms */
+    unsigned n_dates;
+    struct coming coming;
+    int64_t confirm_at_s; /* when confirm_tick() has to look; 0: nothing is waited for */
+    int64_t alarmed_s;    /* alarms up to this moment were logged */
+    unsigned owner;       /* uid that may use the local socket, besides root */
     uint64_t start_ms, applied_ms;
     uint32_t next_token;
     bool done;

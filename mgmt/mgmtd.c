@@ -13,7 +13,9 @@
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
-#include "mgmt/local.h"
+#include "mgmt/api/api.h"
+#include "mgmt/confirm.h"
+#include "mgmt/manager.h"
 
 static int ready(struct manager *m)
 {
@@ -29,13 +31,14 @@ static void loop(struct manager *m)
 {
     while (!m->done) {
         struct pollfd p[2] = {{.fd = m->control, .events = POLLIN},
-                              {.fd = local_fd(m), .events = POLLIN}};
+                              {.fd = api_fd(m->api), .events = POLLIN}};
 
-        poll(p, 2, local_wait_ms(m));
+        poll(p, 2, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
-        local_run(m);
+        api_run(m->api);
         manager_alarm(m, clock_wall_s());
+        confirm_tick(m, clock_wall_s());
     }
 }
 
@@ -68,6 +71,7 @@ int main(int argc, char **argv)
     if (ready(m))
         return 1;
     loop(m);
-    local_stop(m);
+    api_stop(m->api);
+    store_close(&m->store);
     return 0;
 }

@@ -122,6 +122,18 @@ static int drop_caps(struct err *e)
     return 0;
 }
 
+int sandbox_user(uid_t *uid, gid_t *gid, struct err *e)
+{
+    struct user user = {USER_NONE, USER_NONE};
+    int rc = is_root() ? find_user(&user, e) : 0;
+
+    if (rc)
+        return rc;
+    *uid = is_root() ? user.uid : getuid();
+    *gid = is_root() ? user.gid : getgid();
+    return 0;
+}
+
 static int drop_privilege(struct err *e)
 {
     bool root = is_root();

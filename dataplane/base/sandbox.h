@@ -9,6 +9,7 @@
 #ifndef PENSTOCK_BASE_SANDBOX_H
 #define PENSTOCK_BASE_SANDBOX_H
 
+#include <sys/types.h>
 #include "dataplane/base/err.h"
 
 enum sandbox_profile {
@@ -16,7 +17,8 @@ enum sandbox_profile {
     SANDBOX_KEYRING,   /* the same */
     SANDBOX_DATAPLANE, /* + sockets (inet only), io_uring, threads, splice, affinity; no open, no
                           exec */
-    SANDBOX_MGMT,      /* + open (read), inet/unix sockets for the resolver and the local socket */
+    SANDBOX_MGMT,      /* + files (see sandbox_write_below), inet/unix sockets for the resolver and
+                          the local socket */
     SANDBOX_LAUNCHER   /* no core files, not dumpable; keeps its privilege */
 };
 
@@ -35,5 +37,17 @@ enum sandbox_profile {
  * answers ENOSYS, so that glibc takes the clone that the filter can judge.
  */
 int sandbox_enter(enum sandbox_profile profile, struct err *e);
+
+/*
+ * Who the processes below the launcher are: user "penstock" or 65534 if we are root, else
+ * ourselves. 0, or -EINVAL with *e: the user has a number of root's.
+ */
+int sandbox_user(uid_t *uid, gid_t *gid, struct err *e);
+
+/*
+ * For MGMT, once it knows its directory: from now on it can write below dir_fd only (where the
+ * kernel has Landlock). 0 or -errno with *e.
+ */
+int sandbox_write_below(int dir_fd, struct err *e);
 
 #endif

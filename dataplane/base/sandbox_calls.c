@@ -22,7 +22,6 @@
 #define SOCK_KIND(kind) {1, UINT32_MAX & ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), kind}
 #define SOCKET(family, kind, protocol) \
     {CALL(socket), {INT(0, family), SOCK_KIND(kind), INT(2, protocol)}}
-#define READ_ONLY(arg)  {arg, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY}
 
 /* Exactly what pthread_create() of glibc passes to clone(2): a thread, never a process. */
 #define THREAD_FLAGS \
@@ -80,9 +79,15 @@ static const struct sandbox_call dataplane_calls[] = {
     {CALL(io_uring_setup)}, {CALL(io_uring_enter)}, {CALL(io_uring_register)},
 };
 
-/* Reading files, the resolver, the local socket, and building sealed images. */
+/*
+ * The store (its own directory: Landlock and its user's rights see to that), reading files, the
+ * resolver, the local socket, and building sealed images.
+ */
 static const struct sandbox_call mgmt_calls[] = {
-    {CALL(open), {READ_ONLY(1)}}, {CALL(openat), {READ_ONLY(2)}},
+    {CALL(open)}, {CALL(openat)}, {CALL(mkdir)}, {CALL(mkdirat)}, {CALL(unlink)}, {CALL(unlinkat)},
+    {CALL(rename)}, {CALL(renameat)}, {CALL(renameat2)}, {CALL(fchdir)}, {CALL(fchmod)},
+    {CALL(fallocate)}, FCNTL(F_SETLK), FCNTL(F_GETLK), FCNTL(F_SETLKW), {CALL(umask)},
+    {CALL(landlock_create_ruleset)}, {CALL(landlock_add_rule)}, {CALL(landlock_restrict_self)},
     {CALL(stat)}, {CALL(lstat)}, {CALL(newfstatat)}, {CALL(statx)}, {CALL(statfs)}, {CALL(fstatfs)},
     {CALL(access)}, {CALL(faccessat)}, {CALL(faccessat2)}, {CALL(readlink)}, {CALL(readlinkat)},
     {CALL(getdents64)}, {CALL(getcwd)},

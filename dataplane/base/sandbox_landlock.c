@@ -14,6 +14,9 @@ struct ruleset {
     uint64_t handled_fs, handled_net, scoped;
 };
 
+#define READING                                                                                    \
+    ((uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                        \
+                LANDLOCK_ACCESS_FS_READ_DIR))
 #define FS_RIGHTS(n) ((UINT64_C(1) << (n)) - 1)
 #define SCOPE_ALL    UINT64_C(3) /* abstract unix sockets, signals */
 
@@ -38,24 +41,67 @@ static int failed(struct err *e, const char *step)
                    step, strerror(-rc));
 }
 
-int sandbox_landlock(struct err *e)
+/* The row of this kernel, or NULL: it has no Landlock (0) or a broken one (-errno). */
+static const struct ruleset *rules_here(size_t *size, int *rc, struct err *e)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     size_t row;
-    long fd, rc;
 
-    if (abi < 1 && (errno == ENOSYS || errno == EOPNOTSUPP))
-        return 0;
+    *rc = 0;
+    if (abi < 1 && errno != ENOSYS && errno != EOPNOTSUPP)
+        *rc = failed(e, "landlock_create_ruleset");
     if (abi < 1)
-        return failed(e, "landlock_create_ruleset");
+        return NULL;
     row = (size_t)abi < ARRAY_LEN(by_abi) ? (size_t)abi - 1 : ARRAY_LEN(by_abi) - 1;
-    fd = syscall(SYS_landlock_create_ruleset, &by_abi[row].rules, by_abi[row].size, 0);
+    *size = by_abi[row].size;
+    return &by_abi[row].rules;
+}
+
+/* Everything the rules handle is forbidden, but for what was granted. */
+static int restrict_self(long fd, struct err *e)
+{
+    int rc = syscall(SYS_landlock_restrict_self, (int)fd, 0) < 0
+                 ? failed(e, "landlock_restrict_self")
+                 : 0;
+
+    close((int)fd);
+    return rc;
+}
+
+int sandbox_landlock(struct err *e)
+{
+    size_t size;
+    int rc;
+    const struct ruleset *rules = rules_here(&size, &rc, e);
+    long fd;
+
+    if (!rules)
+        return rc;
+    fd = syscall(SYS_landlock_create_ruleset, rules, size, 0);
+    return fd < 0 ? failed(e, "landlock_create_ruleset") : restrict_self(fd, e);
+}
+
+int sandbox_write_below(int dir_fd, struct err *e)
+{
+    struct landlock_path_beneath_attr below = {.parent_fd = dir_fd};
+    struct ruleset writing;
+    size_t size;
+    int rc;
+    const struct ruleset *rules = rules_here(&size, &rc, e);
+    long fd;
+
+    if (!rules)
+        return rc;
+    /* Reading stays: the resolver and libraries read files of the system. */
+    writing = (struct ruleset){.handled_fs = rules->handled_fs & ~READING};
+    below.allowed_access = writing.handled_fs;
+    fd = syscall(SYS_landlock_create_ruleset, &writing, size, 0);
     if (fd < 0)
         return failed(e, "landlock_create_ruleset");
-    /* A rule set that handles every right and grants none. */
-    rc = syscall(SYS_landlock_restrict_self, (int)fd, 0);
-    if (rc < 0)
-        rc = failed(e, "landlock_restrict_self");
-    close((int)fd);
-    return (int)rc;
+    if (syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0) {
+        rc = failed(e, "landlock_add_rule");
+        close((int)fd);
+        return rc;
+    }
+    return restrict_self(fd, e);
 }

@@ -16,7 +16,12 @@ enum { /* TLS alerts (RFC 8446 6) */
        ALERT_USER_CANCELED = 90,
 };
 
-#define KEYUPDATE_BURST  32
+/*
+ * A peer whose limit is reached may ask with every record that is still on its way until our answer
+ * arrives (RFC 8446 4.6.3; Java does): a burst is as long as what fits into its buffers.
+ */
+#define KEYUPDATE_BURST  4096
+#define KEYUPDATE_RATE   64          /* a second */
 #define KEYUPDATE_VOLUME (64 * 1024) /* one more KeyUpdate for so many bytes, either way */
 #define MSG_KEY_UPDATE   24
 
@@ -122,14 +127,14 @@ void leg_volume(struct leg *leg, size_t n)
         leg->keyupdate_bytes = (uint64_t)KEYUPDATE_BURST * KEYUPDATE_VOLUME;
 }
 
-/* A KeyUpdate is paid for by time (one a second, some in store) or by volume. */
+/* A KeyUpdate is paid for by time (with a burst in store) or by volume. */
 static bool keyupdate_allowed(struct worker *w, struct leg *leg)
 {
     if (leg->keyupdate_bytes >= KEYUPDATE_VOLUME) {
         leg->keyupdate_bytes -= KEYUPDATE_VOLUME;
         return true;
     }
-    return bucket_take(&leg->keyupdates, 1, KEYUPDATE_BURST, w->now_ms);
+    return bucket_take(&leg->keyupdates, KEYUPDATE_RATE, KEYUPDATE_BURST, w->now_ms);
 }
 
 static enum leg_event leg_keyupdate(struct worker *w, struct leg *leg, bool requested,

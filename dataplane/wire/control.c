@@ -10,7 +10,7 @@ void control_put_channel(struct buf *b, const struct control_channel *m)
 
 int control_get_channel(struct buf *b, struct control_channel *m)
 {
-    m->kind = codec_get_upto(b, CHANNEL_LOCAL);
+    m->kind = codec_get_upto(b, CHANNEL_KINDS - 1);
     m->index = buf_get_u16(b);
     return codec_done(b);
 }
@@ -26,7 +26,7 @@ void control_put_attach(struct buf *b, const struct control_attach *m)
 int control_get_attach(struct buf *b, struct control_attach *m)
 {
     m->revision = buf_get_u64(b);
-    m->kind = codec_get_upto(b, ATTACH_LISTENER);
+    m->kind = codec_get_upto(b, ATTACH_KINDS - 1);
     m->index = buf_get_u32(b);
     m->token = buf_get_u32(b);
     return codec_done(b);

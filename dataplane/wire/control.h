@@ -15,6 +15,7 @@
  *                mgmt: OPEN(token, kind, path)       L: OPENED(token, error)+fd (no fd for keys)
  *                mgmt: ATTACH... then APPLY(revision)  or  REJECT(revision, err)
  *                L: APPLIED(revision) | REFUSED(revision, err)
+ *                The very first revision has the number that mgmt's first ATTACH gives it.
  *   data plane   DIAL(token, addr): connect to a unix: target of the running revision
  *                L: DIALLED(token, error)+fd
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
@@ -61,6 +62,8 @@ enum channel_kind {
     CHANNEL_KEYS,    /* handshake i (the judge has none) <-> keyring (as index i) */
     CHANNEL_QUERY,   /* worker i <-> mgmt (as index i) */
     CHANNEL_LOCAL,   /* mgmt: the listening local socket */
+    CHANNEL_STATE,   /* mgmt: its directory, to be its working directory */
+    CHANNEL_KINDS
 };
 
 enum attach_kind {
@@ -70,6 +73,8 @@ enum attach_kind {
     ATTACH_CRL,      /* index: attachment number in the handshake image */
     ATTACH_KEY,      /* index: attachment number in the keyring image */
     ATTACH_LISTENER, /* index: listener * workers + worker */
+    ATTACH_TEXT,     /* mgmt to L: what LOAD gives back when mgmt has to resume */
+    ATTACH_KINDS
 };
 
 enum open_kind { OPEN_CERTIFICATE, OPEN_CRL, OPEN_KEY };

@@ -126,6 +126,12 @@ static bool is_pending(struct change *a, uint64_t revision, uint64_t now_ms)
 {
     int text;
 
+    if (a->phase == CHANGE_LOADING && !a->running && revision > a->pending->number &&
+        revision < UINT32_MAX && holding_is_empty(a->pending)) {
+        /* After a start mgmt alone knows which number the revision had, or is due. */
+        a->pending->number = revision;
+        a->next_revision = revision + 1;
+    }
     if (a->phase == CHANGE_LOADING)
         return a->pending->number == revision;
     if (a->phase != CHANGE_IDLE || !a->running || revision < a->next_revision ||

@@ -28,12 +28,13 @@ static const struct link_row links[] = {
     {CHANNEL_QUERY, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
 };
 
-void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd)
+void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd, int state_fd)
 {
     memset(f, 0, sizeof(*f));
     snprintf(f->programs, sizeof(f->programs), "%s", programs);
     f->workers = workers;
     f->local_fd = local_fd;
+    f->state_fd = state_fd;
     child_init(&f->children[f->n++], ROLE_KEYRING, 0);
     child_init(&f->children[f->n++], ROLE_JUDGE, 0);
     for (unsigned i = 0; i < workers; i++)
@@ -103,7 +104,7 @@ void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms)
         }
     }
     if (c->role == ROLE_MGMT)
-        f->linked[CHANNEL_LOCAL][0] = false;
+        f->linked[CHANNEL_LOCAL][0] = f->linked[CHANNEL_STATE][0] = false;
     child_died(c, now_ms);
 }
 
@@ -140,6 +141,15 @@ static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
     f->linked[row->kind][i] = true;
 }
 
+/* A descriptor that is no pair's. */
+static void give(struct fleet *f, struct child *c, enum channel_kind kind, int fd)
+{
+    if (fd < 0 || f->linked[kind][0] || c->stage < STAGE_READY)
+        return;
+    send_channel(c, kind, 0, fd);
+    f->linked[kind][0] = true;
+}
+
 void fleet_link(struct fleet *f)
 {
     struct child *mgmt = fleet_find(f, ROLE_MGMT, 0);
@@ -150,10 +160,8 @@ void fleet_link(struct fleet *f)
                 link_pair(f, &links[k], i);
         }
     }
-    if (f->local_fd >= 0 && !f->linked[CHANNEL_LOCAL][0] && mgmt->stage >= STAGE_READY) {
-        send_channel(mgmt, CHANNEL_LOCAL, 0, f->local_fd);
-        f->linked[CHANNEL_LOCAL][0] = true;
-    }
+    give(f, mgmt, CHANNEL_STATE, f->state_fd); /* first: whoever asks wants the store */
+    give(f, mgmt, CHANNEL_LOCAL, f->local_fd);
 }
 
 void fleet_check_deadlines(struct fleet *f, uint64_t now_ms)

@@ -22,12 +22,14 @@ struct fleet {
     unsigned workers, n;
     unsigned rekey_records; /* passed to the data plane; 0: its own limit */
     struct child children[FLEET_MAX];
-    bool linked[CHANNEL_LOCAL + 1][WORKERS_MAX]; /* this pair was given to both ends */
-    int local_fd;                                /* mgmt's listening local socket, or -1 */
+    bool linked[CHANNEL_KINDS][WORKERS_MAX]; /* this pair was given to both ends */
+    int local_fd;                            /* mgmt's listening local socket, or -1 */
+    int state_fd;                            /* mgmt's directory, or -1 */
     bool stopping;
 };
 
-void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd);
+void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd,
+                int state_fd);
 /* Close every channel. The processes end by that. */
 void fleet_fini(struct fleet *f);
 struct child *fleet_find(struct fleet *f, enum role role, unsigned index);

@@ -61,6 +61,11 @@ void holding_free(struct holding *r)
     free(r);
 }
 
+bool holding_is_empty(const struct holding *r)
+{
+    return r->images[0] < 0 && r->images[1] < 0 && r->images[2] < 0 && !r->crls.n && !r->keys.n;
+}
+
 /* Make room for `index`. Grows by doubling, so that n attachments cost n moves. */
 static int reach(struct fd_table *t, uint32_t index)
 {
@@ -103,6 +108,10 @@ int holding_attach(struct holding *r, uint8_t kind, uint32_t index, int fd)
 
     if (kind <= ATTACH_IMAGE_KEYRING)
         return keep(&r->images[kind], fd);
+    if (kind == ATTACH_TEXT) {
+        close_fd(&r->text);
+        return keep(&r->text, fd);
+    }
     if (kind != ATTACH_CRL && kind != ATTACH_KEY)
         return -EINVAL;
     rc = reach(t, index);

@@ -8,6 +8,7 @@
 #ifndef PENSTOCK_LAUNCHER_HOLDING_H
 #define PENSTOCK_LAUNCHER_HOLDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "dataplane/base/err.h"
 #include "dataplane/wire/control.h"
@@ -33,9 +34,11 @@ struct holding {
 
 /* A new one; takes text_fd (may be -1), also on failure. NULL: out of memory. */
 struct holding *holding_new(uint64_t number, int text_fd);
-void holding_free(struct holding *r); /* NULL is harmless */
+void holding_free(struct holding *r);           /* NULL is harmless */
+bool holding_is_empty(const struct holding *r); /* nothing was attached yet */
 /*
- * Keep a duplicate of fd as attachment `index` of a kind (not LISTENER). 0, -EEXIST (was attached
+ * Keep a duplicate of fd as attachment `index` of a kind (not LISTENER); TEXT takes the place of
+ * the text. 0, -EEXIST (was attached
  * before), -EINVAL (kind or index), -EBADF, -ENOMEM, -EMFILE.
  */
 int holding_attach(struct holding *r, uint8_t kind, uint32_t index, int fd);

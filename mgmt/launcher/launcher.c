@@ -312,7 +312,7 @@ int launcher_run(const struct args *args)
     check(l);
     l->args = args;
     l->signal_fd = l->text = -1;
-    l->state = (struct statedir){-1, -1, -1};
+    l->state = (struct statedir){-1, -1, -1, -1};
     l->notify = getenv("NOTIFY_SOCKET");
     files_init(&l->files);
     rc = prepare(l, &e);
@@ -320,7 +320,7 @@ int launcher_run(const struct args *args)
         stop_say(l, 1, &e);
         goto out;
     }
-    fleet_init(&l->fleet, args->programs, args->workers, l->state.socket);
+    fleet_init(&l->fleet, args->programs, args->workers, l->state.socket, l->state.mgmt);
     l->fleet.rekey_records = args->rekey_records;
     change_init(&l->change, &l->fleet, &l->files);
     if (read_text(l, &e))

@@ -1,8 +1,10 @@
 #include "mgmt/launcher/statedir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,8 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dataplane/base/sandbox.h"
+
 #define SOCKET_NAME    "penstock.sock"
 #define LOCK_NAME      "lock"
+#define MGMT_NAME      "mgmt"
 #define SOCKET_BACKLOG 64
 
 static int make_directories(const char *path)
@@ -98,14 +103,68 @@ static int listen_local(struct statedir *s, const char *path)
     return listen(s->socket, SOCKET_BACKLOG) ? -errno : 0;
 }
 
+/* What lies in the directory goes over to another user with it; it is one level deep. */
+static int give_tree(int dir, uid_t uid, gid_t gid, bool deeper)
+{
+    DIR *list = fdopendir(dup(dir));
+    struct dirent *entry;
+    int rc = 0;
+
+    if (!list)
+        return -errno;
+    rewinddir(list);
+    while (!rc && (entry = readdir(list))) {
+        int sub;
+
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        if (fchownat(dir, entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW))
+            rc = -errno;
+        sub = deeper && entry->d_type == DT_DIR
+                  ? openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+                  : -1;
+        if (sub >= 0) {
+            rc = give_tree(sub, uid, gid, false);
+            close(sub);
+        }
+    }
+    closedir(list);
+    return rc;
+}
+
+static int open_mgmt(struct statedir *s, const char *path, struct err *e)
+{
+    struct stat st;
+    uid_t uid;
+    gid_t gid;
+    int rc = sandbox_user(&uid, &gid, e);
+
+    if (rc)
+        return rc;
+    if (mkdirat(s->dir, MGMT_NAME, 0700) && errno != EEXIST)
+        return failed(e, -errno, path, "name a directory that can be written to");
+    s->mgmt = openat(s->dir, MGMT_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (s->mgmt < 0 || fstat(s->mgmt, &st))
+        return failed(e, -errno, path, "remove \"" MGMT_NAME "\" from it: it is no directory");
+    if (st.st_uid == uid)
+        return 0;
+    rc = give_tree(s->mgmt, uid, gid, true);
+    if (!rc && fchown(s->mgmt, uid, gid))
+        rc = -errno;
+    return rc ? failed(e, rc, path, "start as root, or as the owner of \"" MGMT_NAME "\" in it")
+              : 0;
+}
+
 int statedir_open(struct statedir *s, const char *path, struct err *e)
 {
     int rc;
 
-    *s = (struct statedir){.dir = -1, .lock = -1, .socket = -1};
+    *s = (struct statedir){.dir = -1, .lock = -1, .socket = -1, .mgmt = -1};
     rc = open_directory(s, path, e);
     if (!rc)
         rc = take_lock(s, path, e);
+    if (!rc)
+        rc = open_mgmt(s, path, e);
     if (!rc) {
         rc = listen_local(s, path);
         if (rc)
@@ -124,7 +183,9 @@ void statedir_close(struct statedir *s)
     }
     if (s->lock >= 0)
         close(s->lock);
+    if (s->mgmt >= 0)
+        close(s->mgmt);
     if (s->dir >= 0)
         close(s->dir);
-    *s = (struct statedir){.dir = -1, .lock = -1, .socket = -1};
+    *s = (struct statedir){.dir = -1, .lock = -1, .socket = -1, .mgmt = -1};
 }

@@ -1,8 +1,10 @@
 """Running a real penstockd and asking it what it did."""
+import http.client
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -22,6 +24,17 @@ def fields(line):
     return out
 
 
+class LocalConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("penstock", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Gateway:
     """One penstockd. Use as a context manager; .log_path holds everything it said."""
 
@@ -34,6 +47,7 @@ class Gateway:
         self.log_path = os.path.join(self.dir, "log")
         self.write(config)
         self.log_file = open(self.log_path, "ab")
+        self.log_from = self.log_file.tell()  # what an earlier daemon of the same name said is not ours
         self.proc = subprocess.Popen(
             [*prefix, os.path.join(programs, "penstockd"), "--config", self.config_path, "--state", self.state, *args],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
@@ -47,8 +61,9 @@ class Gateway:
         os.rename(self.config_path + ".new", self.config_path)
 
     def log(self):
-        with open(self.log_path, errors="replace") as f:
-            return f.read()
+        with open(self.log_path, "rb") as f:
+            f.seek(self.log_from)
+            return f.read().decode(errors="replace")
 
     def wait_ready(self, timeout=20):
         self.wait(lambda: "penstock ready revision=" in self.log() or self.proc.poll() is not None, timeout)
@@ -96,6 +111,31 @@ class Gateway:
         if check and r.returncode:
             raise AssertionError("penstockctl %s: exit %d %s" % (args, r.returncode, r.stderr))
         return r.stdout if check else r
+
+    def api_start(self, method, path, body=None, headers=None):
+        """A request over the local socket that is on its way."""
+        conn = LocalConnection(os.path.join(self.state, "penstock.sock"))
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        conn.request(method, path, body, headers or {})
+        return conn
+
+    def api(self, method, path, body=None, headers=None):
+        """(status, headers, JSON body or None) of a request over the local socket."""
+        conn = None
+        try:
+            conn = self.api_start(method, path, body, headers)
+            answer = conn.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as e:
+            return 0, {}, str(e)
+        finally:
+            if conn:
+                conn.close()
+        return answer.status, answer.headers, json.loads(text) if text else None
+
+    def status(self):
+        return self.api("GET", "/api/v1/status")[2]
 
     def sessions(self):
         return json.loads(self.ctl("sessions", "--json"))["sessions"]

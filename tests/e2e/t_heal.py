@@ -56,7 +56,7 @@ def kill_each(t):
                 os.kill(victim, signal.SIGKILL)
                 echoes(live, os.urandom(30000))
                 expect(seconds_until_it_answers(t, g.port) < 5, "%s is back" % program)
-                g.wait(lambda b=before: len(pids(g)) == len(b), what="a new " + program)
+                g.wait(lambda b=before, v=victim: len(pids(g)) == len(b) and v not in pids(g), what="a new " + program)
                 equal(len(set(before) - set(pids(g))), 1, "processes replaced")
                 echoes(live)
 

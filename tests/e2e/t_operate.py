@@ -11,6 +11,8 @@ import time
 from gateway import Gateway
 from harness import equal, expect, free_port, need, recv_exactly, test
 
+SECOND = 6 if os.environ.get("PENSTOCK_VM") else 1  # an emulated processor is many times slower
+
 
 def connect(t, port, timeout=10):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -162,6 +164,7 @@ def answers(t, port):
 def kill_under_load(t):
     g = t.terminate(t.server().address)
     load = Load(connect(t, g.port))
+    g.wait(lambda: load.bytes, what="the first echo: before it the gateway may not have heard the client's Finished")
     for program in ("penstock-handshake", "penstock-keyring", "penstock-mgmt"):
         before = load.bytes
         for pid in g.children()[program]:
@@ -169,10 +172,10 @@ def kill_under_load(t):
         start = time.monotonic()
         g.wait(lambda: answers(t, g.port), 5, "a new session after " + program)
         took = time.monotonic() - start
-        expect(took < 1, "%s: new sessions after %.2f s" % (program, took))
+        expect(took < SECOND, "%s: new sessions after %.2f s" % (program, took))
         g.wait(lambda b=before: load.bytes > b + (1 << 20) or load.error, what="a further megabyte")
     load.finish()
     os.kill(g.children()["penstock-dataplane"][0], signal.SIGKILL)
     start = time.monotonic()
     g.wait(lambda: answers(t, g.port), 5, "a new session after penstock-dataplane")
-    expect(time.monotonic() - start < 1, "after the data plane: %.2f s" % (time.monotonic() - start))
+    expect(time.monotonic() - start < SECOND, "after the data plane: %.2f s" % (time.monotonic() - start))

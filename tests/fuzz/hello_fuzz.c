@@ -15,7 +15,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     if (hello_server_name(ssl, name) == 0)
         check(strlen(name) <= 253 &&
               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._") == strlen(name));
-    hello_lacks_ems(ssl, true);
+    hello_lacks_ems(ssl, true, true);
     *alert = SSL_AD_HANDSHAKE_FAILURE;
     return SSL_CLIENT_HELLO_ERROR;
 }
@@ -24,7 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static SSL_CTX *ctx;
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    struct hello_length announced = {0};
     SSL *ssl;
+
+    hello_server_lacks_ems(data, n);
+    if (n >= 5)
+        hello_fits(&announced, data, n);
 
     if (!ctx) {
         ctx = SSL_CTX_new(TLS_server_method());

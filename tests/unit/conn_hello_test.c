@@ -113,8 +113,8 @@ TEST("a ClientHello cut into records of 1, 2, 5 and 100 bytes finds its link")
     for (size_t i = 0; i < 4; i++)
         for (int any = 0; any <= 1; any++) {
             struct revision *r = (world_start(), world_revision(&(struct world_spec){0}));
-            struct talk *t = talk_new(r, &(struct peer_spec){0}, any ? HANDOFF_LINK_ANY : WORLD_A,
-                                      1);
+            struct talk *t = talk_new(r, &(struct peer_spec){.groups = "X25519"},
+                                      any ? HANDOFF_LINK_ANY : WORLD_A, 1);
 
             revision_put(r);
             t->mangle = cut_hello;

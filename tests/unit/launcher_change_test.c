@@ -316,6 +316,31 @@ TEST("an incomplete, a foreign or an unsealed image is refused before anybody is
     fake_fini(&k);
 }
 
+TEST("the first revision after a start has the number that mgmt gives it, later ones have ours")
+{
+    struct fake k;
+    char text[16] = "";
+
+    fake_init(&k, 1);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(fake_attach(&k, 57, ATTACH_TEXT, memfd_seal("text", "{\"a\":1}", 7)) == 0);
+    fake_attach_all(&k, 57, ANY);
+    EXPECT(change_start(&k.change, 57, k.now_ms) == 0);
+    change_tick(&k.change, k.now_ms);
+    fake_prepare_all(&k, 57);
+    fake_commit_all(&k, 57);
+    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(k.change.running->number == 57 && k.change.next_revision == 58);
+    EXPECT(pread(k.change.running->text, text, sizeof text - 1, 0) == 7);
+    EXPECT(!strcmp(text, "{\"a\":1}"));
+    fake_settle(&k);
+    change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
+    EXPECT(k.change.pending->number == 58);
+    EXPECT(fake_attach(&k, 60, ATTACH_TEXT, memfd_seal("text", "{}", 2)) == 0); /* dropped */
+    EXPECT(k.change.pending->number == 58);
+    fake_fini(&k);
+}
+
 TEST("attachments of illegal kinds, twice the same, or keys nobody opened break the protocol")
 {
     struct control_attach key = {.revision = 1, .kind = ATTACH_KEY, .token = 5};

@@ -49,7 +49,7 @@ static inline void fake_init(struct fake *k, unsigned workers)
 {
     memset(k, 0, sizeof(*k));
     k->now_ms = 1000;
-    fleet_init(&k->fleet, "/nonexistent", workers, -1);
+    fleet_init(&k->fleet, "/nonexistent", workers, -1, -1);
     files_init(&k->files);
     change_init(&k->change, &k->fleet, &k->files);
     for (unsigned i = 0; i < k->fleet.n; i++) {

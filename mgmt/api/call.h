@@ -1,0 +1,81 @@
+/*
+ * call: one request and the answer that is being made of it.
+ *
+ * Why: a handler sees a method, a path, a body and a caller, and fills in an answer; it knows
+ * neither sockets nor libmicrohttpd. Owner: the API; a handler that has to wait sets `waits` and
+ * calls call_done() later, when the call is its own again.
+ * Never: outlives its connection (call.conn).
+ */
+#ifndef PENSTOCK_MGMT_API_CALL_H
+#define PENSTOCK_MGMT_API_CALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane/base/err.h"
+#include "mgmt/api/document.h"
+
+#define CALL_BODY_MAX (8u * 1024 * 1024)
+#define CALL_NAME_MAX 128
+
+struct manager;
+struct MHD_Connection;
+
+enum role {
+    ROLE_VIEWER = 1,
+    ROLE_OPERATOR = 2,
+    ROLE_PKI_ADMIN = 4,
+    ROLE_ADMIN = 8,
+    ROLE_AUDITOR = 16,
+    ROLE_ANYBODY = 31
+};
+
+struct caller {
+    char name[300]; /* for the audit: "root (uid 0)", a certificate's name */
+    unsigned roles; /* set of enum role */
+};
+
+struct call {
+    struct manager *m;
+    struct MHD_Connection *conn;
+    struct caller who;
+    const char *method, *path;
+    char name[CALL_NAME_MAX]; /* what stood for {name} in the route's pattern */
+    char *body;
+    size_t n_body;
+    json_t *json; /* the body, parsed; NULL: there was none */
+
+    unsigned status;
+    json_t *answer; /* NULL: no body */
+    char tag[DOCUMENT_TAG_MAX];
+    uint64_t revision; /* of the answer, 0: none */
+    bool waits, answered;
+};
+
+/* A value of the query ("" if it has none), or NULL. */
+const char *call_query(const struct call *c, const char *key);
+/* An unsigned number of the query between 1 and max, or `absent`. False: answered with a problem.
+ */
+bool call_number(struct call *c, const char *key, uint64_t max, uint64_t absent, uint64_t *out);
+const char *call_header(const struct call *c, const char *name);
+
+/* Answers. Each takes `body`. */
+void call_answer(struct call *c, unsigned status, json_t *body);
+/* RFC 9457. */
+void call_problem(struct call *c, unsigned status, const char *title, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* What a change was refused for: 422 with pointer and way out, or what the code says. */
+void call_refuse(struct call *c, int rc, const struct err *e);
+/* Had to wait: the answer is complete now. */
+void call_done(struct call *c);
+
+/*
+ * If-Match against the tag of what is there (`exists`), If-None-Match: * for what is new. True: go
+ * on; else answered (428, 412).
+ */
+bool call_may_change(struct call *c, bool exists, const json_t *current);
+/* The body as JSON object. False: answered (400, 415). */
+bool call_object(struct call *c);
+
+#endif

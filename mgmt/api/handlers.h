@@ -1,0 +1,53 @@
+/* handlers: what the rows of the route table call. Each answers the call or lets it wait. */
+#ifndef PENSTOCK_MGMT_API_HANDLERS_H
+#define PENSTOCK_MGMT_API_HANDLERS_H
+
+#include "mgmt/api/call.h"
+
+/* live.c: what runs */
+void live_status(struct call *c);
+void live_sessions(struct call *c);
+void live_end_session(struct call *c);
+void live_stats(struct call *c);
+void live_health(struct call *c);
+void live_ready(struct call *c);
+
+/* resources.c: links, identities, trust, profiles: parts of the running document */
+void resources_list(struct call *c);
+void resources_get(struct call *c);
+void resources_put(struct call *c);
+void resources_patch(struct call *c);
+void resources_delete(struct call *c);
+
+/* config.c: the document as a whole */
+void config_get(struct call *c);
+void config_put(struct call *c);
+void config_patch(struct call *c);
+void config_revisions(struct call *c);
+void config_revision(struct call *c);
+void config_diff(struct call *c);
+void config_rollback(struct call *c);
+
+/* candidate.c: a document that is being prepared, and changes that must be confirmed */
+void candidate_get(struct call *c);
+void candidate_put(struct call *c);
+void candidate_patch(struct call *c);
+void candidate_delete(struct call *c);
+void candidate_commit(struct call *c);
+void candidate_confirm(struct call *c);
+
+/* trail.c: the audit */
+void trail_list(struct call *c);
+void trail_verify(struct call *c);
+
+/* describe.c: the interface itself */
+void describe_openapi(struct call *c);
+
+/*
+ * Make `document` (taken) the running revision, or only try it where the query says dry_run. The
+ * answer has the resource at `place` of the document (NULL: the whole; NULL name: gone).
+ */
+void change_begin(struct call *c, json_t *document, const char *action, const char *comment,
+                  const char *table, const char *name);
+
+#endif

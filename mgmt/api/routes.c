@@ -1,0 +1,135 @@
+#include "mgmt/api/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "dataplane/base/check.h"
+#include "mgmt/api/handlers.h"
+
+#define READ   ROLE_ANYBODY
+#define LIVE   (ROLE_OPERATOR | ROLE_ADMIN)
+#define CHANGE (ROLE_ADMIN)
+#define PKI    (ROLE_PKI_ADMIN | ROLE_ADMIN)
+#define TRAIL  (ROLE_AUDITOR | ROLE_ADMIN)
+
+#define RESOURCES(table, who, what)                                                                \
+    {"GET", "/api/v1/" table, READ, resources_list, "every " what},                                \
+        {"GET", "/api/v1/" table "/{name}", READ, resources_get, "one " what},                     \
+        {"PUT", "/api/v1/" table "/{name}", who, resources_put, "make or replace one " what},      \
+        {"PATCH", "/api/v1/" table "/{name}", who, resources_patch, "change parts of one " what},  \
+    {                                                                                              \
+        "DELETE", "/api/v1/" table "/{name}", who, resources_delete, "remove one " what            \
+    }
+
+static const struct route routes[] = {
+    {"GET", "/healthz", READ, live_health, "is the management alive?"},
+    {"GET", "/readyz", READ, live_ready, "does a revision run and do all workers answer?"},
+    {"GET", "/openapi.json", READ, describe_openapi, "this interface, described"},
+    {"GET", "/api/v1/status", READ, live_status, "revision, warnings, links with counters"},
+    {"GET", "/api/v1/sessions", READ, live_sessions, "live sessions"},
+    {"DELETE", "/api/v1/sessions/{name}", LIVE, live_end_session, "end one session"},
+    {"GET", "/api/v1/stats", READ, live_stats, "ends and refusals by reason"},
+    RESOURCES("links", CHANGE, "link"),
+    RESOURCES("identities", PKI, "identity"),
+    RESOURCES("trust", PKI, "trust"),
+    RESOURCES("profiles", CHANGE, "profile"),
+    {"GET", "/api/v1/config", READ, config_get, "the running configuration"},
+    {"PUT", "/api/v1/config", CHANGE, config_put, "replace the configuration"},
+    {"PATCH", "/api/v1/config", CHANGE, config_patch, "change parts of the configuration"},
+    {"GET", "/api/v1/config/revisions", READ, config_revisions, "revisions, newest first"},
+    {"GET", "/api/v1/config/revisions/{name}", READ, config_revision, "one revision, whole"},
+    {"GET", "/api/v1/config/diff", READ, config_diff, "what differs between two revisions"},
+    {"POST", "/api/v1/config/rollback", CHANGE, config_rollback, "run an earlier revision again"},
+    {"GET", "/api/v1/config/candidate", READ, candidate_get, "the configuration in preparation"},
+    {"PUT", "/api/v1/config/candidate", CHANGE, candidate_put, "begin or replace it"},
+    {"PATCH", "/api/v1/config/candidate", CHANGE, candidate_patch, "change parts of it"},
+    {"DELETE", "/api/v1/config/candidate", CHANGE, candidate_delete, "drop it"},
+    {"POST", "/api/v1/config/commit", CHANGE, candidate_commit, "run the candidate"},
+    {"POST", "/api/v1/config/confirm", CHANGE, candidate_confirm, "keep what was committed"},
+    {"GET", "/api/v1/audit", TRAIL, trail_list, "the audit trail, newest first"},
+    {"GET", "/api/v1/audit/verify", TRAIL, trail_verify, "is the audit trail whole?"},
+};
+
+/* Does the path fit the pattern? name gets what stands for {name}. */
+static bool fits(const char *pattern, const char *path, char name[CALL_NAME_MAX])
+{
+    const char *open = strchr(pattern, '{');
+    size_t head = open ? (size_t)(open - pattern) : strlen(pattern), n;
+
+    if (!open)
+        return !strcmp(pattern, path);
+    if (strncmp(pattern, path, head) != 0)
+        return false;
+    n = strcspn(path + head, "/");
+    if (n == 0 || n >= CALL_NAME_MAX || strcmp(path + head + n, strchr(open, '}') + 1) != 0)
+        return false;
+    memcpy(name, path + head, n);
+    name[n] = 0;
+    return true;
+}
+
+static bool same_method(const char *row, const char *method)
+{
+    return !strcmp(row, method) || (!strcmp(row, "GET") && !strcmp(method, "HEAD"));
+}
+
+void routes_dispatch(struct call *c)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        const struct route *r = &routes[i];
+
+        if (!fits(r->path, c->path, c->name))
+            continue;
+        known = true;
+        if (!same_method(r->method, c->method))
+            continue;
+        if (c->who.roles & r->roles)
+            r->answer(c);
+        else
+            call_problem(c, 403, "Forbidden", "%s may not do this", c->who.name);
+        return;
+    }
+    if (known)
+        call_problem(c, 405, "Method Not Allowed", "the resource takes %s",
+                     routes_allowed(c->path));
+    else
+        call_problem(c, 404, "Not Found", "there is no such resource");
+}
+
+/* One of each set of methods that a path here can have. */
+const char *routes_allowed(const char *path)
+{
+    static const struct {
+        const char *methods[5], *text;
+    } sets[] = {
+        {{"GET", "PUT", "PATCH", "DELETE"}, "GET, HEAD, PUT, PATCH, DELETE"},
+        {{"GET", "PUT", "PATCH"}, "GET, HEAD, PUT, PATCH"},
+        {{"GET"}, "GET, HEAD"},
+        {{"POST"}, "POST"},
+        {{"DELETE"}, "DELETE"},
+    };
+    char name[CALL_NAME_MAX];
+
+    for (size_t s = 0; s < ARRAY_LEN(sets); s++) {
+        bool all = true;
+
+        for (size_t k = 0; all && sets[s].methods[k]; k++) {
+            bool has = false;
+
+            for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+                has = has || (!strcmp(routes[i].method, sets[s].methods[k]) &&
+                              fits(routes[i].path, path, name));
+            all = has;
+        }
+        if (all)
+            return sets[s].text;
+    }
+    return "";
+}
+
+const struct route *routes_all(size_t *n)
+{
+    *n = ARRAY_LEN(routes);
+    return routes;
+}

@@ -1,0 +1,279 @@
+#include "mgmt/coming.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+#include "mgmt/api/document.h"
+#include "mgmt/coming_parts.h"
+#include "mgmt/store/audit.h"
+
+/* ---- judging ---- */
+
+/* Parse, validate, compile. The model's document lives as long as the model. */
+static int judge(struct opener_run *run, const char *text, size_t n, uint64_t number,
+                 struct model *model, struct compiled *c, struct err *e)
+{
+    struct opener opener = opener_of(run);
+    int rc = model_parse(model, text, n, e);
+
+    if (!rc)
+        rc = model_validate(model, e);
+    if (!rc)
+        rc = compile(model, &opener, number, clock_wall_s(), c, e);
+    return rc;
+}
+
+static json_t *warnings_json(const struct compiled *c)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; list && i < c->n_warnings; i++)
+        json_array_append_new(list, json_string(c->warnings[i]));
+    return list;
+}
+
+static void log_warnings(uint64_t number, const struct compiled *c)
+{
+    char quoted[1200];
+
+    for (unsigned i = 0; i < c->n_warnings; i++)
+        log_event(LOG_WARN, "config_warning", "revision=%" PRIu64 " text=%s", number,
+                  log_quote(quoted, sizeof quoted, c->warnings[i], strlen(c->warnings[i])));
+}
+
+/* ---- one that is under way ---- */
+
+static void forget(struct coming *c)
+{
+    free(c->actor);
+    free(c->action);
+    free(c->comment);
+    free(c->document);
+    free(c->imported);
+    json_decref(c->warnings);
+    free(c->dates);
+    memset(c, 0, sizeof *c);
+}
+
+/* Keep it where a crash finds it, before anybody is asked to run it. */
+static int stage(struct manager *m, struct coming *c, bool needed, struct err *e)
+{
+    struct store_revision r = {.number = c->number,
+                               .parent = c->parent,
+                               .at_s = clock_wall_s(),
+                               .actor = c->actor,
+                               .comment = c->comment,
+                               .document = c->document};
+    int rc = store_stage(&m->store, &r, e);
+    char text[1100], quoted[1400];
+
+    if (!rc || needed)
+        return rc;
+    err_text(e, text, sizeof text); /* a file's word counts even when it can not be written down */
+    log_event(LOG_ERROR, "revision_not_kept", "revision=%" PRIu64 " error=%s", c->number,
+              log_quote(quoted, sizeof quoted, text, strlen(text)));
+    return 0;
+}
+
+static int take_result(struct coming *c, const struct opener_run *run, const struct model *model,
+                       struct compiled *compiled)
+{
+    json_t *canonical = opener_canonical(run, model->root);
+
+    c->document = canonical ? document_text(canonical) : NULL;
+    json_decref(canonical);
+    c->warnings = warnings_json(compiled);
+    c->dates = compiled->dates;
+    c->n_dates = compiled->n_dates;
+    compiled->dates = NULL;
+    compiled->n_dates = 0;
+    return c->document && c->warnings ? 0 : -ENOMEM;
+}
+
+static int begin(struct coming *c, const struct coming_wish *w, uint64_t number, uint64_t parent)
+{
+    *c = (struct coming){.busy = true,
+                         .number = number,
+                         .parent = parent,
+                         .actor = strdup(w->actor),
+                         .action = strdup(w->action),
+                         .comment = strdup(w->comment ? w->comment : ""),
+                         .done = w->done,
+                         .arg = w->arg};
+    return c->actor && c->action && c->comment ? 0 : -ENOMEM;
+}
+
+int coming_start(struct manager *m, const char *text, size_t n, uint64_t number,
+                 const struct coming_wish *w, const struct coming_how *how, struct err *e)
+{
+    struct opener_run run = {.m = m};
+    struct model model = {0};
+    struct compiled compiled = {0};
+    struct coming *c = &m->coming;
+    int rc;
+
+    if (c->busy)
+        return err_set(e, -EBUSY, "/", "try again in a moment", "another change is under way");
+    rc = begin(c, w, number, m->revision);
+    if (!rc)
+        rc = judge(&run, text, n, number, &model, &compiled, e);
+    else
+        err_set(e, rc, "/", "free memory", "out of memory");
+    if (!rc && run.put_rc && how->needs_store)
+        rc = err_set(e, run.put_rc, "/", "free disk space in the state directory",
+                     "what the configuration names can not be kept (%s)", strerror(-run.put_rc));
+    if (!rc && take_result(c, &run, &model, &compiled))
+        rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+    if (!rc && how->settle)
+        rc = how->settle(m, how->arg, &compiled, e);
+    if (!rc)
+        rc = stage(m, c, how->needs_store, e);
+    if (!rc) {
+        log_warnings(c->number, &compiled);
+        if (c->number > m->highest)
+            m->highest = c->number;
+        rc = images_send(m, &compiled, c->document, e);
+        if (rc)
+            store_refused(&m->store, c->number);
+    }
+    model_fini(&model);
+    compiled_fini(&compiled);
+    opener_fini(&run);
+    malloc_trim(0); /* lists and certificates were large for a moment */
+    if (rc)
+        forget(c);
+    return rc;
+}
+
+int coming_propose(struct manager *m, const json_t *document, const struct coming_wish *w,
+                   struct err *e)
+{
+    static const struct coming_how how = {.needs_store = true};
+    char *text = document_text(document);
+    int rc;
+
+    if (!text)
+        return err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+    rc = coming_start(m, text, strlen(text), m->highest + 1, w, &how, e);
+    free(text);
+    return rc;
+}
+
+int coming_try(struct manager *m, const json_t *document, struct coming_trial *t, struct err *e)
+{
+    struct opener_run run = {.m = m};
+    struct model model = {0};
+    struct compiled compiled = {0};
+    char *text = document_text(document);
+    int rc = text ? judge(&run, text, strlen(text), m->highest + 1, &model, &compiled, e)
+                  : err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+
+    if (!rc) {
+        t->document = opener_canonical(&run, model.root);
+        t->warnings = warnings_json(&compiled);
+        if (!t->document || !t->warnings) {
+            coming_trial_free(t);
+            rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+        }
+    }
+    model_fini(&model);
+    compiled_fini(&compiled);
+    opener_fini(&run);
+    free(text);
+    return rc;
+}
+
+void coming_trial_free(struct coming_trial *t)
+{
+    json_decref(t->document);
+    json_decref(t->warnings);
+    memset(t, 0, sizeof *t);
+}
+
+/* ---- what came of it ---- */
+
+static void note(struct manager *m, const struct coming *c, const char *result,
+                 const json_t *detail)
+{
+    struct audit_row row = {.actor = c->actor,
+                            .action = c->action,
+                            .object = "configuration",
+                            .result = result,
+                            .revision = c->number,
+                            .detail = detail};
+    struct err e;
+    char text[1100];
+
+    if (audit_add(&m->store, &row, &e))
+        log_event(LOG_ERROR, "audit_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
+}
+
+/* It runs: what is told of the running revision changes with it. */
+static void adopt(struct manager *m, struct coming *c)
+{
+    json_decref(m->document);
+    m->document = json_loads(c->document, 0, NULL);
+    json_decref(m->warnings);
+    m->warnings = c->warnings;
+    free(m->dates);
+    m->dates = c->dates;
+    m->n_dates = c->n_dates;
+    c->warnings = NULL;
+    c->dates = NULL;
+    m->revision = c->number;
+    m->applied_ms = clock_mono_ms();
+    m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
+    if (c->name[0])
+        memcpy(m->name, c->name, sizeof m->name);
+}
+
+static void applied(struct manager *m, struct coming *c)
+{
+    json_t *before = m->document ? json_incref(m->document) : json_object();
+    json_t *changes;
+    char text[1100];
+    struct err e;
+
+    adopt(m, c);
+    if (c->imported) {
+        snprintf(text, sizeof text, "%" PRIu64, c->number);
+        store_set(&m->store, "imported", c->imported);
+        store_set(&m->store, "imported_revision", text);
+    }
+    if (store_applied(&m->store, c->number, &e))
+        log_event(LOG_ERROR, "revision_not_kept", "revision=%" PRIu64 " error=\"%s\"", c->number,
+                  err_text(&e, text, sizeof text));
+    changes = document_diff(before, m->document);
+    note(m, c, "applied", changes);
+    json_decref(changes);
+    json_decref(before);
+}
+
+void coming_ended(struct manager *m, uint64_t number, const struct err *refused)
+{
+    struct coming c = m->coming;
+    struct err none = {0};
+
+    if (!c.busy || number != c.number)
+        return;
+    memset(&m->coming, 0, sizeof m->coming); /* whoever is told may ask for the next */
+    if (refused) {
+        char text[1100];
+        json_t *why = json_string(err_text(refused, text, sizeof text));
+
+        store_refused(&m->store, number);
+        note(m, &c, "refused", why);
+        json_decref(why);
+    } else {
+        applied(m, &c);
+    }
+    if (c.done)
+        c.done(c.arg, refused ? -EINVAL : 0, number, refused ? refused : &none);
+    forget(&c);
+}

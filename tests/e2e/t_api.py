@@ -1,0 +1,271 @@
+"""Goal: the configuration is read and changed over REST with care: tags, trials, revisions, roll-back, an audit that holds."""
+import copy
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+
+from gateway import Gateway
+from harness import equal, expect, free_port, test
+from t_operate import answers, connect
+
+
+def gateway(t, name="gw", **kw):
+    server = t.server()
+    g = t.terminate(server.address, name=name, **kw)
+    g.backend = server.address
+    return g
+
+
+def running(g):
+    status, headers, doc = g.api("GET", "/api/v1/config")
+    equal(status, 200)
+    return doc, headers["ETag"], int(headers["Penstock-Revision"])
+
+
+@test("the running configuration is read whole and in parts, each with its tag, and 304 when it is known")
+def read(t):
+    g = gateway(t)
+    doc, tag, revision = running(g)
+    equal((revision, list(doc["links"])), (1, ["in"]))
+    expect(doc["identities"]["gw"]["certificate"].startswith("sha256:"), "the certificate is named by its hash")
+    expect(all(x.startswith("sha256:") for x in doc["trust"]["partners"]["anchors"] + doc["trust"]["partners"]["crls"]), "anchors and lists too")
+    equal(g.api("GET", "/api/v1/config", headers={"If-None-Match": tag})[0], 304)
+    status, headers, link = g.api("GET", "/api/v1/links/in")
+    equal((status, link), (200, doc["links"]["in"]))
+    status, _, page = g.api("GET", "/api/v1/links")
+    equal([(i["name"], i["etag"]) for i in page["items"]], [("in", headers["ETag"])])
+    status, headers, problem = g.api("GET", "/api/v1/links/none")
+    equal((status, headers["Content-Type"], problem["status"]), (404, "application/problem+json", 404))
+    equal(g.api("GET", "/api/v1/nothing")[0], 404)
+    status, headers, _ = g.api("POST", "/api/v1/links/in")
+    equal((status, headers["Allow"]), (405, "GET, HEAD, PUT, PATCH, DELETE"))
+
+
+@test("a change wants the tag that was read: 428 without, 412 with an old one, and a new thing wants If-None-Match")
+def preconditions(t):
+    g = gateway(t)
+    link = running(g)[0]["links"]["in"]
+    equal(g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 7}})[0], 428)
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    equal(g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 7}}, {"If-Match": '"0000"'})[0], 412)
+    status, headers, changed = g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 7}}, {"If-Match": tag})
+    equal((status, changed["limits"], headers["Penstock-Revision"]), (200, {"sessions": 7}, "2"))
+    equal(g.api("PATCH", "/api/v1/links/in", {"limits": None}, {"If-Match": tag})[0], 412)
+    equal(g.api("PATCH", "/api/v1/links/in", {"limits": None}, {"If-Match": headers["ETag"]})[2], link)
+    new = copy.deepcopy(link)
+    new["listen"]["address"] = ["127.0.0.1:%d" % free_port()]
+    equal(g.api("PUT", "/api/v1/links/second", new)[0], 428)
+    equal(g.api("PUT", "/api/v1/links/in", new, {"If-None-Match": "*"})[0], 412)
+    status, headers, _ = g.api("PUT", "/api/v1/links/second", new, {"If-None-Match": "*"})
+    equal((status, headers["Penstock-Revision"]), (200, "4"))
+    expect(answers(t, int(new["listen"]["address"][0].split(":")[1])), "the new link carries")
+    equal(g.api("DELETE", "/api/v1/links/second")[0], 428)
+    equal(g.api("DELETE", "/api/v1/links/second", headers={"If-Match": headers["ETag"]})[0], 204)
+    expect(not answers(t, int(new["listen"]["address"][0].split(":")[1])), "and is gone")
+    equal(g.status()["revision"], 5)
+
+
+@test("a wrong change is refused with its place and what would be right, and nothing has changed")
+def refused(t):
+    g = gateway(t)
+    tag = running(g)[1]
+    port = g.port
+    for patch, pointer, word in (
+            ({"links": {"in": {"colour": "red"}}}, "/links/in/colour", "known"),
+            ({"links": {"in": {"listen": {"tls": {"trust": "nobody"}}}}}, "/links/in/listen/tls/trust", "nobody"),
+            ({"links": {"in": {"listen": {"tls": {"peers": [{}]}}}}}, "/links/in/listen/tls/peers/0", "empty"),
+            ({"identities": {"gw": {"certificate": "sha256:" + "0" * 64}}}, "/identities/gw/certificate", "sha256"),
+            ({"identities": {"gw": {"certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}},
+             "/identities/gw/certificate", ""),
+            ({"links": {"in": {"listen": {"address": ["192.0.2.1:443"]}}}}, "/links/in/listen/address", "192.0.2.1")):
+        status, headers, problem = g.api("PATCH", "/api/v1/config", patch, {"If-Match": tag})
+        equal((status, headers["Content-Type"]), (422, "application/problem+json"), json.dumps(problem))
+        equal(problem["pointer"], pointer, json.dumps(problem))
+        expect(word in problem["detail"] and problem["remedy"], json.dumps(problem))
+    for body, status in ((b"{", 400), (b"[]", 400), (b'{"a":1,"a":2}', 400), (b"", 400), (b"null", 400), (b"\xff", 400)):
+        equal(g.api("PUT", "/api/v1/config", body, {"If-Match": tag})[0], status, body)
+    equal(g.api("PUT", "/api/v1/config", b" " * (9 << 20), {"If-Match": tag})[0], 413)
+    doc, same, revision = running(g)
+    equal((same, revision), (tag, 1))
+    expect(answers(t, port), "the link still carries")
+
+
+@test("a trial says what would change and changes nothing")
+def dry_run(t):
+    g = gateway(t)
+    doc, tag, _ = running(g)
+    status, _, trial = g.api("PATCH", "/api/v1/links/in?dry_run=true", {"limits": {"sessions": 3}},
+                             {"If-Match": g.api("GET", "/api/v1/links/in")[1]["ETag"]})
+    equal((status, trial["dry_run"], trial["changes"]), (200, True, [{"path": "/links/in/limits", "to": {"sessions": 3}}]))
+    equal(running(g)[1:], (tag, 1))
+
+
+@test("every revision can be read, compared and run again; lists come in pages")
+def revisions(t):
+    g = gateway(t)
+    first = running(g)[0]
+    for n in range(2, 5):
+        tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+        equal(g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": n}}, {"If-Match": tag})[0], 200)
+    page = g.api("GET", "/api/v1/config/revisions?limit=3")[2]
+    equal([r["revision"] for r in page["items"]], [4, 3, 2])
+    equal([r["revision"] for r in g.api("GET", "/api/v1/config/revisions?limit=3&cursor=" + page["next"])[2]["items"]], [1])
+    equal(page["items"][0]["actor"], "local uid 0")
+    equal(g.api("GET", "/api/v1/config/revisions/1")[2]["document"], first)
+    equal(g.api("GET", "/api/v1/config/diff?from=2&to=running")[2]["changes"],
+          [{"path": "/links/in/limits/sessions", "from": 2, "to": 4}])
+    equal(g.api("GET", "/api/v1/config/revisions/99")[0], 404)
+    equal(g.api("GET", "/api/v1/config/revisions/x")[0], 400)
+    equal(g.api("GET", "/api/v1/config/revisions?limit=0")[0], 400)
+    status, headers, doc = g.api("POST", "/api/v1/config/rollback", {"revision": 1}, {"If-Match": running(g)[1]})
+    equal((status, headers["Penstock-Revision"], doc), (200, "5", first))
+    equal(g.api("POST", "/api/v1/config/rollback", {"revision": 77}, {"If-Match": running(g)[1]})[0], 404)
+
+
+@test("a restart keeps what was changed over REST; a file that was changed since is taken")
+def restart(t):
+    g = gateway(t)
+    port = g.port
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 2}}, {"If-Match": tag})
+    doc = running(g)[0]
+    g.stop()
+    again = Gateway(t.dir, g.config, name="gw")
+    t.defer(lambda: again.proc.poll() is None and again.stop(expect=None))
+    equal(running(again)[0], doc)
+    equal(again.status()["revision"], 2)
+    equal(again.reload(), "refused")  # SIGHUP without news: what REST changed stays
+    expect("imported as revision 1" in again.events("revision_refused")[-1]["reason"], "the reason")
+    g.config["links"]["in"]["limits"] = {"sessions": 9}
+    equal(again.reload(g.config), "applied")
+    equal(running(again)[0]["links"]["in"]["limits"], {"sessions": 9})
+    expect(answers(t, port), "and carries")
+
+
+@test("the gateway starts from running.json when the database is gone or damaged, and says so")
+def damaged(t):
+    g = gateway(t)
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 2}}, {"If-Match": tag})
+    doc = running(g)[0]
+    g.stop()
+    store = os.path.join(g.state, "mgmt", "store.db")
+    with open(store, "r+b") as f:
+        f.seek(0)
+        f.write(os.urandom(8192))
+    again = Gateway(t.dir, g.config, name="gw")
+    t.defer(lambda: again.proc.poll() is None and again.stop(expect=None))
+    expect(again.events("store_damaged"), "the log says so")
+    expect(any("damaged" in w for w in again.status()["warnings"]), "the status says so")
+    equal(running(again)[0], doc)
+    again.stop()
+    for name in os.listdir(os.path.join(g.state, "mgmt")):
+        if name.startswith("store.db"):
+            os.unlink(os.path.join(g.state, "mgmt", name))
+    third = Gateway(t.dir, g.config, name="gw")
+    t.defer(lambda: third.proc.poll() is None and third.stop(expect=None))
+    equal(running(third)[0], doc)
+
+
+@test("a management that is killed in mid-change leaves one whole revision, and knows which")
+def killed(t):
+    g = gateway(t)
+    for n in range(6):
+        tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+        pid = g.children()["penstock-mgmt"][0]
+        g.api_start("PATCH", "/api/v1/links/in", {"limits": {"sessions": 100 + n}}, {"If-Match": tag})
+        time.sleep(n * 0.004)  # somewhere in the change, elsewhere each time
+        os.kill(pid, signal.SIGKILL)
+        g.wait(lambda: pid not in g.children().get("penstock-mgmt", [pid]), 10, "another management")
+        g.wait(lambda: g.api("GET", "/api/v1/config")[0] == 200, 10, "its answer")
+        doc, _, revision = running(g)
+        listed = g.api("GET", "/api/v1/config/revisions?limit=1")[2]["items"][0]["revision"]
+        equal(listed, revision)
+        equal(g.api("GET", "/api/v1/config/revisions/%d" % revision)[2]["document"], doc)
+        expect(answers(t, g.port), "traffic goes on")
+    equal(g.api("GET", "/api/v1/audit/verify")[2]["whole"], True)
+
+
+@test("a commit that nobody confirms goes back by itself, over a restart of everything too; one that is confirmed stays")
+def confirm(t):
+    g = gateway(t)
+
+    def commit(sessions, seconds):
+        status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"links": {"in": {"limits": {"sessions": sessions}}}},
+                                   {"If-None-Match": "*"})
+        equal(status, 200)
+        equal(g.api("GET", "/api/v1/config/diff?from=running&to=candidate")[2]["changes"][0]["path"].split("/")[:3],
+              ["", "links", "in"])
+        status, _, answer = g.api("POST", "/api/v1/config/commit" + ("?confirm=%d" % seconds if seconds else ""), None,
+                                  {"If-Match": headers["ETag"]})
+        equal(status, 200, answer)
+        return answer
+
+    commit(5, 1)
+    g.wait(lambda: g.status()["revision"] == 3, 10, "the way back")
+    expect("limits" not in running(g)[0]["links"]["in"], "the old document")
+    equal(g.api("GET", "/api/v1/config/revisions/3")[2]["comment"], "revision 2 was not confirmed in time")
+    commit(6, 60)
+    equal(g.api("POST", "/api/v1/config/confirm")[0], 200)
+    equal(g.api("POST", "/api/v1/config/confirm")[0], 404)
+    commit(7, 2)
+    g.proc.kill()
+    g.proc.wait()
+    again = Gateway(t.dir, g.config, name="gw")
+    t.defer(lambda: again.proc.poll() is None and again.stop(expect=None))
+    again.wait(lambda: running(again)[0]["links"]["in"]["limits"] == {"sessions": 6}, 10, "the way back after the crash")
+
+
+@test("the audit tells who did what, and shows a row that was changed, removed or put in")
+def audit(t):
+    g = gateway(t)
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 2}}, {"If-Match": tag})
+    with connect(t, g.port) as s:
+        s.sendall(b"x")
+        s.recv(1)
+        equal(g.api("DELETE", "/api/v1/sessions/" + g.sessions()[0]["id"])[0], 200)
+    rows = g.api("GET", "/api/v1/audit")[2]["items"]
+    equal([(r["actor"], r["action"], r["result"], r["revision"]) for r in reversed(rows)],
+          [("file", "config.file", "applied", 1), ("local uid 0", "links.change", "applied", 2),
+           ("local uid 0", "session.end", "ended", 0)])
+    equal(rows[1]["detail"], [{"path": "/links/in/limits", "to": {"sessions": 2}}])
+    verdict = g.api("GET", "/api/v1/audit/verify")[2]
+    equal((verdict["whole"], verdict["rows"], verdict["last_hash"]), (True, 3, rows[0]["hash"]))
+    g.stop()
+    store = os.path.join(g.state, "mgmt", "store.db")
+    shutil.copy(store, store + ".good")
+    for n, tamper in enumerate((
+            "UPDATE audit SET row = replace(row, 'uid 0', 'uid 1') WHERE seq = 2",
+            "DELETE FROM audit WHERE seq = 1",
+            "INSERT INTO audit SELECT 4, row, hash FROM audit WHERE seq = 3")):
+        shutil.copy(store + ".good", store)
+        db = sqlite3.connect(store)
+        db.executescript("DROP TRIGGER audit_kept; DROP TRIGGER audit_fixed;")
+        db.execute(tamper)
+        db.commit()
+        db.close()
+        again = Gateway(t.dir, g.config, name="gw")
+        again.wait(lambda: again.api("GET", "/api/v1/audit/verify")[0] == 200, 10, "an answer")
+        verdict = again.api("GET", "/api/v1/audit/verify")[2]
+        equal((verdict["whole"], verdict.get("broken_at")), (False, (2, 1, 4)[n]), tamper)
+        again.stop()
+
+
+@test("the description of the interface has every route, and every route answers as it says")
+def openapi(t):
+    g = gateway(t)
+    spec = g.api("GET", "/openapi.json")[2]
+    equal(spec["openapi"], "3.1.0")
+    ids = [op["operationId"] for path in spec["paths"].values() for op in path.values()]
+    equal(len(ids), len(set(ids)), "unique operations")
+    for path, operations in spec["paths"].items():
+        for method, op in operations.items():
+            expect(op["x-roles"], "%s %s has no roles" % (method, path))
+            status, headers, body = g.api(method.upper(), path.replace("{name}", "none"))
+            expect(status != 405 and status < 500, "%s %s: %s" % (method, path, status))
+            if status >= 400:
+                equal((headers["Content-Type"], body["status"]), ("application/problem+json", status))
