@@ -33,9 +33,9 @@ LDFLAGS = $(LINK_$(VARIANT))
 
 # One archive a folder; the files that hold main() stay outside.
 MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c mgmt/mgmtd.c \
-         mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c
+         mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
 FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
-           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl
+           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl perf/load
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(NOT_HERE),$(wildcard $(1)/*.c)))
 
@@ -45,6 +45,7 @@ LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
 LIBS_mgmt := mgmt mgmt/api mgmt/store mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
 LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
+LIBS_load := perf/load handshake dataplane/record dataplane/wire dataplane/base
 
 # Which record library: a file is chosen here, never by #ifdef inside one.
 ifeq ($(shell uname -m),x86_64)
@@ -59,10 +60,11 @@ SYS_keyring := -lcrypto -lseccomp
 SYS_mgmt := -lsqlite3 -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp -lpthread
 SYS_launcher := -lseccomp
 SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp -lpthread
-SYS_all := -lsqlite3 -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread
+SYS_load := -lssl $(IPSECMB) -lcrypto -ljansson -lm
+SYS_all := -lsqlite3 -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread -lm
 
 PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \
-              penstockd penstockctl)
+              penstockd penstockctl penstock-load)
 
 .SECONDARY:
 .PHONY: all
@@ -94,6 +96,7 @@ $(eval $(call program_rule,penstock-keyring,handshake/keyring/keyringd,keyring))
 $(eval $(call program_rule,penstock-mgmt,mgmt/mgmtd,mgmt))
 $(eval $(call program_rule,penstockd,mgmt/launcher/penstockd,launcher))
 $(eval $(call program_rule,penstockctl,mgmt/ctl/penstockctl,ctl))
+$(eval $(call program_rule,penstock-load,perf/load/main,load))
 
 # Unit tests: tests/unit/X_test.c is one program; it may use every archive.
 UNIT := $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))

@@ -1,0 +1,32 @@
+/*
+ * creds: what the client side of every session shares: anchors, client certificates, TLS settings.
+ *
+ * Why: a handshake should cost the generator as little as a real client's, so a gateway certificate
+ * that was verified once is known from then on (its signature over each handshake is still
+ * checked), and each client certificate has one SSL_CTX for good. Owner: made before the processes
+ * part, then used by each alone. Never: resumes a session: every handshake is a full one.
+ */
+#ifndef PENSTOCK_LOAD_CREDS_H
+#define PENSTOCK_LOAD_CREDS_H
+
+#include <openssl/ssl.h>
+#include <stddef.h>
+#include "perf/load/options.h"
+
+struct creds {
+    SSL_CTX **ctx; /* one for each client certificate, in order of their names */
+    size_t count;
+    const char *name;
+    uint8_t known[32]; /* SHA-256 of the gateway certificate that was verified last */
+};
+
+/*
+ * Load what the options name. Secrets of a session go to the `struct secrets` that is its app data
+ * (SSL_set_app_data). 0; -EINVAL, -ENOENT or -ENOMEM with *e. creds_fini() in any case.
+ */
+int creds_init(struct creds *c, const struct options *o, struct err *e);
+void creds_fini(struct creds *c); /* harmless on a zeroed struct */
+/* A session with certificate number `which`, modulo their count; NULL: out of memory. */
+SSL *creds_session(struct creds *c, uint64_t which);
+
+#endif
