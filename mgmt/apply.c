@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/store/objects.h"
 
@@ -139,6 +140,8 @@ static void resume(struct manager *m, const struct control_load *load, const cha
                      err_text(&e, why, sizeof why));
     json_decref(m->document);
     m->document = json_loadb(text, n, 0, NULL);
+    callers_access(m, load->revision, m->document, c.roles, c.n_roles);
+    c.roles = NULL;
     json_decref(m->warnings);
     m->warnings = json_array();
     for (unsigned i = 0; i < c.n_warnings; i++)

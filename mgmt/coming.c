@@ -10,7 +10,9 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "mgmt/api/document.h"
+#include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
+#include "mgmt/model/node.h"
 #include "mgmt/store/audit.h"
 
 /* ---- judging ---- */
@@ -58,6 +60,7 @@ static void forget(struct coming *c)
     free(c->imported);
     json_decref(c->warnings);
     free(c->dates);
+    free(c->roles);
     memset(c, 0, sizeof *c);
 }
 
@@ -91,8 +94,12 @@ static int take_result(struct coming *c, const struct opener_run *run, const str
     c->warnings = warnings_json(compiled);
     c->dates = compiled->dates;
     c->n_dates = compiled->n_dates;
+    c->roles = compiled->roles;
+    c->n_roles = compiled->n_roles;
     compiled->dates = NULL;
     compiled->n_dates = 0;
+    compiled->roles = NULL;
+    compiled->n_roles = 0;
     return c->document && c->warnings ? 0 : -ENOMEM;
 }
 
@@ -217,8 +224,12 @@ static void note(struct manager *m, const struct coming *c, const char *result,
 /* It runs: what is told of the running revision changes with it. */
 static void adopt(struct manager *m, struct coming *c)
 {
+    json_t *document = json_loads(c->document, 0, NULL);
+
+    callers_access(m, c->number, document, c->roles, c->n_roles);
+    c->roles = NULL;
     json_decref(m->document);
-    m->document = json_loads(c->document, 0, NULL);
+    m->document = document;
     json_decref(m->warnings);
     m->warnings = c->warnings;
     free(m->dates);
@@ -258,15 +269,19 @@ static void applied(struct manager *m, struct coming *c)
 void coming_ended(struct manager *m, uint64_t number, const struct err *refused)
 {
     struct coming c = m->coming;
-    struct err none = {0};
+    struct err none = {0}, placed;
 
     if (!c.busy || number != c.number)
         return;
     memset(&m->coming, 0, sizeof m->coming); /* whoever is told may ask for the next */
     if (refused) {
         char text[1100];
-        json_t *why = json_string(err_text(refused, text, sizeof text));
+        json_t *why;
 
+        placed = *refused;
+        node_place(&placed);
+        refused = &placed;
+        why = json_string(err_text(refused, text, sizeof text));
         store_refused(&m->store, number);
         note(m, &c, "refused", why);
         json_decref(why);

@@ -39,6 +39,8 @@ struct coming {
     json_t *warnings;
     struct compile_date *dates;
     unsigned n_dates;
+    unsigned *roles; /* of the management link, by peer rule */
+    unsigned n_roles;
     coming_done *done;
     void *arg;
 };

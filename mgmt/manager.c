@@ -86,6 +86,8 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
     fd = chan_msg_take_fd(msg, 0);
     if (ch.kind == CHANNEL_LOCAL)
         return api_start(m, fd);
+    if (ch.kind == CHANNEL_CALLER)
+        return callers_take(m, fd);
     if (ch.kind == CHANNEL_STATE)
         return take_state(m, fd);
     if (ch.kind != CHANNEL_QUERY || ch.index >= MANAGER_WORKERS_MAX) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "dataplane/wire/chan.h"
 #include "dataplane/wire/control.h"
+#include "mgmt/callers.h"
 #include "mgmt/coming.h"
 #include "mgmt/model/compile.h"
 #include "mgmt/store/store.h"
@@ -39,6 +40,7 @@ struct manager {
     struct compile_date *dates; /* what runs out, for alarms */
     unsigned n_dates;
     struct coming coming;
+    struct callers callers;
     int64_t confirm_at_s; /* when confirm_tick() has to look; 0: nothing is waited for */
     int64_t alarmed_s;    /* alarms up to this moment were logged */
     unsigned owner;       /* uid that may use the local socket, besides root */

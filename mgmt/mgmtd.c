@@ -30,12 +30,14 @@ static int ready(struct manager *m)
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[2] = {{.fd = m->control, .events = POLLIN},
-                              {.fd = api_fd(m->api), .events = POLLIN}};
+        struct pollfd p[3 + CALLERS_WAITING_MAX] = {{.fd = m->control, .events = POLLIN}};
+        unsigned n = 1 + api_poll(m->api, p + 1);
 
-        poll(p, 2, api_wait_ms(m->api));
+        n += callers_poll(m, p + n);
+        poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
+        callers_run(m);
         api_run(m->api);
         manager_alarm(m, clock_wall_s());
         confirm_tick(m, clock_wall_s());

@@ -28,7 +28,7 @@ int balance_choose(const struct gate_link *l, uint64_t tried, uint64_t seed, uin
 /* A unix: target has no periodic check: it comes back by time. */
 static bool checked(const struct gate_link *l, const struct target_live *t)
 {
-    return l->policy->health.interval_ms && t->addr.sa.sa_family != AF_UNIX;
+    return l->policy->health.interval_ms && t->addr.len && t->addr.sa.sa_family != AF_UNIX;
 }
 
 bool balance_result(const struct gate_link *l, unsigned target, bool ok, bool check,

@@ -186,6 +186,7 @@ static void flow_take_facts(struct session *s, struct leg *leg, struct handoff_k
     *n = m->negotiated;
     leg->version = n->version;
     leg->suite = n->suite;
+    leg->rule = m->facts.rule;
     snprintf(leg->group, sizeof leg->group, "%s", n->group);
     traffic_keys_move(&leg->rx.keys, &m->rx);
     traffic_keys_move(&leg->tx.keys, &m->tx);
@@ -328,6 +329,9 @@ static bool flow_prefix(struct session *s)
         .negotiated = &s->shake->outer,
         .peer = s->leg[LEG_OUTER].peer,
         .session = s->id,
+        .management = s->link->policy->management,
+        .revision = s->leg[LEG_OUTER].opened_under,
+        .rule = s->leg[LEG_OUTER].rule,
     };
     long n = proxy_write(s->link->policy->proxy, &f, header, sizeof header);
 

@@ -28,7 +28,7 @@ void health_set(struct health *h, struct gate *g, uint64_t now_ms)
     h->checks = n ? calloc(n, sizeof *h->checks) : NULL;
     for (unsigned i = 0; h->checks && i < g->policy->n_links; i++)
         for (unsigned t = 0; t < checks_of(&g->links[i]); t++)
-            if (g->links[i].targets[t]->addr.sa.sa_family != AF_UNIX)
+            if (addr_is_ip(&g->links[i].targets[t]->addr))
                 h->checks[h->n++] = (struct health_check){
                     .link = &g->links[i], .target = t, .fd = -1, .due_ms = now_ms};
 }

@@ -41,6 +41,8 @@ static int feed_now(struct worker *w, struct session *s, struct leg *leg, size_t
         handoff_put_feed(&b, &feed);
     else
         put_open(&b, s, leg, n);
+    if (!leg->opened)
+        leg->opened_under = s->gate->policy->revision;
     return chan_send(w->hs.fd, leg->opened ? HANDOFF_FEED : HANDOFF_OPEN, &b, NULL, 0);
 }
 

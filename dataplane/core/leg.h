@@ -92,6 +92,9 @@ struct leg {
     uint32_t keyupdates_rx, keyupdates_tx;
     uint64_t tx_records; /* ktls: since the last rekey */
     uint16_t version, suite;
+    uint16_t rule; /* that let the peer in, */
+    uint64_t
+        opened_under; /* in the revision of its handshake: the session may be under another now */
     char group[32];
     const char *why; /* why not ktls; static text */
     struct peer *peer;

@@ -23,6 +23,7 @@ enum { /* TLV types of version 2 */
        SSL_GROUP = 0x26,
        SSL_SIG_SCHEME = 0x27,
        SSL_CLIENT_CERT = 0x28,
+       TLV_RULE = 0xe0, /* our own: revision (u64), rule (u16) */
 };
 
 enum { CLIENT_SSL = 1, CLIENT_CERT_CONN = 2, CLIENT_CERT_SESS = 4 };
@@ -122,6 +123,12 @@ static void put_tlvs(struct buf *b, const struct proxy_facts *f)
     put_text(b, TLV_AUTHORITY, f->negotiated->server_name);
     snprintf(id, sizeof id, "%016llx", (unsigned long long)f->session);
     put_text(b, TLV_UNIQUE_ID, id);
+    if (f->management) {
+        buf_put_u8(b, TLV_RULE);
+        buf_put_u16(b, 10);
+        buf_put_u64(b, f->revision);
+        buf_put_u16(b, f->rule);
+    }
     put_ssl(b, f);
 }
 

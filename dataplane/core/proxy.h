@@ -27,6 +27,10 @@ struct proxy_facts {
     const struct negotiated *negotiated;
     const struct peer *peer;
     uint64_t session;
+    /* For penstock-mgmt alone: which rule of which revision let the peer in. */
+    bool management;
+    uint64_t revision;
+    uint16_t rule;
 };
 
 /*

@@ -52,7 +52,7 @@ void dial_start(struct worker *w, struct session *s, const struct policy_target 
     struct leg *inner = &s->leg[LEG_INNER];
     int fd;
 
-    if (t->addr.sa.sa_family == AF_UNIX) {
+    if (!t->addr.len || t->addr.sa.sa_family == AF_UNIX) {
         int rc = dial_launcher(w, s, &t->addr);
         if (rc)
             flow_dialled(s, rc);

@@ -112,6 +112,6 @@ void control_put_dial(struct buf *b, const struct control_dial *m)
 int control_get_dial(struct buf *b, struct control_dial *m)
 {
     m->token = buf_get_u32(b);
-    codec_get_addr(b, &m->addr);
+    codec_get_addr_optional(b, &m->addr);
     return codec_done(b);
 }

@@ -16,7 +16,8 @@
  *                mgmt: ATTACH... then APPLY(revision)  or  REJECT(revision, err)
  *                L: APPLIED(revision) | REFUSED(revision, err)
  *                The very first revision has the number that mgmt's first ATTACH gives it.
- *   data plane   DIAL(token, addr): connect to a unix: target of the running revision
+ *   data plane   DIAL(token, addr): connect to a unix: target of the running revision; without an
+ *                address: to mgmt, which gets the other end as CHANNEL(CALLER)
  *                L: DIALLED(token, error)+fd
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
  *
@@ -63,6 +64,7 @@ enum channel_kind {
     CHANNEL_QUERY,   /* worker i <-> mgmt (as index i) */
     CHANNEL_LOCAL,   /* mgmt: the listening local socket */
     CHANNEL_STATE,   /* mgmt: its directory, to be its working directory */
+    CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
     CHANNEL_KINDS
 };
 

@@ -133,6 +133,7 @@ struct policy_link {
     struct policy_tls *outer, *inner; /* NULL: plain. In a DATAPLANE image only presence, alpn_same,
                                          n_alpn and n_rules are carried */
     bool accept_proxy; /* a PROXY v1/v2 header comes before anything else on the outer leg */
+    bool management;   /* the built-in link: its one target, without an address, is penstock-mgmt */
     uint16_t n_sources;
     struct cidr *sources; /* empty: all */
     uint16_t n_targets;

@@ -7,7 +7,7 @@
 #define SERVER_NAME_MAX (sizeof((struct negotiated *)0)->server_name - 1)
 #define LINK_WIRE       9  /* bytes of the shortest link */
 #define CIDR_WIRE       18 /* family, bits, 16 bytes */
-#define TARGET_WIRE     10 /* "unix:/" and no text, each behind its length */
+#define TARGET_WIRE     4  /* no address and no text, each behind its length */
 
 static void put_cidr(struct buf *b, const struct cidr *c)
 {
@@ -40,6 +40,7 @@ static void put_transport(struct buf *b, const struct policy_link *l)
     buf_put_u16(b, l->n_sources);
     for (unsigned i = 0; i < l->n_sources; i++)
         put_cidr(b, &l->sources[i]);
+    buf_put_u8(b, l->management);
     buf_put_u16(b, l->n_targets);
     for (unsigned i = 0; i < l->n_targets; i++) {
         codec_put_addr(b, &l->targets[i].addr);
@@ -87,12 +88,15 @@ static void get_transport(struct policy_reader *r, struct policy_link *l)
     l->sources = reader_take(r, l->n_sources, sizeof *l->sources, CIDR_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_sources; i++)
         get_cidr(r, &l->sources[i]);
+    l->management = codec_get_bool(&r->b);
     l->n_targets = buf_get_u16(&r->b);
-    if (l->n_targets == 0)
+    if (l->n_targets == 0 || (l->management && l->n_targets != 1))
         r->b.bad = true;
     l->targets = reader_take(r, l->n_targets, sizeof *l->targets, TARGET_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_targets; i++) {
-        codec_get_addr(&r->b, &l->targets[i].addr);
+        codec_get_addr_optional(&r->b, &l->targets[i].addr);
+        if ((l->targets[i].addr.len == 0) != l->management)
+            r->b.bad = true;
         l->targets[i].text = reader_string(r);
     }
     l->proxy = codec_get_upto(&r->b, PROXY_V2_TLS);

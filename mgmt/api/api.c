@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <microhttpd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@
 
 struct api {
     struct manager *m;
-    struct MHD_Daemon *http;
+    struct MHD_Daemon *http;   /* on the local socket */
+    struct MHD_Daemon *remote; /* streams of the management link */
+    /* The one that is being handed over: its connection takes it at once. */
+    struct caller *arriving;
 };
 
 /* ---- answers ---- */
@@ -39,6 +43,8 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
         MHD_add_response_header(r, "Allow", routes_allowed(c->path));
     if (c->status == 409 || c->status == 503)
         MHD_add_response_header(r, "Retry-After", "1");
+    if (c->last)
+        MHD_add_response_header(r, "Connection", "close");
     if (c->revision) {
         snprintf(number, sizeof number, "%" PRIu64, c->revision);
         MHD_add_response_header(r, "Penstock-Revision", number);
@@ -77,8 +83,26 @@ static void shorten(struct call *c)
 
 /* ---- requests ---- */
 
+/* Known since the stream was handed over; what it may do could have changed since. */
+static bool identify_remote(struct call *c)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(c->conn,
+                                                                MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    if (!i || !i->socket_context) {
+        call_problem(c, 403, "Forbidden", "nobody knows who asks");
+        return false;
+    }
+    c->who = *(const struct caller *)i->socket_context;
+    if (c->who.epoch == c->m->callers.epoch)
+        return true;
+    call_problem(c, 503, "Service Unavailable", "who may do what has changed: connect again");
+    c->last = true;
+    return false;
+}
+
 /* The socket's mode decides who reaches it; the kernel's word on the peer decides again. */
-static bool identify(struct call *c)
+static bool identify_local(struct call *c)
 {
     const union MHD_ConnectionInfo *i = MHD_get_connection_info(c->conn,
                                                                 MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -109,14 +133,14 @@ static bool body_may_come(struct call *c)
     return n <= BODY_DROP_MAX;
 }
 
-static struct call *begin(struct api *a, struct MHD_Connection *conn, const char *url,
+static struct call *begin(struct manager *m, struct MHD_Connection *conn, const char *url,
                           const char *method)
 {
     struct call *c = calloc(1, sizeof *c);
 
     if (!c)
         return NULL;
-    c->m = a->m;
+    c->m = m;
     c->conn = conn;
     c->path = url; /* both live as long as the request */
     c->method = method;
@@ -144,15 +168,14 @@ static void collect(struct call *c, const char *data, size_t n)
     c->body[c->n_body] = 0;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *n_upload, void **state)
+static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct call *c),
+                                  struct MHD_Connection *conn, const char *url, const char *method,
+                                  const char *upload, size_t *n_upload, void **state)
 {
     struct call *c = *state;
 
-    (void)version;
     if (!c) { /* the headers are here */
-        *state = c = begin(arg, conn, url, method);
+        *state = c = begin(m, conn, url, method);
         if (!c)
             return MHD_NO;
         return identify(c) && body_may_come(c) ? MHD_YES : respond(c);
@@ -172,6 +195,38 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
         call_problem(c, 500, "Internal Server Error", "out of memory");
     shorten(c);
     return respond(c);
+}
+
+static enum MHD_Result on_local(void *arg, struct MHD_Connection *conn, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *n_upload, void **state)
+{
+    (void)version;
+    return on_request(arg, identify_local, conn, url, method, upload, n_upload, state);
+}
+
+static enum MHD_Result on_remote(void *arg, struct MHD_Connection *conn, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *n_upload, void **state)
+{
+    (void)version;
+    return on_request(arg, identify_remote, conn, url, method, upload, n_upload, state);
+}
+
+/* A stream begins: the caller that was announced is its. */
+static void on_connection(void *arg, struct MHD_Connection *conn, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct api *a = arg;
+
+    (void)conn;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = a->arriving;
+        a->arriving = NULL;
+    } else {
+        free(*context);
+        *context = NULL;
+    }
 }
 
 void call_done(struct call *c)
@@ -197,7 +252,35 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     *state = NULL;
 }
 
-/* ---- the daemon ---- */
+/* ---- the daemons ---- */
+
+/* libmicrohttpd's own words: TCP options that a stream of ours has not. */
+static void say_nothing(void *arg, const char *fmt, va_list args)
+{
+    (void)arg;
+    (void)fmt;
+    (void)args;
+}
+
+static struct MHD_Daemon *start_local(struct manager *m, int fd)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_local, m,
+                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+}
+
+static struct MHD_Daemon *start_remote(struct api *a)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0,
+        NULL, NULL, on_remote, a->m, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, a, MHD_OPTION_END);
+}
 
 int api_start(struct manager *m, int fd)
 {
@@ -207,16 +290,14 @@ int api_start(struct manager *m, int fd)
     m->api = NULL;
     if (a) {
         a->m = m;
-        a->http = MHD_start_daemon(
-            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, a,
-            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_END);
+        a->http = start_local(m, fd);
+        a->remote = start_remote(a);
     }
-    if (!a || !a->http) {
-        close(fd);
-        free(a);
+    if (!a || !a->http || !a->remote) {
         log_event(LOG_ERROR, "local_failed", "error=\"the local socket can not be served\"");
+        if (!a || !a->http)
+            close(fd);
+        api_stop(a);
         return 0;
     }
     m->api = a;
@@ -227,27 +308,66 @@ void api_stop(struct api *a)
 {
     if (!a)
         return;
-    MHD_stop_daemon(a->http); /* closes its listening socket */
+    if (a->remote)
+        MHD_stop_daemon(a->remote);
+    if (a->http)
+        MHD_stop_daemon(a->http); /* closes its listening socket */
     free(a);
 }
 
-int api_fd(const struct api *a)
+void api_caller(struct api *a, int fd, const char *name, unsigned roles, uint64_t epoch)
 {
-    const union MHD_DaemonInfo *i = a ? MHD_get_daemon_info(a->http, MHD_DAEMON_INFO_EPOLL_FD)
-                                      : NULL;
+    static const struct sockaddr none = {.sa_family = AF_UNIX};
+    struct caller *who = a ? calloc(1, sizeof *who) : NULL;
+
+    if (!who) {
+        close(fd);
+        return;
+    }
+    snprintf(who->name, sizeof who->name, "%s", name);
+    who->roles = roles;
+    who->epoch = epoch;
+    a->arriving = who;
+    if (MHD_add_connection(a->remote, fd, &none, sizeof none) != MHD_YES)
+        log_event(LOG_WARN, "caller_refused", "why=\"too many connections\"");
+    free(a->arriving); /* nobody took it */
+    a->arriving = NULL;
+}
+
+static int epoll_of(struct MHD_Daemon *d)
+{
+    const union MHD_DaemonInfo *i = MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD);
 
     return i ? i->epoll_fd : -1;
 }
 
-int api_wait_ms(const struct api *a)
+unsigned api_poll(const struct api *a, struct pollfd *p)
+{
+    if (!a)
+        return 0;
+    p[0] = (struct pollfd){.fd = epoll_of(a->http), .events = POLLIN};
+    p[1] = (struct pollfd){.fd = epoll_of(a->remote), .events = POLLIN};
+    return 2;
+}
+
+static int wait_of(struct MHD_Daemon *d)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
-    return a && MHD_get_timeout(a->http, &ms) == MHD_YES && ms < 1000 ? (int)ms : 1000;
+    return MHD_get_timeout(d, &ms) == MHD_YES && ms < 1000 ? (int)ms : 1000;
+}
+
+int api_wait_ms(const struct api *a)
+{
+    int local = a ? wait_of(a->http) : 1000, remote = a ? wait_of(a->remote) : 1000;
+
+    return local < remote ? local : remote;
 }
 
 void api_run(struct api *a)
 {
-    if (a)
-        MHD_run(a->http);
+    if (!a)
+        return;
+    MHD_run(a->http);
+    MHD_run(a->remote);
 }

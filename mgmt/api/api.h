@@ -7,6 +7,7 @@
 #ifndef PENSTOCK_MGMT_API_API_H
 #define PENSTOCK_MGMT_API_API_H
 
+#include <poll.h>
 #include <stdint.h>
 
 struct api;
@@ -16,8 +17,13 @@ struct manager;
  * which the log tells; traffic goes on without it. */
 int api_start(struct manager *m, int fd);
 void api_stop(struct api *a); /* NULL is harmless */
-/* The descriptor to wait on (-1: none), for at most so long, and the work then. */
-int api_fd(const struct api *a);
+/*
+ * A stream of the management link (taken), by whom, with which roles; epoch: see callers.h.
+ */
+void api_caller(struct api *a, int fd, const char *name, unsigned roles, uint64_t epoch);
+/* The descriptors to wait on (at most 2, into p; how many), for at most so long, and the work then.
+ */
+unsigned api_poll(const struct api *a, struct pollfd *p);
 int api_wait_ms(const struct api *a);
 void api_run(struct api *a);
 

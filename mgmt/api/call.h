@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "dataplane/base/err.h"
 #include "mgmt/api/document.h"
+#include "mgmt/model/roles.h"
 
 #define CALL_BODY_MAX (8u * 1024 * 1024)
 #define CALL_NAME_MAX 128
@@ -22,18 +23,10 @@
 struct manager;
 struct MHD_Connection;
 
-enum role {
-    ROLE_VIEWER = 1,
-    ROLE_OPERATOR = 2,
-    ROLE_PKI_ADMIN = 4,
-    ROLE_ADMIN = 8,
-    ROLE_AUDITOR = 16,
-    ROLE_ANYBODY = 31
-};
-
 struct caller {
-    char name[300]; /* for the audit: "root (uid 0)", a certificate's name */
+    char name[300]; /* for the audit: "local uid 0", or the certificate's name and hash */
     unsigned roles; /* set of enum role */
+    uint64_t epoch; /* of who may do what (callers.h); 0: of the local socket */
 };
 
 struct call {
@@ -51,6 +44,7 @@ struct call {
     char tag[DOCUMENT_TAG_MAX];
     uint64_t revision; /* of the answer, 0: none */
     bool waits, answered;
+    bool last; /* the connection ends with this answer */
 };
 
 /* A value of the query ("" if it has none), or NULL. */

@@ -5,22 +5,13 @@
 #include "mgmt/api/handlers.h"
 #include "mgmt/api/routes.h"
 
-static const struct {
-    unsigned role;
-    const char *name;
-} roles[] = {{ROLE_VIEWER, "viewer"},
-             {ROLE_OPERATOR, "operator"},
-             {ROLE_PKI_ADMIN, "pki-admin"},
-             {ROLE_ADMIN, "admin"},
-             {ROLE_AUDITOR, "auditor"}};
-
-static json_t *role_names(unsigned set)
+static json_t *names_of(unsigned set)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (set & roles[i].role)
-            json_array_append_new(list, json_string(roles[i].name));
+    for (size_t i = 0; i < ROLES; i++)
+        if (set & role_names[i].role)
+            json_array_append_new(list, json_string(role_names[i].name));
     return list;
 }
 
@@ -60,7 +51,7 @@ static json_t *operation(const struct route *r)
 
     operation_id(r, id, sizeof id);
     return json_pack("{s:s, s:s, s:o, s:o, s:{s:{s:s}, s:{s:s, s:{s:{s:{s:s}}}}}}", "operationId",
-                     id, "summary", r->what, "x-roles", role_names(r->roles), "parameters",
+                     id, "summary", r->what, "x-roles", names_of(r->roles), "parameters",
                      parameters(r), "responses", "2XX", "description", "done", "default",
                      "description", "what was refused and why (RFC 9457)", "content",
                      "application/problem+json", "schema", "$ref", "#/components/schemas/problem");

@@ -164,6 +164,16 @@ void fleet_link(struct fleet *f)
     give(f, mgmt, CHANNEL_LOCAL, f->local_fd);
 }
 
+bool fleet_give_caller(struct fleet *f, int fd)
+{
+    struct child *mgmt = fleet_find(f, ROLE_MGMT, 0);
+
+    if (mgmt->stage < STAGE_READY || mgmt->control < 0)
+        return false;
+    send_channel(mgmt, CHANNEL_CALLER, 0, fd);
+    return true;
+}
+
 void fleet_check_deadlines(struct fleet *f, uint64_t now_ms)
 {
     for (unsigned i = 0; i < f->n; i++) {

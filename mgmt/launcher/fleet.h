@@ -42,6 +42,10 @@ int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program);
 void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms);
 /* Make and hand out every pair whose two ends are far enough. Call after any change of stage. */
 void fleet_link(struct fleet *f);
+/* Send a connection of the management link to mgmt; fd stays the caller's. False: mgmt is not
+ * there.
+ */
+bool fleet_give_caller(struct fleet *f, int fd);
 /* Kill what missed the deadline of its stage. */
 void fleet_check_deadlines(struct fleet *f, uint64_t now_ms);
 /* The earliest time at which fleet_start_due() or fleet_check_deadlines() has work, or limit_ms. */

@@ -198,12 +198,14 @@ void holding_give(const struct holding *r, struct child *c)
 
 bool holding_has_target(const struct holding *r, const struct addr *a)
 {
-    if (!r || !r->policy || !a->len || a->sa.sa_family != AF_UNIX)
+    if (!r || !r->policy || (a->len && a->sa.sa_family != AF_UNIX))
         return false;
     for (unsigned i = 0; i < r->policy->n_links; i++) {
         const struct policy_link *link = &r->policy->links[i];
 
-        for (unsigned t = 0; t < link->n_targets; t++) {
+        if (!a->len && link->management)
+            return true;
+        for (unsigned t = 0; a->len && t < link->n_targets; t++) {
             if (addr_equal(&link->targets[t].addr, a))
                 return true;
         }

@@ -51,7 +51,8 @@ int holding_settle(struct holding *r, const struct holding *old, unsigned worker
 void holding_give(const struct holding *r, struct child *c);
 /* Close all that only a running revision needs; the policy stays. */
 void holding_retire(struct holding *r);
-/* True if a target of the revision is this unix address. */
+/* True if a target of the revision is this unix address; without one: if it has the management
+ * link. */
 bool holding_has_target(const struct holding *r, const struct addr *a);
 
 #endif

@@ -134,19 +134,50 @@ static int on_reject(struct launcher *l, struct child *c, struct chan_msg *m, ui
     return 0;
 }
 
-/* A connected socket, or -errno. AF_UNIX connects at once or not at all. */
+/* Did we ourselves listen there? Then it is the local socket, under whatever name it was reached.
+ */
+static bool is_local_socket(int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) || peer.pid == getpid();
+}
+
+/*
+ * A connected socket, or -errno. AF_UNIX connects at once or not at all. Never the local socket:
+ * whoever is there takes us for root, and a link would lead its peers to it.
+ */
 static int dial(const struct addr *a)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int rc;
+    int rc = 0;
 
     if (fd < 0)
         return -errno;
-    if (!connect(fd, &a->sa, a->len))
+    if (connect(fd, &a->sa, a->len))
+        rc = -errno;
+    else if (is_local_socket(fd))
+        rc = -EPERM;
+    if (!rc)
         return fd;
-    rc = -errno;
     close(fd);
     return rc;
+}
+
+/* A stream whose other end mgmt gets: no name leads there. */
+static int dial_mgmt(struct launcher *l)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+        return -errno;
+    if (!fleet_give_caller(&l->fleet, pair[1])) {
+        close(pair[0]);
+        pair[0] = -ECONNREFUSED;
+    }
+    close(pair[1]);
+    return pair[0];
 }
 
 static int on_dial(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
@@ -159,7 +190,7 @@ static int on_dial(struct launcher *l, struct child *c, struct chan_msg *m, uint
         return -EPROTO;
     if (holding_has_target(l->change.running, &wanted.addr) ||
         holding_has_target(l->change.prior, &wanted.addr))
-        fd = dial(&wanted.addr);
+        fd = wanted.addr.len ? dial(&wanted.addr) : dial_mgmt(l);
     send_result(c, CONTROL_DIALLED, wanted.token, fd < 0 ? fd : 0, fd);
     if (fd >= 0)
         close(fd);

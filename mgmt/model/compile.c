@@ -280,6 +280,18 @@ static int run(struct compile_run *r)
     return rc ? rc : check_uses(r);
 }
 
+static int copy_roles(const struct model *m, struct compiled *c, struct err *e)
+{
+    if (!m->roles)
+        return 0;
+    c->n_roles = m->links[m->n_links - 1].listen.n_rules;
+    c->roles = calloc(c->n_roles, sizeof *c->roles);
+    if (!c->roles)
+        return compile_memory(e);
+    memcpy(c->roles, m->roles, c->n_roles * sizeof *c->roles);
+    return 0;
+}
+
 int compile(const struct model *m, const struct opener *o, uint64_t revision, int64_t now,
             struct compiled *c, struct err *e)
 {
@@ -291,6 +303,8 @@ int compile(const struct model *m, const struct opener *o, uint64_t revision, in
     c->policy.drain_ms = m->drain_ms;
     r.resolve_until_ms = clock_mono_ms() + COMPILE_RESOLVE_MS;
     rc = run(&r);
+    if (!rc)
+        rc = copy_roles(m, c, e);
     lookup_fini(&r.identities);
     lookup_fini(&r.trusts);
     lookup_fini(&r.profiles);
@@ -315,6 +329,7 @@ void compiled_fini(struct compiled *c)
         close(c->crl_fds[i]);
     free(c->crl_fds);
     free(c->key_tokens);
+    free(c->roles);
     free(c->warnings);
     free(c->dates);
     memset(c, 0, sizeof *c);

@@ -35,6 +35,8 @@ struct compiled {
     int *crl_fds;                 /* sealed tables, by attachment */
     uint16_t n_crls;
     uint32_t *key_tokens; /* by identity */
+    unsigned *roles;      /* of the management link, by peer rule; NULL: there is no such link */
+    unsigned n_roles;
     char (*warnings)[512];
     unsigned n_warnings;
     struct compile_date *dates;

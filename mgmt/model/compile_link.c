@@ -172,6 +172,9 @@ static int compile_targets(struct compile_run *r, const struct model_link *m, st
     l->targets = compile_alloc(r->c, TARGETS_MAX * sizeof *l->targets);
     if (!l->targets)
         return compile_memory(r->e);
+    l->management = m->management;
+    if (m->management) /* no address: the launcher makes the connection */
+        l->targets[l->n_targets++] = (struct policy_target){.text = MODEL_MANAGEMENT};
     for (unsigned i = 0; i < m->targets.n; i++) {
         const char *text = compile_string(r->c, m->targets.s[i]);
         struct addr a;

@@ -142,7 +142,7 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
     if (json_object_size(table.v) > max)
         return node_fail(&table, "give fewer", "has %zu entries; at most %u are allowed",
                          json_object_size(table.v), max);
-    rows = calloc(json_object_size(table.v) + 1, size);
+    rows = calloc(json_object_size(table.v) + 1, size); /* one to spare, for the built-in link */
     if (!rows)
         return -ENOMEM;
     *out = rows;
@@ -163,9 +163,9 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
 
 static int parse_root(struct model *m, struct err *e)
 {
-    static const char *const known[] = {"identities", "trust",   "profiles",
-                                        "links",      "drain_s", NULL};
-    struct node root = {.v = m->root, .e = e}, drain, links;
+    static const char *const known[] = {"identities", "trust",          "profiles", "links",
+                                        "drain_s",    MODEL_MANAGEMENT, NULL};
+    struct node root = {.v = m->root, .e = e}, drain, links, management;
     int rc = node_object(&root, known);
 
     if (rc)
@@ -190,7 +190,8 @@ static int parse_root(struct model *m, struct err *e)
                          (void **)&m->links, model_link);
     if (!rc && m->n_links == 0)
         rc = node_fail(&links, "give at least one link", "is empty");
-    return rc;
+    management = node_member(&root, MODEL_MANAGEMENT);
+    return !rc && management.v ? model_management(&management, m) : rc;
 }
 
 int model_parse(struct model *m, const char *text, size_t n, struct err *e)
@@ -255,6 +256,7 @@ void model_fini(struct model *m)
     free(m->trusts);
     free(m->profiles);
     free(m->links);
+    free(m->roles);
     json_decref(m->root);
     memset(m, 0, sizeof *m);
 }

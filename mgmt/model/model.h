@@ -50,8 +50,12 @@ struct model_tls {
     unsigned n_rules;
 };
 
+/* The built-in link's name, and the key of its configuration. */
+#define MODEL_MANAGEMENT "management"
+
 struct model_link {
     const char *name;
+    bool management; /* to penstock-mgmt: it has no targets */
     struct model_strings addresses, server_names, sources, targets;
     struct model_tls listen, forward;
     bool accept_proxy;
@@ -68,7 +72,8 @@ struct model {
     struct model_identity *identities;
     struct model_trust *trusts;
     struct model_profile *profiles;
-    struct model_link *links;
+    struct model_link *links; /* the management link, if there is one, is the last */
+    unsigned *roles;          /* of the management link, by peer rule: sets of enum role */
     unsigned n_identities, n_trusts, n_profiles, n_links;
 };
 

@@ -66,7 +66,7 @@ static int parse_tls(const struct node *n, struct model_tls *t, bool forward)
     return rc ? rc : model_rules(&peers, t);
 }
 
-static int parse_listen(const struct node *n, struct model_link *l)
+int model_listen(const struct node *n, struct model_link *l)
 {
     static const char *const known[] = {"address", "server_names", "tls", NULL};
     struct node address, names, tls;
@@ -152,7 +152,7 @@ static int parse_forward(const struct node *n, struct model_link *l)
     return rc ? rc : parse_tls(&tls, &l->forward, true);
 }
 
-static int parse_limits(const struct node *n, struct policy_limits *lim)
+int model_limits(const struct node *n, struct policy_limits *lim)
 {
     static const char *const known[] = {"sessions",
                                         "handshakes_per_second",
@@ -188,7 +188,7 @@ static int parse_limits(const struct node *n, struct policy_limits *lim)
     return rc ? rc : node_seconds(&v, 0, 2000000, &lim->life_ms);
 }
 
-static void link_defaults(struct model_link *l)
+void model_link_defaults(struct model_link *l)
 {
     l->limits = (struct policy_limits){.sessions = 10000,
                                        .handshakes_per_second = 500,
@@ -213,7 +213,9 @@ int model_link(const struct node *n, const char *name, void *out)
     if (rc)
         return rc;
     l->name = name;
-    link_defaults(l);
+    if (!strcmp(name, MODEL_MANAGEMENT))
+        return node_fail(n, "choose another name", "the link \"management\" is built in");
+    model_link_defaults(l);
     listen = node_member(n, "listen");
     forward = node_member(n, "forward");
     engine = node_member(n, "engine");
@@ -222,7 +224,7 @@ int model_link(const struct node *n, const char *name, void *out)
     proxy = node_member(n, "accept_proxy");
     keepalive = node_member(n, "keepalive_s");
     user = node_member(n, "user_timeout_s");
-    rc = parse_listen(&listen, l);
+    rc = model_listen(&listen, l);
     if (!rc)
         rc = parse_forward(&forward, l);
     if (!rc)
@@ -231,7 +233,7 @@ int model_link(const struct node *n, const char *name, void *out)
         rc = node_fail(&engine, "use \"auto\", \"ktls\" or \"soft\"",
                        "this gateway is built without the DPDK engine");
     if (!rc)
-        rc = parse_limits(&limits, &l->limits);
+        rc = model_limits(&limits, &l->limits);
     if (!rc)
         rc = node_strings(&sources, true, 1024, &l->sources);
     if (!rc && sources.v && l->sources.n == 0)

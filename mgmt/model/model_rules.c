@@ -94,7 +94,7 @@ static int parse_any(const struct node *n, struct policy_rule *r)
     return 0;
 }
 
-static int parse_rule(const struct node *n, struct policy_rule *r)
+int model_rule(const struct node *n, struct policy_rule *r)
 {
     int rc = node_object(n, keys);
 
@@ -134,7 +134,7 @@ int model_rules(const struct node *n, struct model_tls *t)
     for (size_t i = 0; i < json_array_size(n->v) && !rc; i++) {
         struct node r = node_element(n, i);
         t->n_rules++;
-        rc = json_is_object(r.v) ? parse_rule(&r, &t->rules[i])
+        rc = json_is_object(r.v) ? model_rule(&r, &t->rules[i])
                                  : node_fail(&r, "give an object: { ... }", "is no object");
     }
     return rc;

@@ -47,8 +47,21 @@ static void clean(char *text)
             *text = '?';
 }
 
+/* Where a link is judged like any other, the place is told as it stands in the configuration. */
+void node_place(struct err *e)
+{
+    static const char told[] = "/links/" MODEL_MANAGEMENT "/", meant[] = "/" MODEL_MANAGEMENT "/";
+
+    if (!strncmp(e->where, told, sizeof told - 1)) {
+        memmove(e->where + sizeof meant - 1, e->where + sizeof told - 1,
+                strlen(e->where + sizeof told - 1) + 1);
+        memcpy(e->where, meant, sizeof meant - 1);
+    }
+}
+
 void node_clean(struct err *e)
 {
+    node_place(e);
     clean(e->where);
     clean(e->what);
     clean(e->fix);

@@ -37,6 +37,8 @@ int node_strings(const struct node *n, bool single, unsigned max, struct model_s
 int node_some(const struct node *n, const struct model_strings *list, const char *fix);
 /* Control bytes of the document in a message would reach a terminal: they become '?'. */
 void node_clean(struct err *e);
+/* "/links/management/..." is "/management/..." to the reader. */
+void node_place(struct err *e);
 int node_fail(const struct node *n, const char *fix, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -132,6 +132,14 @@ static int check_listen(struct judge *j)
     return check_tls(j, &l->listen, "listen");
 }
 
+/* By its name: one of another gateway, too, would take our launcher for root. */
+static bool is_local_socket(const char *target)
+{
+    const char *slash = strrchr(target, '/');
+
+    return !strncmp(target, "unix:", 5) && slash && !strcmp(slash + 1, "penstock.sock");
+}
+
 static int check_targets(struct judge *j)
 {
     char host[256], rest[64];
@@ -148,6 +156,9 @@ static int check_targets(struct judge *j)
         if (!good)
             return complain(j, rest, "give HOST:PORT, [IPv6]:PORT or unix:/PATH",
                             "\"%s\" is no target", t);
+        if (is_local_socket(t))
+            return complain(j, rest, "use the management link to reach a management",
+                            "\"%s\" is the local socket of a gateway, where everybody is root", t);
     }
     return 0;
 }
@@ -238,6 +249,23 @@ static int check_link(struct judge *j)
     return rc ? rc : check_sides(j);
 }
 
+/* Who may come in there is decided by CAs that decide nothing else. */
+static int check_own_trust(const struct model *m, struct err *e)
+{
+    const struct model_link *own = m->n_links ? &m->links[m->n_links - 1] : NULL;
+
+    for (unsigned i = 0; own && own->management && i + 1 < m->n_links; i++) {
+        const struct model_link *l = &m->links[i];
+
+        if ((l->listen.present && !strcmp(l->listen.trust, own->listen.trust)) ||
+            (l->forward.present && !strcmp(l->forward.trust, own->listen.trust)))
+            return err_set(e, -EINVAL, "/management/listen/tls/trust",
+                           "give the management a trust of its own",
+                           "\"%s\" is the trust of link \"%s\" too", own->listen.trust, l->name);
+    }
+    return 0;
+}
+
 static int check_profile(const struct model_profile *p, struct err *e)
 {
     char where[160];
@@ -287,6 +315,8 @@ int model_validate(const struct model *m, struct err *e)
         j.link = &m->links[i];
         rc = check_link(&j);
     }
+    if (!rc)
+        rc = check_own_trust(m, e);
     if (!rc)
         rc = places_judge(m, e);
     lookup_fini(&j.known.identities);

@@ -178,9 +178,9 @@ TEST("DIAL carries an address as text, and it must be one")
     EXPECT(control_get_dial(&r, &got) == 0 && addr_equal(&got.addr, &m.addr));
 }
 
-TEST("DIAL to nowhere, or to an address in another spelling, is refused")
+TEST("DIAL to an address in another spelling is refused; without one it is to the management")
 {
-    static const char *const texts[] = {"", "-", "[::0]:1", "[::1]:01", "127.1:80", "[::1%1]:80"};
+    static const char *const texts[] = {"-", "[::0]:1", "[::1]:01", "127.1:80", "[::1%1]:80"};
     struct buf b;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -192,6 +192,10 @@ TEST("DIAL to nowhere, or to an address in another spelling, is refused")
     b = writer();
     buf_put_u32(&b, 7);
     buf_put_str(&b, "[::1]:1");
+    EXPECT(decode(decode_control_get_dial, mem, b.len) == 0);
+    b = writer();
+    buf_put_u32(&b, 7);
+    buf_put_str(&b, "");
     EXPECT(decode(decode_control_get_dial, mem, b.len) == 0);
 }
 

@@ -1,0 +1,33 @@
+/*
+ * roles: what a caller of the management may do, by name.
+ *
+ * Why: the configuration binds roles to certificates, the route table to requests; both mean these.
+ * Owner: const.
+ */
+#ifndef PENSTOCK_MGMT_MODEL_ROLES_H
+#define PENSTOCK_MGMT_MODEL_ROLES_H
+
+#include <stddef.h>
+
+enum role {
+    ROLE_VIEWER = 1,    /* reads everything but the audit */
+    ROLE_OPERATOR = 2,  /* and ends sessions */
+    ROLE_PKI_ADMIN = 4, /* and changes identities and trust */
+    ROLE_ADMIN = 8,     /* everything */
+    ROLE_AUDITOR = 16,  /* reads everything */
+    ROLE_ANYBODY = 31
+};
+
+#define ROLES 5
+
+struct role_name {
+    unsigned role;
+    const char *name;
+};
+
+extern const struct role_name role_names[ROLES];
+
+/* The role of a name, or 0. */
+unsigned role_of(const char *name);
+
+#endif
