@@ -34,9 +34,11 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
 
     MHD_add_response_header(r, "Cache-Control", "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (c->answer)
+    if (c->answer || c->text)
         MHD_add_response_header(r, "Content-Type",
-                                c->status < 400 ? "application/json" : "application/problem+json");
+                                c->text           ? c->type
+                                : c->status < 400 ? "application/json"
+                                                  : "application/problem+json");
     if (c->tag[0])
         MHD_add_response_header(r, "ETag", c->tag);
     if (c->status == 405)
@@ -53,16 +55,18 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
 
 static enum MHD_Result respond(struct call *c)
 {
-    char *text = c->answer ? json_dumps(c->answer, JSON_COMPACT) : strdup("");
+    char *text = c->answer ? json_dumps(c->answer, JSON_COMPACT) : c->text ? c->text : strdup("");
     struct MHD_Response *r =
         text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
     enum MHD_Result rc;
 
     if (!r) {
-        free(text);
+        if (text != c->text)
+            free(text);
         return MHD_NO;
     }
     add_headers(r, c);
+    c->text = NULL; /* the response has it */
     rc = MHD_queue_response(c->conn, c->status, r);
     MHD_destroy_response(r);
     return rc;
@@ -248,6 +252,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     json_decref(c->json);
     json_decref(c->answer);
     free(c->body);
+    free(c->text);
     free(c);
     *state = NULL;
 }

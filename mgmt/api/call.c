@@ -53,6 +53,14 @@ void call_answer(struct call *c, unsigned status, json_t *body)
     c->answered = true;
 }
 
+void call_text(struct call *c, char *text, const char *type)
+{
+    call_answer(c, 200, NULL);
+    free(c->text);
+    c->text = text;
+    c->type = type;
+}
+
 void call_problem(struct call *c, unsigned status, const char *title, const char *fmt, ...)
 {
     char detail[1600];

@@ -40,7 +40,9 @@ struct call {
     json_t *json; /* the body, parsed; NULL: there was none */
 
     unsigned status;
-    json_t *answer; /* NULL: no body */
+    json_t *answer; /* NULL: no body, or text */
+    char *text;     /* of a body that is no JSON */
+    const char *type;
     char tag[DOCUMENT_TAG_MAX];
     uint64_t revision; /* of the answer, 0: none */
     bool waits, answered;
@@ -56,6 +58,8 @@ const char *call_header(const struct call *c, const char *name);
 
 /* Answers. Each takes `body`. */
 void call_answer(struct call *c, unsigned status, json_t *body);
+/* Text that is no JSON (taken; free()d later), with its media type. */
+void call_text(struct call *c, char *text, const char *type);
 /* RFC 9457. */
 void call_problem(struct call *c, unsigned status, const char *title, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -12,6 +12,10 @@ void live_stats(struct call *c);
 void live_health(struct call *c);
 void live_ready(struct call *c);
 
+/* metrics.c, peers.c */
+void metrics_get(struct call *c);
+void peers_list(struct call *c);
+
 /* resources.c: links, identities, trust, profiles: parts of the running document */
 void resources_list(struct call *c);
 void resources_get(struct call *c);

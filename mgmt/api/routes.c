@@ -27,6 +27,8 @@ static const struct route routes[] = {
     {"GET", "/api/v1/status", READ, live_status, "revision, warnings, links with counters"},
     {"GET", "/api/v1/sessions", READ, live_sessions, "live sessions"},
     {"DELETE", "/api/v1/sessions/{name}", LIVE, live_end_session, "end one session"},
+    {"GET", "/metrics", READ, metrics_get, "counters for Prometheus"},
+    {"GET", "/api/v1/peers", READ, peers_list, "live peers: sessions by certificate chain"},
     {"GET", "/api/v1/stats", READ, live_stats, "ends and refusals by reason"},
     RESOURCES("links", CHANGE, "link"),
     RESOURCES("identities", PKI, "identity"),

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define BODY_MAX (256u * 1024 * 1024)
+#define BODY_MAX  (256u * 1024 * 1024)
+#define TIMEOUT_S 60L
 
 struct body {
     char *data;
@@ -27,35 +29,92 @@ static size_t collect(char *data, size_t size, size_t n, void *arg)
     return add;
 }
 
-int http_request(const char *socket, const char *method, const char *path, json_t **out,
-                 long *status, char why[256])
+static size_t take_header(char *data, size_t size, size_t n, void *arg)
+{
+    static const char name[] = "etag:";
+    struct http_answer *a = arg;
+    size_t all = size * n, at = sizeof name - 1;
+
+    if (all > at && !strncasecmp(data, name, at)) {
+        at += strspn(data + at, " ");
+        snprintf(a->tag, sizeof a->tag, "%.*s", (int)strcspn(data + at, "\r\n"), data + at);
+    }
+    return all;
+}
+
+static struct curl_slist *add(struct curl_slist *list, const char *key, const char *value)
+{
+    char line[256];
+
+    if (!value)
+        return list;
+    snprintf(line, sizeof line, "%s: %s", key, value);
+    return curl_slist_append(list, line);
+}
+
+static void aim(CURL *c, const struct http_gateway *g, const char *path)
+{
+    char url[2048];
+
+    snprintf(url, sizeof url, "%s%s", g->url ? g->url : "http://penstock", path);
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    if (!g->url) {
+        curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, g->socket);
+        return;
+    }
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+    curl_easy_setopt(c, CURLOPT_CAINFO, g->ca);
+    curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(c, CURLOPT_SSLCERT, g->cert);
+    curl_easy_setopt(c, CURLOPT_SSLKEY, g->key);
+}
+
+int http_request(const struct http_gateway *g, const struct http_ask *ask, struct http_answer *out)
 {
     CURL *c = curl_easy_init();
+    char *text = ask->body ? json_dumps(ask->body, JSON_COMPACT) : NULL;
+    struct curl_slist *headers = NULL;
     struct body b = {0};
-    char url[512];
-    CURLcode rc;
+    CURLcode rc = CURLE_OUT_OF_MEMORY;
 
-    *out = NULL;
-    snprintf(why, 256, "out of memory");
-    if (!c)
-        return -1;
-    snprintf(url, sizeof url, "http://penstock%s", path);
-    curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, socket);
-    curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, &b);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT, 30L);
-    rc = curl_easy_perform(c);
-    if (rc == CURLE_OK) {
-        curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
-        *out = json_loadb(b.data ? b.data : "", b.n, 0, NULL);
-        snprintf(why, 256, "%s: the answer is no JSON", socket);
-    } else {
-        snprintf(why, 256, "%s: %s", socket, curl_easy_strerror(rc));
+    memset(out, 0, sizeof *out);
+    if (c) {
+        headers = add(headers, "If-Match", ask->if_match);
+        headers = add(headers, "If-None-Match", ask->none_match);
+        headers = add(headers, "Content-Type", text ? "application/json" : NULL);
+        aim(c, g, ask->path);
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, ask->method);
+        curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+        if (text)
+            curl_easy_setopt(c, CURLOPT_POSTFIELDS, text);
+        curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
+        curl_easy_setopt(c, CURLOPT_WRITEDATA, &b);
+        curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+        curl_easy_setopt(c, CURLOPT_HEADERDATA, out);
+        curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(c, CURLOPT_TIMEOUT, TIMEOUT_S);
+        rc = curl_easy_perform(c);
+        curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &out->status);
+        curl_easy_cleanup(c);
     }
-    curl_easy_cleanup(c);
-    free(b.data);
-    return rc == CURLE_OK && *out ? 0 : -1;
+    curl_slist_free_all(headers);
+    free(text);
+    if (rc != CURLE_OK) {
+        snprintf(out->why, sizeof out->why, "%s: %s", g->url ? g->url : g->socket,
+                 curl_easy_strerror(rc));
+        free(b.data);
+        return -1;
+    }
+    out->text = b.data;
+    out->json = b.n ? json_loadb(b.data, b.n, 0, NULL) : NULL;
+    return 0;
+}
+
+void http_free(struct http_answer *a)
+{
+    json_decref(a->json);
+    free(a->text);
+    memset(a, 0, sizeof *a);
 }

@@ -1,14 +1,36 @@
 /*
- * http: one request over the daemon's local socket.
- * Owner: pure over its arguments. Never: talks to the network.
+ * http: requests to a gateway: over its local socket, or over its management link.
+ * Owner: pure over its arguments; an answer is the caller's, http_free() it. Never: talks to a
+ * gateway whose certificate the given CA did not sign.
  */
 #ifndef PENSTOCK_MGMT_CTL_HTTP_H
 #define PENSTOCK_MGMT_CTL_HTTP_H
 
 #include <jansson.h>
 
-/* 0 with *out (the body) and *status, or -1 when the daemon can not be reached (*why says how). */
-int http_request(const char *socket, const char *method, const char *path, json_t **out,
-                 long *status, char why[256]);
+/* Where the gateway is: a socket, or a URL with what TLS needs. */
+struct http_gateway {
+    const char *socket;
+    const char *url;             /* "https://gw.example:9443"; NULL: the socket */
+    const char *ca, *cert, *key; /* PEM files, with url */
+};
+
+struct http_ask {
+    const char *method, *path;
+    const json_t *body;                /* may be NULL */
+    const char *if_match, *none_match; /* may be NULL */
+};
+
+struct http_answer {
+    long status;
+    json_t *json; /* NULL: no body, or text */
+    char *text;   /* the body as it came; NULL: none */
+    char tag[64];
+    char why[256]; /* of a gateway that can not be reached */
+};
+
+/* 0 with *out, or -1 when the gateway can not be reached (out->why says how). */
+int http_request(const struct http_gateway *g, const struct http_ask *ask, struct http_answer *out);
+void http_free(struct http_answer *a);
 
 #endif

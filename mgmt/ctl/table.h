@@ -11,5 +11,9 @@
 void table_sessions(const json_t *body, bool wide);
 void table_status(const json_t *body, bool wide);
 void table_stats(const json_t *body, bool wide);
+/* table_config.c */
+void table_revisions(const json_t *body, bool wide);
+void table_audit(const json_t *body, bool wide);
+void table_peers(const json_t *body, bool wide);
 
 #endif

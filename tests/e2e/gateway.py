@@ -132,6 +132,8 @@ class Gateway:
         finally:
             if conn:
                 conn.close()
+        if not answer.headers.get("Content-Type", "").endswith("json"):
+            return answer.status, answer.headers, text.decode() if text else None
         return answer.status, answer.headers, json.loads(text) if text else None
 
     def status(self):

@@ -2,9 +2,12 @@
 import copy
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import sqlite3
+import ssl
 import time
 
 from gateway import Gateway
@@ -269,3 +272,84 @@ def openapi(t):
             expect(status != 405 and status < 500, "%s %s: %s" % (method, path, status))
             if status >= 400:
                 equal((headers["Content-Type"], body["status"]), ("application/problem+json", status))
+
+
+@test("metrics are what Prometheus reads: each family described once, every sample a number, labels as configured")
+def metrics(t):
+    g = gateway(t)
+    with connect(t, g.port) as s:
+        s.sendall(b"x" * 1000)
+        s.recv(1000)
+        status, headers, text = g.api("GET", "/metrics")
+        equal((status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+    types, seen = {}, {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line.split()[2:]
+            expect(name not in types, "%s is described twice" % name)
+            types[name] = kind
+        elif not line.startswith("#"):
+            name = re.match(r"([a-z_]+)(\{[^}]*\})? ", line).group(1)
+            expect(name in types and (types[name] != "counter" or name.endswith("_total")), line)
+            seen[line.rsplit(" ", 1)[0]] = float(line.rsplit(" ", 1)[1])
+    equal(seen['penstock_link_sessions{link="in"}'], 1)
+    equal(seen['penstock_link_bytes_total{link="in",direction="up"}'], 1000)
+    equal((seen["penstock_config_revision"], seen["penstock_store_up"], seen["penstock_workers_missing"]), (1, 1, 0))
+    expect(any(k.startswith("penstock_expiry_timestamp_seconds{") and v > time.time() for k, v in seen.items()), "what runs out")
+
+
+@test("live peers are the sessions by certificate chain, in pages")
+def peers(t):
+    g = gateway(t)
+    other = t.pki.inter.issue("second", "URI:spiffe://partner.example/client", "clientAuth")
+    held = [connect(t, g.port), connect(t, g.port)]
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.load_verify_locations(t.pki.root.pem)
+    ctx.load_cert_chain(other.chain, other.key)
+    held.append(ctx.wrap_socket(socket.create_connection(("127.0.0.1", g.port), timeout=10), server_hostname="gw.test"))
+    for s in held:
+        s.sendall(b"x")
+        equal(s.recv(1), b"x")
+    rows = g.api("GET", "/api/v1/peers")[2]["items"]
+    equal(sorted((r["link"], r["side"], r["sessions"], r["up_bytes"]) for r in rows), [("in", "listen", 1, 1), ("in", "listen", 2, 2)])
+    page = g.api("GET", "/api/v1/peers?limit=1")[2]
+    equal(page["items"] + g.api("GET", "/api/v1/peers?cursor=" + page["next"])[2]["items"], rows)
+    equal(g.api("GET", "/api/v1/peers?link=none")[2]["items"], [])
+
+
+@test("penstockctl shows, applies, compares, rolls back and verifies, with exit codes that scripts can trust")
+def command_line(t):
+    g = gateway(t)
+    shown = json.loads(g.ctl("config"))
+    shown["links"]["in"]["limits"] = {"sessions": 4}
+    path = os.path.join(t.dir, "new.json")
+    with open(path, "w") as f:
+        json.dump(shown, f)
+    trial = json.loads(g.ctl("apply", path, "--dry-run"))
+    equal(trial["changes"], [{"path": "/links/in/limits", "to": {"sessions": 4}}])
+    equal(json.loads(g.ctl("apply", path))["links"]["in"]["limits"], {"sessions": 4})
+    equal(json.loads(g.ctl("diff", "1", "running"))["changes"][0]["path"], "/links/in/limits")
+    g.ctl("rollback", "1")
+    rows = g.ctl("revisions").splitlines()
+    equal((rows[0].split()[0], [r.split()[0] for r in rows[1:]]), ("REVISION", ["3", "2", "1"]))
+    g.ctl("candidate", path)
+    g.ctl("commit", "--confirm", "60")
+    g.ctl("confirm")
+    equal(json.loads(g.ctl("get", "/api/v1/links/in"))["limits"], {"sessions": 4})
+    equal(len(g.ctl("audit").splitlines()), 5)
+    equal(json.loads(g.ctl("audit-verify"))["whole"], True)
+    expect("penstock_config_revision 4" in g.ctl("metrics"), "metrics")
+    for args, code, word in ((("confirm",), 1, "no commit waits"), (("rollback", "x"), 2, "number"), (("rollback",), 2, "usage"),
+                             (("revision", "99"), 1, "no revision 99"), (("fly",), 2, "unknown command"),
+                             (("get", "/nothing"), 1, "no such resource"), (("apply", "/nonexistent"), 2, "nonexistent"),
+                             (("--url", "http://x", "status"), 2, "https"), (("--state", t.dir, "status"), 3, "is penstockd running")):
+        r = g.ctl(*args, check=False)
+        equal(r.returncode, code, args)
+        expect(word in r.stderr, "%s: %s" % (args, r.stderr))
+    shown["links"]["in"]["engine"] = "steam"
+    with open(path, "w") as f:
+        json.dump(shown, f)
+    r = g.ctl("apply", path, check=False)
+    equal(r.returncode, 1)
+    expect(r.stderr.startswith("penstockctl: /links/in/engine: "), r.stderr)
+    expect("rollback" in g.ctl("--completion") and "rollback" in g.ctl("--help"), "told by --help and --completion")

@@ -33,7 +33,8 @@ class Remote(http.client.HTTPConnection):
         self.request(method, path, json.dumps(body).encode() if body is not None else None, headers or {})
         answer = self.getresponse()
         text = answer.read()
-        return answer.status, answer.headers, json.loads(text) if text else None
+        is_json = answer.headers.get("Content-Type", "").endswith("json")
+        return answer.status, answer.headers, json.loads(text) if text and is_json else text.decode() or None
 
 
 class Managed:
@@ -42,7 +43,7 @@ class Managed:
     def __init__(self, t, **more):
         self.ca = CA(t.dir, "management-ca")
         crl = self.ca.crl()
-        server = self.ca.issue("mgmt", "DNS:gw.test", "serverAuth")
+        server = self.ca.issue("mgmt", "DNS:gw.test,IP:127.0.0.1", "serverAuth")
         self.certs = {who: self.ca.issue(who, "URI:spiffe://ops.test/" + who, "clientAuth") for who in WHO}
         self.nobody = self.ca.issue("nobody", "URI:spiffe://ops.test/nobody", "clientAuth")
         self.port = free_port()
@@ -190,3 +191,21 @@ def resilient(t):
             return False
     m.g.wait(answers, 10, "the management link")
     expect(time.monotonic() - start < (10 if os.environ.get("PENSTOCK_VM") else 3), "back after %.1f s" % (time.monotonic() - start))
+
+
+@test("penstockctl works over the management link as it does on the box")
+def remote_control(t):
+    m = Managed(t)
+    ca, url = m.ca.pem, "https://127.0.0.1:%d" % m.port
+
+    def ctl(who, *args, ca=ca):
+        return m.g.ctl("--url", url, "--ca", ca, "--cert", m.certs[who].pem, "--key", m.certs[who].key, *args, check=False)
+    r = ctl("admin", "config")
+    equal((r.returncode, list(json.loads(r.stdout)["links"])), (0, ["in"]))
+    r = ctl("viewer", "rollback", "1")
+    equal(r.returncode, 1)
+    expect("may not do this" in r.stderr, r.stderr)
+    equal(ctl("admin", "rollback", "1").returncode, 0)
+    r = ctl("admin", "status", ca=t.pki.root.pem)
+    equal(r.returncode, 3)
+    expect("certificate" in r.stderr, r.stderr)

@@ -1,0 +1,251 @@
+#include "mgmt/ctl/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mgmt/ctl/check.h"
+#include "mgmt/ctl/table.h"
+
+#define PATH_ROOM 1024
+
+/* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
+static int ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
+{
+    const char *detail, *pointer, *remedy;
+
+    if (http_request(&o->gateway, q, a)) {
+        fprintf(stderr, "penstockctl: no answer from the gateway (%s)\n", a->why);
+        if (!o->gateway.url)
+            fprintf(stderr, "penstockctl: is penstockd running with --state %s?\n", o->state);
+        return 3;
+    }
+    if (a->status >= 200 && a->status < 300)
+        return 0;
+    if (o->json && a->json) {
+        json_dumpf(a->json, stdout, JSON_INDENT(1));
+        printf("\n");
+    } else {
+        detail = json_string_value(json_object_get(a->json, "detail"));
+        pointer = json_string_value(json_object_get(a->json, "pointer"));
+        remedy = json_string_value(json_object_get(a->json, "remedy"));
+        fprintf(stderr, "penstockctl: %s%s%s%s%s\n", pointer ? pointer : "", pointer ? ": " : "",
+                detail ? detail : "refused", remedy && *remedy ? "; " : "", remedy ? remedy : "");
+    }
+    http_free(a);
+    return 1;
+}
+
+static void show(const struct options *o, const struct command *c, const struct http_answer *a)
+{
+    if (!a->json) {
+        if (a->text)
+            fputs(a->text, stdout);
+    } else if (o->json || !c->show) {
+        json_dumpf(a->json, stdout, JSON_INDENT(o->json ? 1 : 2) | JSON_SORT_KEYS);
+        printf("\n");
+    } else {
+        c->show(a->json, o->wide);
+    }
+}
+
+static int finish(const struct options *o, const struct command *c, const struct http_ask *q)
+{
+    struct http_answer a;
+    int rc = ask(o, q, &a);
+
+    if (rc)
+        return rc;
+    show(o, c, &a);
+    http_free(&a);
+    return 0;
+}
+
+/* GET the row's path; %s in it are the arguments. */
+static int run_read(const struct options *o, const struct command *c)
+{
+    char path[PATH_ROOM];
+    struct http_ask q = {.method = "GET", .path = path};
+
+    if (!strcmp(c->name, "diff"))
+        snprintf(path, sizeof path, "/api/v1/config/diff?from=%.64s&to=%.64s", o->args[0],
+                 o->args[1]);
+    else if (!strcmp(c->name, "get"))
+        snprintf(path, sizeof path, "%s", o->args[0]);
+    else
+        snprintf(path, sizeof path, "%s%s%.128s", c->path, o->n_args ? "/" : "",
+                 o->n_args ? o->args[0] : "");
+    return finish(o, c, &q);
+}
+
+static int run_end(const struct options *o, const struct command *c)
+{
+    char path[PATH_ROOM];
+    struct http_ask q = {.method = "DELETE", .path = path};
+    struct http_answer a;
+    int rc;
+
+    (void)c;
+    snprintf(path, sizeof path, "/api/v1/sessions/%.128s", o->args[0]);
+    rc = ask(o, &q, &a);
+    if (!rc)
+        http_free(&a);
+    return rc;
+}
+
+static json_t *read_document(const char *file)
+{
+    json_error_t why;
+    json_t *document = json_load_file(file, JSON_REJECT_DUPLICATES, &why);
+
+    if (!document)
+        fprintf(stderr, "penstockctl: %s: line %d, column %d: %s\n", file, why.line, why.column,
+                why.text);
+    return document;
+}
+
+/* Change what is at `read` (its tag is asked for first) with a request. */
+static int change(const struct options *o, const struct command *c, const char *read,
+                  struct http_ask *q)
+{
+    struct http_answer now;
+    struct http_ask get = {.method = "GET", .path = read};
+    int rc;
+
+    if (http_request(&o->gateway, &get, &now)) {
+        http_free(&now);
+        return ask(o, &get, &now); /* says why */
+    }
+    if (now.status == 404)
+        q->none_match = "*";
+    else
+        q->if_match = now.tag;
+    rc = finish(o, c, q);
+    http_free(&now);
+    return rc;
+}
+
+static int run_apply(const struct options *o, const struct command *c)
+{
+    bool candidate = !strcmp(c->name, "candidate");
+    json_t *document = read_document(o->args[0]);
+    struct http_ask q = {.method = "PUT",
+                         .path = candidate    ? "/api/v1/config/candidate"
+                                 : o->dry_run ? "/api/v1/config?dry_run=true"
+                                              : "/api/v1/config",
+                         .body = document};
+    int rc = document ? change(o, c, candidate ? q.path : "/api/v1/config", &q) : 2;
+
+    json_decref(document);
+    return rc;
+}
+
+static int run_rollback(const struct options *o, const struct command *c)
+{
+    char *end;
+    long long n = strtoll(o->args[0], &end, 10);
+    json_t *body = json_pack("{s:I}", "revision", (json_int_t)n);
+    struct http_ask q = {.method = "POST", .path = "/api/v1/config/rollback", .body = body};
+    int rc;
+
+    if (*end || n < 1) {
+        fprintf(stderr, "penstockctl: rollback takes the number of a revision\n");
+        rc = 2;
+    } else {
+        rc = change(o, c, "/api/v1/config", &q);
+    }
+    json_decref(body);
+    return rc;
+}
+
+static int run_commit(const struct options *o, const struct command *c)
+{
+    char path[PATH_ROOM];
+    struct http_ask q = {.method = "POST", .path = path};
+
+    snprintf(path, sizeof path, "/api/v1/config/commit%s%.32s", o->confirm ? "?confirm=" : "",
+             o->confirm ? o->confirm : "");
+    return change(o, c, "/api/v1/config/candidate", &q);
+}
+
+static int run_confirm(const struct options *o, const struct command *c)
+{
+    struct http_ask q = {.method = "POST", .path = "/api/v1/config/confirm"};
+
+    return finish(o, c, &q);
+}
+
+/* 1 as well when the trail is broken: scripts look at the code. */
+static int run_verify(const struct options *o, const struct command *c)
+{
+    struct http_ask q = {.method = "GET", .path = c->path};
+    struct http_answer a;
+    int rc = ask(o, &q, &a);
+
+    if (rc)
+        return rc;
+    rc = json_is_true(json_object_get(a.json, "whole")) ? 0 : 1;
+    show(o, c, &a);
+    http_free(&a);
+    return rc;
+}
+
+static int run_check(const struct options *o, const struct command *c)
+{
+    (void)c;
+    if (o->config)
+        return check_config(o->config);
+    fprintf(stderr, "penstockctl: check takes --config FILE\n");
+    return 2;
+}
+
+static const struct command commands[] = {
+    {"status", "", "revision, warnings, links with their counters", 0, 0, run_read,
+     "/api/v1/status", table_status},
+    {"sessions", "", "live sessions", 0, 0, run_read, "/api/v1/sessions", table_sessions},
+    {"peers", "", "who is connected", 0, 0, run_read, "/api/v1/peers", table_peers},
+    {"stats", "", "ends and refusals by reason", 0, 0, run_read, "/api/v1/stats", table_stats},
+    {"metrics", "", "the counters as Prometheus reads them", 0, 0, run_read, "/metrics", NULL},
+    {"end", "SESSION", "end one session (its id from `sessions --wide`)", 1, 1, run_end, NULL,
+     NULL},
+    {"config", "", "the running configuration", 0, 0, run_read, "/api/v1/config", NULL},
+    {"apply", "FILE", "make a file the running configuration (--dry-run: say what would change)", 1,
+     1, run_apply, NULL, NULL},
+    {"revisions", "", "what ran, newest first", 0, 0, run_read, "/api/v1/config/revisions",
+     table_revisions},
+    {"revision", "N", "one revision, whole", 1, 1, run_read, "/api/v1/config/revisions", NULL},
+    {"diff", "FROM TO", "what differs: revisions by number, `running`, `candidate`", 2, 2, run_read,
+     NULL, NULL},
+    {"rollback", "N", "run an earlier revision again", 1, 1, run_rollback, NULL, NULL},
+    {"candidate", "FILE", "prepare a configuration", 1, 1, run_apply, NULL, NULL},
+    {"commit", "", "run the candidate (--confirm S: it goes back after S seconds unless confirmed)",
+     0, 0, run_commit, NULL, NULL},
+    {"confirm", "", "keep what was committed", 0, 0, run_confirm, NULL, NULL},
+    {"audit", "", "who did what, newest first", 0, 0, run_read, "/api/v1/audit", table_audit},
+    {"audit-verify", "", "is the audit trail whole?", 0, 0, run_verify, "/api/v1/audit/verify",
+     NULL},
+    {"get", "PATH", "any resource, such as /api/v1/links/x", 1, 1, run_read, NULL, NULL},
+    {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
+     NULL, NULL},
+};
+
+const struct command *commands_all(unsigned *n)
+{
+    *n = sizeof commands / sizeof commands[0];
+    return commands;
+}
+
+int command_run(const struct options *o)
+{
+    for (unsigned i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(c->name, o->command) != 0)
+            continue;
+        if (o->n_args >= c->min_args && o->n_args <= c->max_args)
+            return c->run(o, c);
+        fprintf(stderr, "penstockctl: usage: %s%s%s\n", c->name, *c->usage ? " " : "", c->usage);
+        return 2;
+    }
+    fprintf(stderr, "penstockctl: unknown command \"%s\"; --help lists them\n", o->command);
+    return 2;
+}
