@@ -36,7 +36,11 @@ static int take_channel(struct process *p, struct chan_msg *m)
         p->handoff = fd;
     } else if (ch.kind == CHANNEL_KEYS && !p->judge) {
         sign_attach(&p->signer, fd);
-    } else if (ch.kind == CHANNEL_JUDGE && p->judge && ch.index < PROCESS_JUDGES_MAX) {
+    } else if (ch.kind == CHANNEL_EXPLAIN && p->judge) {
+        if (p->judges[PROCESS_EXPLAIN] >= 0)
+            close(p->judges[PROCESS_EXPLAIN]);
+        p->judges[PROCESS_EXPLAIN] = fd;
+    } else if (ch.kind == CHANNEL_JUDGE && p->judge && ch.index < PROCESS_EXPLAIN) {
         if (p->judges[ch.index] >= 0)
             close(p->judges[ch.index]);
         p->judges[ch.index] = fd;

@@ -1,8 +1,10 @@
-/* The judge: a chain and a side in, a verdict out, by the same verify() as the handshake. */
+/* The judge: a chain and a side in, a verdict out, by the same verify() as the handshake; for mgmt
+ * with every reason. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/clock.h"
+#include "dataplane/wire/explain.h"
 #include "handshake/process.h"
 
 #define SEND_MS         5000
@@ -40,13 +42,81 @@ static void judge(struct process *p, const struct handoff_judge *m, struct hando
     sk_X509_pop_free(chain, X509_free);
 }
 
+static const struct verify_side *side_named(const struct revision *r, const char *link,
+                                            enum leg_side side)
+{
+    for (unsigned i = 0; r && i < r->policy->n_links; i++)
+        if (!strcmp(r->policy->links[i].name, link) && r->links[i].verify[side].trust)
+            return &r->links[i].verify[side];
+    return NULL;
+}
+
+static void add_reason(struct explain_answer *a, enum reason reason, const char *text)
+{
+    a->reasons[a->n].reason = reason;
+    snprintf(a->reasons[a->n++].text, sizeof a->reasons[0].text, "%s", text);
+}
+
+/* Every reason, not the first alone. */
+static void explain(struct process *p, const struct explain_ask *m, struct explain_answer *out)
+{
+    const struct revision *r = p->current;
+    const struct verify_side *side = side_named(r, m->link, (enum leg_side)m->side);
+    enum reason why = REASON_INTERNAL;
+    STACK_OF(X509) * chain;
+    struct verdict v = {0};
+
+    *out = (struct explain_answer){.revision = r ? r->policy->revision : 0, .known = side != NULL};
+    if (!side)
+        return;
+    chain = chain_parse(m->chain, m->n_chain, &why);
+    if (!chain) {
+        add_reason(out, why, "the chain can not be read, or is larger than allowed");
+        return;
+    }
+    verify(side, chain, m->at_s ? m->at_s : clock_wall_s(), &v, NULL);
+    out->allow = v.allow;
+    out->rule = v.allow ? v.rule : 0;
+    out->until = v.allow ? v.until : 0;
+    for (unsigned i = 0; !v.allow && i < v.n_reasons && i < EXPLAIN_REASONS; i++)
+        add_reason(out, v.reasons[i].reason, v.reasons[i].text);
+    if (!v.allow && !out->n)
+        add_reason(out, REASON_INTERNAL, "no reason was given");
+    sk_X509_pop_free(chain, X509_free);
+}
+
+static int take_explain(struct process *p, int fd, struct chan_msg *msg)
+{
+    struct explain_answer answer;
+    struct explain_ask m;
+    struct buf b;
+
+    if (explain_get_ask(&msg->body, &m))
+        return -EPROTO;
+    explain(p, &m, &answer);
+    buf_init(&b, p->out, sizeof p->out);
+    explain_put_answer(&b, &answer);
+    return chan_send_wait(fd, EXPLAIN_ANSWER, &b, NULL, 0, SEND_MS);
+}
+
+static int take_judge(struct process *p, int fd, struct chan_msg *msg)
+{
+    struct handoff_judged answer;
+    struct handoff_judge m;
+    struct buf b;
+
+    if (handoff_get_judge(&msg->body, &m))
+        return -EPROTO;
+    judge(p, &m, &answer);
+    buf_init(&b, p->out, sizeof p->out);
+    handoff_put_judged(&b, &answer);
+    return chan_send_wait(fd, HANDOFF_JUDGED, &b, NULL, 0, SEND_MS);
+}
+
 int process_judge(struct process *p, int fd)
 {
     for (int i = 0; i < MESSAGES_A_TURN; i++) {
-        struct handoff_judged answer;
-        struct handoff_judge m;
         struct chan_msg msg;
-        struct buf b;
         int rc = chan_recv(fd, p->in, sizeof p->in, &msg);
 
         if (rc == -EAGAIN)
@@ -54,12 +124,11 @@ int process_judge(struct process *p, int fd)
         if (rc != 1)
             return rc ? rc : -EPIPE;
         chan_msg_close_fds(&msg);
-        if (msg.type != HANDOFF_JUDGE || handoff_get_judge(&msg.body, &m))
-            return -EPROTO;
-        judge(p, &m, &answer);
-        buf_init(&b, p->out, sizeof p->out);
-        handoff_put_judged(&b, &answer);
-        rc = chan_send_wait(fd, HANDOFF_JUDGED, &b, NULL, 0, SEND_MS);
+        rc = -EPROTO;
+        if (msg.type == HANDOFF_JUDGE)
+            rc = take_judge(p, fd, &msg);
+        else if (msg.type == EXPLAIN_ASK)
+            rc = take_explain(p, fd, &msg);
         if (rc)
             return rc;
     }

@@ -15,7 +15,8 @@
 
 #define PROCESS_BUCKETS    4096
 #define PROCESS_CONNS_MAX  16384 /* legs in mid-handshake */
-#define PROCESS_JUDGES_MAX 64
+#define PROCESS_JUDGES_MAX 65    /* a worker's each; the last one is mgmt's */
+#define PROCESS_EXPLAIN    64
 
 struct process_conn {
     struct list node;

@@ -8,12 +8,15 @@
 #ifndef PENSTOCK_MGMT_ASK_H
 #define PENSTOCK_MGMT_ASK_H
 
+#include "dataplane/wire/explain.h"
 #include "mgmt/manager.h"
 
 #define QUERY_MS 2000
 
 json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers": n} */
 json_t *ask_stats(struct manager *m);    /* {"links": [...], "reasons": {...}} */
+/* The judge's word on a chain. 0 or -errno: it did not answer. */
+int ask_explain(struct manager *m, const struct explain_ask *q, struct explain_answer *a);
 /* 0, -ENOENT (no such session), or -errno: a worker did not answer. */
 int ask_end(struct manager *m, uint64_t session);
 

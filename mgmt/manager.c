@@ -19,6 +19,7 @@ int manager_init(struct manager *m, int control)
 {
     memset(m, 0, sizeof *m);
     m->control = control;
+    m->judge = -1;
     m->start_ms = clock_mono_ms();
     m->owner = (unsigned)getuid();
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
@@ -86,6 +87,13 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
     fd = chan_msg_take_fd(msg, 0);
     if (ch.kind == CHANNEL_LOCAL)
         return api_start(m, fd);
+    if (ch.kind == CHANNEL_EXPLAIN) {
+        if (m->judge >= 0)
+            close(m->judge);
+        m->judge = fd;
+        m->judge_owes = 0;
+        return 0;
+    }
     if (ch.kind == CHANNEL_CALLER)
         return callers_take(m, fd);
     if (ch.kind == CHANNEL_STATE)

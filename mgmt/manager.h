@@ -28,7 +28,9 @@ struct manager {
     /* answers to questions nobody waits for any more; they come first */
     unsigned owed[MANAGER_WORKERS_MAX];
     unsigned n_workers;
-    struct api *api; /* NULL: not served yet */
+    int judge;           /* channel to the judge, -1: none */
+    unsigned judge_owes; /* answers to questions nobody waits for any more */
+    struct api *api;     /* NULL: not served yet */
     struct store store;
     bool has_state;              /* the working directory is ours */
     struct err store_err;        /* why the store does not open, if it does not */

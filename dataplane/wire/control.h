@@ -64,6 +64,7 @@ enum channel_kind {
     CHANNEL_QUERY,   /* worker i <-> mgmt (as index i) */
     CHANNEL_LOCAL,   /* mgmt: the listening local socket */
     CHANNEL_STATE,   /* mgmt: its directory, to be its working directory */
+    CHANNEL_EXPLAIN, /* mgmt <-> the judge */
     CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
     CHANNEL_KINDS
 };

@@ -12,6 +12,9 @@ void live_stats(struct call *c);
 void live_health(struct call *c);
 void live_ready(struct call *c);
 
+/* explain.c */
+void explain_post(struct call *c);
+
 /* metrics.c, peers.c */
 void metrics_get(struct call *c);
 void peers_list(struct call *c);

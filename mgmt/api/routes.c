@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/peers", READ, peers_list, "live peers: sessions by certificate chain"},
     {"GET", "/api/v1/stats", READ, live_stats, "ends and refusals by reason"},
     RESOURCES("links", CHANGE, "link"),
+    {"POST", "/api/v1/links/{name}/explain", READ, explain_post, "would this chain be let in?"},
     RESOURCES("identities", PKI, "identity"),
     RESOURCES("trust", PKI, "trust"),
     RESOURCES("profiles", CHANGE, "profile"),

@@ -7,6 +7,7 @@
 #include "mgmt/ctl/table.h"
 
 #define PATH_ROOM 1024
+#define PEM_ROOM  (1024 * 1024)
 
 /* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
 static int ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
@@ -189,6 +190,43 @@ static int run_verify(const struct options *o, const struct command *c)
     return rc;
 }
 
+/* The file goes as it is; exit 1 for a chain that would be refused. */
+static int run_explain(const struct options *o, const struct command *c)
+{
+    char path[PATH_ROOM];
+    json_t *body = NULL;
+    FILE *in = fopen(o->args[1], "rb");
+    char *pem = in ? calloc(1, PEM_ROOM + 1) : NULL;
+    size_t n = pem ? fread(pem, 1, PEM_ROOM, in) : 0;
+    struct http_ask q = {.method = "POST", .path = path};
+    struct http_answer a;
+    int rc = 2;
+
+    (void)c;
+    if (n)
+        body = json_pack("{s:s%, s:s}", "chain", pem, n, "side", o->side ? o->side : "listen");
+    if (body && o->time)
+        json_object_set_new(body, "time", json_string(o->time));
+    q.body = body;
+    snprintf(path, sizeof path, "/api/v1/links/%.128s/explain", o->args[0]);
+    if (body)
+        rc = ask(o, &q, &a);
+    else
+        fprintf(stderr, "penstockctl: %s: can not be read as PEM\n", o->args[1]);
+    if (body && !rc) {
+        const char *verdict = json_string_value(json_object_get(a.json, "verdict"));
+
+        rc = verdict && !strcmp(verdict, "allow") ? 0 : 1;
+        show(o, c, &a);
+        http_free(&a);
+    }
+    json_decref(body);
+    free(pem);
+    if (in)
+        fclose(in);
+    return rc;
+}
+
 static int run_check(const struct options *o, const struct command *c)
 {
     (void)c;
@@ -223,6 +261,9 @@ static const struct command commands[] = {
     {"audit", "", "who did what, newest first", 0, 0, run_read, "/api/v1/audit", table_audit},
     {"audit-verify", "", "is the audit trail whole?", 0, 0, run_verify, "/api/v1/audit/verify",
      NULL},
+    {"explain", "LINK FILE",
+     "would this chain (PEM) be let in, and why? (--side forward, --time 2026-01-31T12:00:00Z)", 2,
+     2, run_explain, NULL, table_explain},
     {"get", "PATH", "any resource, such as /api/v1/links/x", 1, 1, run_read, NULL, NULL},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},

@@ -15,7 +15,7 @@
 
 struct options {
     struct http_gateway gateway;
-    const char *state, *config, *confirm;
+    const char *state, *config, *confirm, *side, *time;
     const char *command, *args[COMMAND_ARGS_MAX];
     unsigned n_args;
     bool json, wide, dry_run;

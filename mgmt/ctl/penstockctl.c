@@ -46,7 +46,7 @@ static const char **value_of(struct options *o, const char *name)
     } values[] = {
         {"--state", &o->state},     {"--config", &o->config}, {"--confirm", &o->confirm},
         {"--url", &o->gateway.url}, {"--ca", &o->gateway.ca}, {"--cert", &o->gateway.cert},
-        {"--key", &o->gateway.key},
+        {"--key", &o->gateway.key}, {"--side", &o->side},     {"--time", &o->time},
     };
 
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

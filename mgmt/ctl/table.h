@@ -14,6 +14,7 @@ void table_stats(const json_t *body, bool wide);
 /* table_config.c */
 void table_revisions(const json_t *body, bool wide);
 void table_audit(const json_t *body, bool wide);
+void table_explain(const json_t *body, bool wide);
 void table_peers(const json_t *body, bool wide);
 
 #endif

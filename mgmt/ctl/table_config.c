@@ -91,3 +91,28 @@ void table_peers(const json_t *body, bool wide)
         printf("\n");
     }
 }
+
+void table_explain(const json_t *body, bool wide)
+{
+    const json_t *matched = json_object_get(body, "matched");
+    json_t *row;
+    size_t i;
+
+    (void)wide;
+    put(text(body, "verdict"), 0);
+    if (!strcmp(text(body, "verdict"), "allow")) {
+        printf("by rule %lld, until ",
+               (long long)json_integer_value(json_object_get(body, "rule")));
+        put_time(json_integer_value(json_object_get(body, "until")));
+        if (matched)
+            json_dumpf(matched, stdout, JSON_COMPACT);
+    }
+    printf("\n");
+    json_array_foreach(json_object_get(body, "reasons"), i, row)
+    {
+        printf("  ");
+        put(text(row, "reason"), 16);
+        put(text(row, "text"), 0);
+        printf("\n");
+    }
+}

@@ -26,7 +26,14 @@ static const struct link_row links[] = {
     {CHANNEL_HANDOFF, ROLE_HANDSHAKE, ROLE_DATAPLANE, false, STAGE_SERVING, STAGE_COMMITTING},
     {CHANNEL_JUDGE, ROLE_DATAPLANE, ROLE_JUDGE, false, STAGE_COMMITTING, STAGE_SERVING},
     {CHANNEL_QUERY, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
+    {CHANNEL_EXPLAIN, ROLE_MGMT, ROLE_JUDGE, false, STAGE_READY, STAGE_SERVING},
 };
+
+/* How many pairs of a kind there are. */
+static unsigned pairs(const struct fleet *f, const struct link_row *row)
+{
+    return row->near == ROLE_MGMT ? 1 : f->workers;
+}
 
 void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd, int state_fd)
 {
@@ -97,7 +104,7 @@ int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program)
 void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms)
 {
     for (size_t k = 0; k < ARRAY_LEN(links); k++) {
-        for (unsigned i = 0; i < f->workers; i++) {
+        for (unsigned i = 0; i < pairs(f, &links[k]); i++) {
             if (links[k].far == c->role || (links[k].near == c->role && c->index == i) ||
                 (links[k].near == c->role && c->role == ROLE_DATAPLANE))
                 f->linked[links[k].kind][i] = false;
@@ -155,7 +162,7 @@ void fleet_link(struct fleet *f)
     struct child *mgmt = fleet_find(f, ROLE_MGMT, 0);
 
     for (size_t k = 0; k < ARRAY_LEN(links); k++) {
-        for (unsigned i = 0; i < f->workers; i++) {
+        for (unsigned i = 0; i < pairs(f, &links[k]); i++) {
             if (!f->linked[links[k].kind][i])
                 link_pair(f, &links[k], i);
         }

@@ -12,6 +12,7 @@ import time
 
 from gateway import Gateway
 from harness import equal, expect, free_port, test
+from pki import CA
 from t_operate import answers, connect
 
 
@@ -353,3 +354,50 @@ def command_line(t):
     equal(r.returncode, 1)
     expect(r.stderr.startswith("penstockctl: /links/in/engine: "), r.stderr)
     expect("rollback" in g.ctl("--completion") and "rollback" in g.ctl("--help"), "told by --help and --completion")
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+@test("explain says of any chain what the handshake would say, with the rule or every reason")
+def explain(t):
+    g = gateway(t)
+    stranger = CA(t.dir, "stranger")
+    ask = lambda body, link="in": g.api("POST", "/api/v1/links/%s/explain" % link, body)  # noqa: E731
+    status, _, good = ask({"chain": read(t.pki.client.chain)})
+    equal((status, good["verdict"], good["rule"], good["matched"], good["revision"]),
+          (200, "allow", 0, {"uri": "spiffe://partner.example/client"}, 1))
+    expect(good["until"] > time.time(), "until when")
+    equal(ask(read(t.pki.client.chain).encode())[2]["verdict"], "allow")
+    for cert, reason in ((stranger.issue("c", "URI:spiffe://partner.example/client", "clientAuth"), "unknown_ca"),
+                         (t.pki.server, "eku"), (t.pki.inter.issue("x", "URI:spiffe://partner.example/else", "clientAuth"), "no_rule")):
+        verdict = ask({"chain": read(cert.chain if hasattr(cert, "chain") else cert.pem)})[2]
+        equal(verdict["verdict"], "deny")
+        expect(reason in [r["reason"] for r in verdict["reasons"]] and all(r["text"] for r in verdict["reasons"]), verdict)
+        try:  # and the handshake says the same first
+            ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            ctx.load_verify_locations(t.pki.root.pem)
+            ctx.load_cert_chain(getattr(cert, "chain", cert.pem), cert.key)
+            with ctx.wrap_socket(socket.create_connection(("127.0.0.1", g.port), timeout=10), server_hostname="gw.test") as s:
+                s.recv(1)
+        except (ssl.SSLError, ConnectionError):
+            pass
+        equal(g.wait_event("refused", count=len(g.events("refused")) or 1)["reason"], verdict["reasons"][0]["reason"])
+    later = ask({"chain": read(t.pki.client.chain), "time": "2090-01-01T00:00:00Z"})[2]
+    equal(later["verdict"], "deny")
+    expect(len(later["reasons"]) >= 2 and "expired" in [r["reason"] for r in later["reasons"]], later)
+    for body, status in (({"chain": "x"}, 422), ({}, 400), ({"chain": read(t.pki.client.chain), "time": "soon"}, 400),
+                         ({"chain": read(t.pki.client.chain), "side": "left"}, 400), (b"", 400), ({"chain": 7}, 400),
+                         ({"chain": read(t.pki.client.key)}, 422), ({"chain": read(t.pki.client.chain) * 60}, 422)):
+        equal(ask(body)[0], status, str(body)[:60])
+    equal(ask({"chain": read(t.pki.client.chain)}, "none")[0], 404)
+    equal(ask({"chain": read(t.pki.client.chain), "side": "forward"})[0], 404)
+    expect(g.ctl("explain", "in", t.pki.client.chain).startswith("allow  by rule 0, until 20"), "for people")
+    r = g.ctl("explain", "in", t.pki.client.chain, "--time", "2090-01-01T00:00:00Z", check=False)
+    equal(r.returncode, 1)
+    expect(r.stdout.startswith("deny") and "expired" in r.stdout, r.stdout)
+    for pid in g.children()["penstock-handshake"]:
+        os.kill(pid, signal.SIGKILL)  # the judge too
+    g.wait(lambda: ask({"chain": read(t.pki.client.chain)})[2].get("verdict") == "allow", 10, "another judge")

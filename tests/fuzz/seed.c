@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include "dataplane/wire/explain.h"
 #include "tests/unit/sample_policy.h"
 
 static const char *corpus; /* the directory to write into */
@@ -139,6 +140,21 @@ static void seed_query(void)
     end(&b, "query", "stats");
 }
 
+static void seed_explain(void)
+{
+    static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
+    struct explain_ask ask = {"in", LEG_OUTER, 42, chain, sizeof chain};
+    struct explain_answer yes = {.revision = 7, .known = true, .allow = true, .rule = 3};
+    struct explain_answer no = {.revision = 7,
+                                .known = true,
+                                .n = 2,
+                                .reasons = {{REASON_UNKNOWN_CA, "a"}, {REASON_EKU, "b"}}};
+
+    SEED(EXPLAIN_ASK, explain_put_ask, ask, "explain", "ask");
+    SEED(EXPLAIN_ANSWER, explain_put_answer, yes, "explain", "yes");
+    SEED(EXPLAIN_ANSWER, explain_put_answer, no, "explain", "no");
+}
+
 static void seed_crl(void)
 {
     struct crl_source s = sample_crl();
@@ -182,6 +198,7 @@ int main(int argc, char **argv)
     seed_keys();
     seed_control();
     seed_query();
+    seed_explain();
     seed_crl();
     seed_policy();
     return 0;
