@@ -12,6 +12,8 @@
 #define HANDSHAKE_MS_DEFAULT 5000 /* until the link is known */
 #define LINGER_MS            1000 /* for the peer to read our last words */
 #define REFUSALS_LOGGED      100  /* lines a second; the rest are summed up */
+#define CHECK_A_TURN         512  /* sessions looked at between two rounds of events, */
+#define CUT_A_TURN           16   /* and ended: each costs a last word and a line */
 
 /* id: worker (8 bits), slot (24), generation (16), zero (16) */
 static uint64_t session_make_id(const struct worker *w, const struct session *s)
@@ -29,6 +31,30 @@ struct session *session_find(struct worker *w, uint64_t id)
         return NULL;
     }
     return s;
+}
+
+void worker_check_begin(struct worker *w)
+{
+    /* One that is under way may have passed some already: it begins anew. */
+    w->checking = true;
+    w->check_at = 0;
+}
+
+void worker_check_turn(struct worker *w)
+{
+    unsigned looked = 0, cut = 0;
+
+    for (; w->check_at < w->sessions.fresh && looked < CHECK_A_TURN && cut < CUT_A_TURN;
+         w->check_at++) {
+        struct session *s = pool_any(&w->sessions, w->check_at);
+
+        if (!s || s->state != SESSION_PUMPING)
+            continue;
+        looked++;
+        flow_check_peer(s);
+        cut += s->state != SESSION_PUMPING;
+    }
+    w->checking = w->check_at < w->sessions.fresh;
 }
 
 void worker_each_session(struct worker *w, void (*fn)(struct session *s))

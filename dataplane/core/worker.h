@@ -84,6 +84,8 @@ struct worker {
     uint64_t now_ms;
     int64_t wall_s;
     bool draining;
+    bool checking;     /* peers of sessions are being looked at, */
+    uint32_t check_at; /* from this slot on */
     void (*rejudge)(
         struct worker *w); /* tell the control thread: a verdict is of an old revision */
     _Atomic uint64_t reasons[REASON_COUNT];
@@ -92,6 +94,11 @@ struct worker {
     uint8_t hs_message[CHAN_HEADER + CHAN_BODY_MAX]; /* being received; wiped after keys */
 };
 
+/* Begin to look at every session's peer: may it stay? A turn at a time, so that cutting thousands
+ * does not hold up the others. */
+void worker_check_begin(struct worker *w);
+/* One turn of it. */
+void worker_check_turn(struct worker *w);
 /* Walk every live session; fn may end it. */
 void worker_each_session(struct worker *w, void (*fn)(struct session *s));
 

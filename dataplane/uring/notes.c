@@ -55,7 +55,7 @@ static void take_note(struct ring *r, struct note *n)
         note_swap(r, n);
         break;
     case NOTE_PEERS:
-        worker_each_session(r->w, flow_check_peer);
+        worker_check_begin(r->w);
         break;
     case NOTE_DIALLED:
         dial_answered(r->w, n->session, n->fd, n->error);
@@ -102,7 +102,6 @@ void ring_channel_event(struct ring *r, unsigned which, int events)
 
 void ring_tick_session(struct session *s)
 {
-    flow_check_peer(s);
     if (s->state != SESSION_PUMPING || s->active_ms + QUIET_MS > s->worker->now_ms)
         return;
     for (int i = 0; i < 2; i++)

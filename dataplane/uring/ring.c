@@ -328,7 +328,7 @@ static void ring_wait(struct ring *r)
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
-    if (!list_empty(&r->w->ready) || !list_empty(&r->dead))
+    if (!list_empty(&r->w->ready) || !list_empty(&r->dead) || r->w->checking)
         wait_ms = 0;
     else if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
              list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
@@ -394,6 +394,8 @@ static void ring_clock(struct ring *r)
         r->tick_ms = r->w->now_ms + TICK_MS;
         r->w->wall_s = clock_wall_s();
         worker_each_session(r->w, ring_tick_session);
+        if (!r->w->checking)
+            worker_check_begin(r->w); /* certificates end by the clock too */
     }
 }
 
@@ -406,6 +408,8 @@ void ring_run(struct ring *r)
         ring_events(r);
         ring_timers(r);
         ring_turns(r);
+        if (r->w->checking)
+            worker_check_turn(r->w);
         ring_bury(r);
         accept_rearm(r);
     }

@@ -12,10 +12,14 @@ void live_stats(struct call *c);
 void live_health(struct call *c);
 void live_ready(struct call *c);
 
+/* crl.c */
+void crl_post(struct call *c);
+
 /* explain.c */
 void explain_post(struct call *c);
 
-/* metrics.c, peers.c */
+/* metrics.c, peers.c, inventory.c */
+void inventory_get(struct call *c);
 void metrics_get(struct call *c);
 void peers_list(struct call *c);
 

@@ -8,6 +8,7 @@
 
 #define PATH_ROOM 1024
 #define PEM_ROOM  (1024 * 1024)
+#define CRL_ROOM  (8 * 1024 * 1024)
 
 /* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
 static int ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
@@ -190,20 +191,52 @@ static int run_verify(const struct options *o, const struct command *c)
     return rc;
 }
 
+/* At most `max` bytes of a file; the caller frees them. NULL: said why. */
+static char *read_file(const char *file, size_t max, size_t *n)
+{
+    FILE *in = fopen(file, "rb");
+    char *data = in ? calloc(1, max + 2) : NULL;
+
+    *n = data ? fread(data, 1, max + 1, in) : 0;
+    if (in)
+        fclose(in);
+    if (*n && *n <= max)
+        return data;
+    fprintf(stderr, "penstockctl: %s: can not be read, is empty, or has more than %zu bytes\n",
+            file, max);
+    free(data);
+    return NULL;
+}
+
+static int run_crl(const struct options *o, const struct command *c)
+{
+    char trust[PATH_ROOM], path[PATH_ROOM + 8];
+    struct http_ask q = {.method = "POST", .path = path};
+    char *data = read_file(o->args[1], CRL_ROOM, &q.n_raw);
+    int rc = 2;
+
+    snprintf(trust, sizeof trust, "/api/v1/trust/%.128s", o->args[0]);
+    snprintf(path, sizeof path, "%s/crls", trust);
+    q.raw = data;
+    if (data)
+        rc = change(o, c, trust, &q);
+    free(data);
+    return rc;
+}
+
 /* The file goes as it is; exit 1 for a chain that would be refused. */
 static int run_explain(const struct options *o, const struct command *c)
 {
     char path[PATH_ROOM];
     json_t *body = NULL;
-    FILE *in = fopen(o->args[1], "rb");
-    char *pem = in ? calloc(1, PEM_ROOM + 1) : NULL;
-    size_t n = pem ? fread(pem, 1, PEM_ROOM, in) : 0;
+    size_t n = 0;
+    char *pem = read_file(o->args[1], PEM_ROOM, &n);
     struct http_ask q = {.method = "POST", .path = path};
     struct http_answer a;
     int rc = 2;
 
     (void)c;
-    if (n)
+    if (pem)
         body = json_pack("{s:s%, s:s}", "chain", pem, n, "side", o->side ? o->side : "listen");
     if (body && o->time)
         json_object_set_new(body, "time", json_string(o->time));
@@ -211,8 +244,8 @@ static int run_explain(const struct options *o, const struct command *c)
     snprintf(path, sizeof path, "/api/v1/links/%.128s/explain", o->args[0]);
     if (body)
         rc = ask(o, &q, &a);
-    else
-        fprintf(stderr, "penstockctl: %s: can not be read as PEM\n", o->args[1]);
+    else if (pem)
+        fprintf(stderr, "penstockctl: %s: is no PEM text\n", o->args[1]);
     if (body && !rc) {
         const char *verdict = json_string_value(json_object_get(a.json, "verdict"));
 
@@ -222,8 +255,6 @@ static int run_explain(const struct options *o, const struct command *c)
     }
     json_decref(body);
     free(pem);
-    if (in)
-        fclose(in);
     return rc;
 }
 
@@ -242,6 +273,8 @@ static const struct command commands[] = {
     {"sessions", "", "live sessions", 0, 0, run_read, "/api/v1/sessions", table_sessions},
     {"peers", "", "who is connected", 0, 0, run_read, "/api/v1/peers", table_peers},
     {"stats", "", "ends and refusals by reason", 0, 0, run_read, "/api/v1/stats", table_stats},
+    {"inventory", "", "certificates, lists, protocols and ciphers in use", 0, 0, run_read,
+     "/api/v1/inventory", NULL},
     {"metrics", "", "the counters as Prometheus reads them", 0, 0, run_read, "/metrics", NULL},
     {"end", "SESSION", "end one session (its id from `sessions --wide`)", 1, 1, run_end, NULL,
      NULL},
@@ -260,6 +293,8 @@ static const struct command commands[] = {
     {"confirm", "", "keep what was committed", 0, 0, run_confirm, NULL, NULL},
     {"audit", "", "who did what, newest first", 0, 0, run_read, "/api/v1/audit", table_audit},
     {"audit-verify", "", "is the audit trail whole?", 0, 0, run_verify, "/api/v1/audit/verify",
+     NULL},
+    {"crl", "TRUST FILE", "a new revocation list takes its issuer's place", 2, 2, run_crl, NULL,
      NULL},
     {"explain", "LINK FILE",
      "would this chain (PEM) be let in, and why? (--side forward, --time 2026-01-31T12:00:00Z)", 2,

@@ -87,8 +87,10 @@ int http_request(const struct http_gateway *g, const struct http_ask *ask, struc
         aim(c, g, ask->path);
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, ask->method);
         curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-        if (text)
-            curl_easy_setopt(c, CURLOPT_POSTFIELDS, text);
+        if (ask->raw)
+            curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)ask->n_raw);
+        if (text || ask->raw)
+            curl_easy_setopt(c, CURLOPT_POSTFIELDS, text ? text : (const char *)ask->raw);
         curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
         curl_easy_setopt(c, CURLOPT_WRITEDATA, &b);
         curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);

@@ -17,7 +17,9 @@ struct http_gateway {
 
 struct http_ask {
     const char *method, *path;
-    const json_t *body;                /* may be NULL */
+    const json_t *body; /* may be NULL */
+    const void *raw;    /* in place of body: bytes as they are */
+    size_t n_raw;
     const char *if_match, *none_match; /* may be NULL */
 };
 

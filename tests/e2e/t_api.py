@@ -12,7 +12,7 @@ import time
 
 from gateway import Gateway
 from harness import equal, expect, free_port, test
-from pki import CA
+from pki import CA, PKI
 from t_operate import answers, connect
 
 
@@ -401,3 +401,77 @@ def explain(t):
     for pid in g.children()["penstock-handshake"]:
         os.kill(pid, signal.SIGKILL)  # the judge too
     g.wait(lambda: ask({"chain": read(t.pki.client.chain)})[2].get("verdict") == "allow", 10, "another judge")
+
+
+@test("an uploaded CRL takes its issuer's place and ends exactly the sessions that it must, within a second")
+def crl_upload(t):
+    pki = PKI(os.path.join(t.dir, "own-pki"))
+    leaver = pki.inter.issue("leaver", "URI:spiffe://partner.example/client", "clientAuth")
+    config = t.terminate_config(t.server().address, free_port(), pki=pki)
+    g = Gateway(t.dir, config)
+    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+    port = int(config["links"]["in"]["listen"]["address"][0].split(":")[1])
+
+    def dial(cert):
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx.load_verify_locations(pki.root.pem)
+        ctx.load_cert_chain(cert.chain, cert.key)
+        s = ctx.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="gw.test")
+        s.sendall(b"x")
+        equal(s.recv(1), b"x")
+        return s
+
+    stays, goes = dial(pki.client), dial(leaver)
+    with open(pki.inter_crl, "rb") as f:
+        old = f.read()
+    pki.inter.revoke(leaver)
+    with open(pki.inter.crl(), "rb") as f:
+        new = f.read()
+    der = ssl.PEM_cert_to_DER_cert(new.decode().replace("X509 CRL", "CERTIFICATE"))
+
+    def post(body, trust="partners", tag=None):
+        tag = tag or g.api("GET", "/api/v1/trust/partners")[1]["ETag"]
+        return g.api("POST", "/api/v1/trust/%s/crls" % trust, body, {"If-Match": tag})
+
+    equal(g.api("POST", "/api/v1/trust/partners/crls", new)[0], 428)
+    equal(post(new, tag='"old"')[0], 412)
+    equal(post(new, trust="none")[0], 404)
+    equal(post(b"no list")[0], 422)
+    equal(post(new + old)[0], 422)
+    count = len(g.api("GET", "/api/v1/trust/partners")[2]["crls"])
+    start = time.monotonic()
+    status, headers, trust = post(der)
+    equal((status, len(trust["crls"])), (200, count), trust)
+    equal(g.wait_event("session_closed", timeout=5)["reason"], "revoked")
+    expect(time.monotonic() - start < (10 if os.environ.get("PENSTOCK_VM") else 1), "the cut")
+    stays.sendall(b"y")
+    equal(stays.recv(1), b"y")
+    equal(len(g.events("session_closed")), 1)
+    path = os.path.join(t.dir, "old.crl")
+    with open(path, "wb") as f:
+        f.write(old)
+    r = g.ctl("crl", "partners", path, check=False)
+    equal((r.returncode, "newer" in r.stderr), (1, True), r.stderr)
+    g.ctl("crl", "partners", pki.inter.crl())  # the next one
+    equal(g.ctl("crl", "partners", "/nonexistent", check=False).returncode, 2)
+    status, _, problem = post(old)
+    equal((status, "newer" in problem["detail"]), (409, True), problem)
+    equal(g.api("GET", "/api/v1/audit")[2]["items"][0]["action"], "trust.crl")
+    goes.close()
+
+
+@test("the inventory names every certificate, list, protocol and cipher in use")
+def inventory(t):
+    g = gateway(t)
+    with connect(t, g.port) as s:
+        s.sendall(b"x")
+        s.recv(1)
+        found = g.api("GET", "/api/v1/inventory")[2]
+    leaf = found["identities"]["gw"]["chain"][0]
+    equal((leaf["subject"], leaf["key"], leaf["key_bits"], len(leaf["sha256"])), ("O=Penstock Test,CN=gw", "EC", 256, 64))
+    expect(leaf["not_after"] > time.strftime("%Y-%m-%d"), leaf)
+    equal([a["subject"] for a in found["trust"]["partners"]["anchors"]], ["O=Penstock Test,CN=root"])
+    equal(sorted(c["issuer"] for c in found["trust"]["partners"]["crls"]), ["O=Penstock Test,CN=inter", "O=Penstock Test,CN=root"])
+    equal(found["live"]["version"], {"1.3": 1})
+    equal(list(found["live"]["suite"].values()), [1])
+    equal(json.loads(g.ctl("inventory"))["identities"], found["identities"])
