@@ -189,8 +189,8 @@ def nobody(t):
 
 @test("sessions that the gateway ends early are told")
 def cut(t):
-    g = t.terminate(sink(t), link={"limits": {**LIMITS["limits"], "life_s": 0.3}})
-    r = load(t, g.port, "idle", "--sessions", "5")
+    g = t.terminate(sink(t), link={"limits": {**LIMITS["limits"], "life_s": 2}})
+    r = load(t, g.port, "idle", "--sessions", "5", "--duration", "4")
     equal((r["total"]["established"], r["total"]["closed"]), (5, 0))
     equal(r["errors"], {"session_cut": 5})
 
