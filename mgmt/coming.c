@@ -15,6 +15,9 @@
 #include "mgmt/model/node.h"
 #include "mgmt/store/audit.h"
 
+#define REVISIONS_KEPT 1000
+#define PRUNE_EVERY    16 /* revisions */
+
 /* ---- judging ---- */
 
 /* Parse, validate, compile. The model's document lives as long as the model. */
@@ -260,6 +263,8 @@ static void applied(struct manager *m, struct coming *c)
     if (store_applied(&m->store, c->number, &e))
         log_event(LOG_ERROR, "revision_not_kept", "revision=%" PRIu64 " error=\"%s\"", c->number,
                   err_text(&e, text, sizeof text));
+    if (c->number % PRUNE_EVERY == 0 && store_prune(&m->store, REVISIONS_KEPT))
+        log_event(LOG_WARN, "store_not_pruned", "revision=%" PRIu64, c->number);
     changes = document_diff(before, m->document);
     note(m, c, "applied", changes);
     json_decref(changes);

@@ -11,6 +11,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/log.h"
 #include "mgmt/store/file.h"
+#include "mgmt/store/objects.h"
 #include "mgmt/store/store_db.h"
 
 #define DATABASE     "store.db"
@@ -202,6 +203,36 @@ void store_refused(struct store *s, uint64_t number)
     if (q)
         sqlite3_bind_int64(q, 1, (sqlite3_int64)number);
     store_run(s->db, q, "a refused revision can not be forgotten", &e);
+}
+
+/* Named by a revision, or by a setting (the candidate). When in doubt, it is. */
+static bool is_used(void *arg, const char *ref)
+{
+    struct store *s = arg;
+    sqlite3_stmt *q = store_query(s->db, "SELECT 1 FROM revisions WHERE instr(document, ?1) UNION "
+                                         "SELECT 1 FROM settings WHERE instr(value, ?1) LIMIT 1");
+    int rc = SQLITE_ERROR;
+
+    if (q) {
+        sqlite3_bind_text(q, 1, ref, -1, SQLITE_STATIC);
+        rc = sqlite3_step(q);
+    }
+    sqlite3_finalize(q);
+    return rc != SQLITE_DONE;
+}
+
+int store_prune(struct store *s, unsigned keep)
+{
+    sqlite3_stmt *q = store_query(
+        s->db, "DELETE FROM revisions WHERE state = 'applied' AND number NOT IN (SELECT number "
+               "FROM revisions WHERE state = 'applied' ORDER BY number DESC LIMIT ?)");
+    struct err e;
+    int rc;
+
+    if (q)
+        sqlite3_bind_int64(q, 1, keep ? keep : 1); /* never what runs */
+    rc = store_run(s->db, q, "old revisions can not be forgotten", &e);
+    return rc ? rc : objects_sweep(is_used, s);
 }
 
 uint64_t store_last(struct store *s)

@@ -43,6 +43,11 @@ int store_stage(struct store *s, const struct store_revision *r, struct err *e);
 int store_applied(struct store *s, uint64_t number, struct err *e);
 void store_refused(struct store *s, uint64_t number);
 
+/*
+ * Forget all but the newest `keep` revisions, and every object that neither they nor a setting
+ * name. 0 or -errno: what could not be forgotten stays.
+ */
+int store_prune(struct store *s, unsigned keep);
 /* The highest number ever given; 0: none. */
 uint64_t store_last(struct store *s);
 /* 0 and *r (store_revision_free() it), -ENOENT. */

@@ -236,6 +236,41 @@ TEST("objects are kept by their hash: once, unchanged, and swept when nobody nam
     leave();
 }
 
+TEST("old revisions are forgotten with what only they named; what runs, and the candidate, are not")
+{
+    char ref[5][OBJECTS_REF_MAX], document[128];
+    struct store_revision r;
+    struct store s;
+    struct err e;
+    uint8_t *data;
+    size_t n;
+
+    enter();
+    EXPECT(store_open(&s, &e) == 0);
+    for (unsigned i = 0; i < 5; i++) {
+        EXPECT(objects_put(&i, sizeof i, ref[i]) == 0);
+        snprintf(document, sizeof document, "{\"a\": \"%s\"}", ref[i]);
+        if (i < 4)
+            put(&s, i + 1, document);
+    }
+    store_set(&s, "candidate", document);
+    EXPECT(store_prune(&s, 2) == 0);
+    EXPECT(store_get(&s, 2, &r) == -ENOENT && store_last(&s) == 4 && runs(&s, 4, ref[3]));
+    for (unsigned i = 0; i < 5; i++) {
+        bool kept = objects_get(ref[i], 16, &data, &n) == 0;
+
+        EXPECT(kept == (i >= 2));
+        if (kept)
+            free(data);
+    }
+    EXPECT(store_prune(&s, 0) == 0 && runs(&s, 4, ref[3]));
+    store_close(&s);
+    EXPECT(store_prune(&s, 2) < 0); /* without a database nothing is swept */
+    EXPECT(objects_get(ref[3], 16, &data, &n) == 0);
+    free(data);
+    leave();
+}
+
 TEST("only 64 lower-case digits make a reference")
 {
     static const char *const bad[] = {
