@@ -22,8 +22,12 @@ struct api {
     struct manager *m;
     struct MHD_Daemon *http;   /* on the local socket */
     struct MHD_Daemon *remote; /* streams of the management link */
-    /* The one that is being handed over: its connection takes it at once. */
-    struct caller *arriving;
+    /* Handed over, by descriptor, until their connections begin: at once or later, as the library
+     * likes. */
+    struct {
+        int fd;
+        struct caller *who; /* NULL: free */
+    } arriving[CONNECTIONS_MAX];
 };
 
 /* ---- answers ---- */
@@ -217,16 +221,27 @@ static enum MHD_Result on_remote(void *arg, struct MHD_Connection *conn, const c
     return on_request(arg, identify_remote, conn, url, method, upload, n_upload, state);
 }
 
-/* A stream begins: the caller that was announced is its. */
+static struct caller *take_arriving(struct api *a, int fd)
+{
+    struct caller *who = NULL;
+
+    for (unsigned i = 0; i < CONNECTIONS_MAX && !who; i++)
+        if (a->arriving[i].who && a->arriving[i].fd == fd) {
+            who = a->arriving[i].who;
+            a->arriving[i].who = NULL;
+        }
+    return who;
+}
+
+/* A stream begins: the caller that was announced for its descriptor is its. */
 static void on_connection(void *arg, struct MHD_Connection *conn, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    struct api *a = arg;
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn,
+                                                                MHD_CONNECTION_INFO_CONNECTION_FD);
 
-    (void)conn;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = a->arriving;
-        a->arriving = NULL;
+        *context = i ? take_arriving(arg, i->connect_fd) : NULL;
     } else {
         free(*context);
         *context = NULL;
@@ -317,6 +332,8 @@ void api_stop(struct api *a)
         MHD_stop_daemon(a->remote);
     if (a->http)
         MHD_stop_daemon(a->http); /* closes its listening socket */
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        free(a->arriving[i].who);
     free(a);
 }
 
@@ -324,19 +341,26 @@ void api_caller(struct api *a, int fd, const char *name, unsigned roles, uint64_
 {
     static const struct sockaddr none = {.sa_family = AF_UNIX};
     struct caller *who = a ? calloc(1, sizeof *who) : NULL;
+    unsigned slot = 0;
 
-    if (!who) {
+    if (a)
+        free(take_arriving(a, fd)); /* of a stream that ended before it began: never this one's */
+    while (a && slot < CONNECTIONS_MAX && a->arriving[slot].who)
+        slot++;
+    if (!who || slot == CONNECTIONS_MAX) {
+        free(who);
         close(fd);
         return;
     }
     snprintf(who->name, sizeof who->name, "%s", name);
     who->roles = roles;
     who->epoch = epoch;
-    a->arriving = who;
-    if (MHD_add_connection(a->remote, fd, &none, sizeof none) != MHD_YES)
-        log_event(LOG_WARN, "caller_refused", "why=\"too many connections\"");
-    free(a->arriving); /* nobody took it */
-    a->arriving = NULL;
+    a->arriving[slot].fd = fd;
+    a->arriving[slot].who = who;
+    if (MHD_add_connection(a->remote, fd, &none, sizeof none) == MHD_YES)
+        return; /* the descriptor is the library's, closed by it on failure too */
+    log_event(LOG_WARN, "caller_refused", "why=\"too many connections\"");
+    free(take_arriving(a, fd));
 }
 
 static int epoll_of(struct MHD_Daemon *d)
