@@ -56,7 +56,7 @@ NOT_HERE := dataplane/record/seal_ipsecmb.c
 endif
 SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
 SYS_handshake := -lssl -lcrypto -lseccomp
-SYS_keyring := -lcrypto -lseccomp
+SYS_keyring := -lcrypto -lseccomp -lpthread
 SYS_mgmt := -lsqlite3 -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp -lpthread
 SYS_launcher := -lseccomp
 SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp -lpthread

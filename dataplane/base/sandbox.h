@@ -14,7 +14,7 @@
 
 enum sandbox_profile {
     SANDBOX_HANDSHAKE, /* memory, clocks, randomness, poll, inherited channels, mmap of memfds */
-    SANDBOX_KEYRING,   /* the same */
+    SANDBOX_KEYRING,   /* the same, and a thread */
     SANDBOX_DATAPLANE, /* + sockets (inet only), io_uring, threads, splice, affinity; no open, no
                           exec */
     SANDBOX_MGMT,      /* + files (see sandbox_write_below), inet/unix sockets for the resolver and

@@ -57,6 +57,11 @@ static const struct sandbox_call base_calls[] = {
     {CALL(exit)}, {CALL(exit_group)},
 };
 
+/* The keyring's vault works in a thread of its own; it is made with the vault's channel. */
+static const struct sandbox_call one_thread_calls[] = {
+    {CALL(clone), {{0, UINT64_MAX, THREAD_FLAGS}}},
+};
+
 static const struct sandbox_call thread_calls[] = {
     {CALL(clone), {{0, UINT64_MAX, THREAD_FLAGS}}},
     {CALL(sched_setaffinity)}, {CALL(getcpu)},
@@ -114,7 +119,7 @@ static const struct sandbox_call mgmt_calls[] = {
 
 static const struct sandbox_set profile_sets[][SANDBOX_SETS] = {
     [SANDBOX_HANDSHAKE] = {SET(base_calls)},
-    [SANDBOX_KEYRING] = {SET(base_calls)},
+    [SANDBOX_KEYRING] = {SET(base_calls), SET(one_thread_calls)},
     [SANDBOX_DATAPLANE] = {SET(base_calls), SET(thread_calls), SET(dataplane_calls)},
     [SANDBOX_MGMT] = {SET(base_calls), SET(thread_calls), SET(mgmt_calls)},
 };

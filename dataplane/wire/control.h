@@ -23,6 +23,9 @@
  *
  * mgmt to the launcher, ATTACH kinds: the three images, CRL tables (index = attachment), and KEY
  * with the token of an OPEN in place of a descriptor: key files never reach mgmt.
+ *
+ * The launcher to the keyring, outside any revision (its number is not looked at): KEK, once, ahead
+ * of every other ATTACH and of CHANNEL(VAULT); WRAP, before mgmt hears that the file was opened.
  */
 #ifndef PENSTOCK_WIRE_CONTROL_H
 #define PENSTOCK_WIRE_CONTROL_H
@@ -66,6 +69,7 @@ enum channel_kind {
     CHANNEL_STATE,   /* mgmt: its directory, to be its working directory */
     CHANNEL_EXPLAIN, /* mgmt <-> the judge */
     CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
+    CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h) */
     CHANNEL_KINDS
 };
 
@@ -77,6 +81,8 @@ enum attach_kind {
     ATTACH_KEY,      /* index: attachment number in the keyring image */
     ATTACH_LISTENER, /* index: listener * workers + worker */
     ATTACH_TEXT,     /* mgmt to L: what LOAD gives back when mgmt has to resume */
+    ATTACH_KEK,      /* keyring: the key-encryption key, a sealed memfd of 32 bytes; see below */
+    ATTACH_WRAP,     /* keyring: the copy of a key file that VAULT_WRAP names by its token */
     ATTACH_KINDS
 };
 

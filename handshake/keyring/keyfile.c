@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
@@ -32,6 +33,16 @@ static const struct kind_row kinds[] = {
     {"ML-DSA-65", NULL, KEY_MLDSA65}, {"ML-DSA-87", NULL, KEY_MLDSA87},
 };
 
+/* A curve written out in numbers, even in those of a known one: peers refuse it. */
+static bool explicit_curve(const EVP_PKEY *pkey)
+{
+    int was = 0;
+
+    return EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &was) ==
+               1 &&
+           was;
+}
+
 int keyfile_judge(const EVP_PKEY *pkey, const char *where, enum key_kind *kind, struct err *e)
 {
     const char *name = EVP_PKEY_get0_type_name(pkey);
@@ -40,6 +51,11 @@ int keyfile_judge(const EVP_PKEY *pkey, const char *where, enum key_kind *kind, 
 
     if (EVP_PKEY_is_a(pkey, "EC"))
         (void)EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL);
+    if (group[0] && explicit_curve(pkey))
+        return err_set(e, -EKEYREJECTED, where,
+                       "name the curve (openssl pkey -ec_param_enc "
+                       "named_curve)",
+                       "is an EC key whose curve is written out in numbers");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const struct kind_row *row = &kinds[i];
         bool rsa = row->kind == KEY_RSA || row->kind == KEY_RSA_PSS;
@@ -95,7 +111,7 @@ static const struct format_row formats[] = {
     {PEM_STRING_ECPRIVATEKEY, "type-specific", "EC"},
 };
 
-static EVP_PKEY *decode(const char *label, const uint8_t *der, size_t n)
+EVP_PKEY *keyfile_decode(const char *label, const uint8_t *der, size_t n)
 {
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
         const struct format_row *f = &formats[i];
@@ -116,6 +132,26 @@ static EVP_PKEY *decode(const char *label, const uint8_t *der, size_t n)
     return NULL;
 }
 
+EVP_PKEY *keyfile_pkcs8(const uint8_t *der, size_t n)
+{
+    return keyfile_decode(PEM_STRING_PKCS8INF, der, n);
+}
+
+int keyfile_prove(EVP_PKEY *pkey, enum key_kind kind, EVP_PKEY *public)
+{
+    struct signer s;
+    int rc;
+
+    EVP_PKEY_up_ref(pkey);
+    rc = signer_init(&s, kind, pkey);
+    if (rc)
+        return rc;
+    rc = EVP_PKEY_eq(public, pkey) == 1 ? sign_prove(&s, public) : -EKEYREJECTED;
+    signer_fini(&s);
+    ERR_clear_error();
+    return rc;
+}
+
 static int parse(const uint8_t *pem, size_t n, const char *where, EVP_PKEY **out, struct err *e)
 {
     BIO *bio = BIO_new_mem_buf(pem, (int)n);
@@ -131,7 +167,7 @@ static int parse(const uint8_t *pem, size_t n, const char *where, EVP_PKEY **out
     BIO_free(bio);
     if (found && !strcmp(label, PEM_STRING_PKCS8))
         encrypted = true;
-    *out = found && !encrypted ? decode(label, der, (size_t)n_der) : NULL;
+    *out = found && !encrypted ? keyfile_decode(label, der, (size_t)n_der) : NULL;
     if (found)
         OPENSSL_secure_clear_free(der, (size_t)n_der);
     OPENSSL_secure_free(label);
@@ -146,7 +182,8 @@ static int parse(const uint8_t *pem, size_t n, const char *where, EVP_PKEY **out
     return err_set(e, -ENOKEY, where, FIX_FILE, "the file holds no PEM private key");
 }
 
-int keyfile_read(int fd, const char *where, EVP_PKEY **out, enum key_kind *kind, struct err *e)
+int keyfile_read(int fd, const struct kek *kek, const char *where, EVP_PKEY **out,
+                 enum key_kind *kind, struct err *e)
 {
     uint8_t *pem = OPENSSL_secure_malloc(KEYFILE_MAX + 1);
     EVP_PKEY *pkey = NULL;
@@ -159,6 +196,8 @@ int keyfile_read(int fd, const char *where, EVP_PKEY **out, enum key_kind *kind,
     if (n < 0)
         rc = err_set(e, (int)n, where, FIX_FILE, "the key file can not be read (%s)",
                      strerror((int)-n));
+    else if (wrap_is(pem, (size_t)n))
+        rc = wrap_open(kek, pem, (size_t)n, where, &pkey, e);
     else
         rc = parse(pem, (size_t)n, where, &pkey, e);
     OPENSSL_secure_clear_free(pem, KEYFILE_MAX + 1);

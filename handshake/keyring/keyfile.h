@@ -1,5 +1,5 @@
 /*
- * keyfile: one private key out of a PEM file's descriptor.
+ * keyfile: one private key out of a key file's descriptor: PEM, or as wrap encrypted it.
  *
  * Why: reading, decoding and judging a key is one step with one error text, and the bytes in
  * between are wiped on every way out.
@@ -12,17 +12,29 @@
 #include <openssl/evp.h>
 #include "dataplane/base/err.h"
 #include "handshake/keyring/sign.h"
+#include "handshake/keyring/wrap.h"
 
 #define KEYFILE_MAX (64 * 1024)
 
 /*
- * Read the first private key of the PEM file fd: PKCS#8, or an RSA or EC key in its own format. fd
- * stays the caller's, its offset untouched. 0 with *out (the caller's to free) and *kind, or -errno
- * with *e: -EFBIG, -ENOKEY (no key in it), -EACCES (encrypted), -EKEYREJECTED (kind or size), ...
- * where is the JSON pointer for *e.
+ * Read the first private key of the file fd: PEM with PKCS#8, or an RSA or EC key in its own
+ * format, or a wrapped key, which kek opens (NULL: there is none). fd stays the caller's, its
+ * offset untouched. 0 with *out (the caller's to free) and *kind, or -errno with *e: -EFBIG,
+ * -ENOKEY (no key in it, or no KEK), -EACCES (encrypted with a pass phrase), -EKEYREJECTED (kind,
+ * size or KEK),
+ * ... where is the JSON pointer for *e.
  */
-int keyfile_read(int fd, const char *where, EVP_PKEY **out, enum key_kind *kind, struct err *e);
+int keyfile_read(int fd, const struct kek *kek, const char *where, EVP_PKEY **out,
+                 enum key_kind *kind, struct err *e);
 /* The kind of a key, public or private. 0, or -EKEYREJECTED with *e. */
 int keyfile_judge(const EVP_PKEY *pkey, const char *where, enum key_kind *kind, struct err *e);
+/* The key of a PEM label's DER, in the forms above; NULL: none, or it can not be decoded. */
+EVP_PKEY *keyfile_decode(const char *label, const uint8_t *der, size_t n);
+/* The same of PKCS#8. */
+EVP_PKEY *keyfile_pkcs8(const uint8_t *der, size_t n);
+/* Do the two halves of a key belong together? They need not, in a file. 0, -EKEYREJECTED or
+ * -ENOMEM.
+ */
+int keyfile_prove(EVP_PKEY *pkey, enum key_kind kind, EVP_PKEY *public);
 
 #endif

@@ -19,6 +19,12 @@ struct keyring *keyring_new(int control)
 
     if (!k)
         return NULL;
+    k->vault = vaultlane_new();
+    if (!k->vault) {
+        free(k);
+        return NULL;
+    }
+    k->kek_due = true;
     k->control = control;
     k->image = -1;
     for (unsigned i = 0; i < KEYRING_LANES; i++)
@@ -41,8 +47,10 @@ void keyring_free(struct keyring *k)
         return;
     for (unsigned i = 0; i < KEYRING_LANES; i++)
         drop_lane(&k->lanes[i]);
+    vaultlane_free(k->vault);
     keyring_drop_attached(k);
     keystore_fini(&k->keys);
+    kek_free(k->kek);
     close(k->control);
     free(k);
 }
@@ -156,30 +164,40 @@ static int say_ready(struct keyring *k)
     return chan_send_wait(k->control, CONTROL_READY, &b, NULL, 0, SEND_MS);
 }
 
+/* One request a lane, so that one busy handshake process does not starve the others. */
+static void serve_lanes(struct keyring *k, const struct pollfd *p)
+{
+    for (unsigned i = 0; i < KEYRING_LANES; i++) {
+        struct lane *lane = &k->lanes[i];
+
+        if (p[i].revents && lane->n_answer)
+            flush(lane);
+        else if (p[i].revents)
+            serve_lane(k, i);
+    }
+}
+
 int keyring_run(struct keyring *k)
 {
-    struct pollfd p[1 + KEYRING_LANES];
+    struct pollfd p[1 + VAULTLANE_POLLS + KEYRING_LANES];
+    struct pollfd *vault = &p[1], *lanes = vault + VAULTLANE_POLLS;
 
     if (say_ready(k))
         return 1;
     while (!k->done) {
         p[0] = (struct pollfd){.fd = k->control, .events = POLLIN};
+        vaultlane_poll(k->vault, vault);
         for (unsigned i = 0; i < KEYRING_LANES; i++)
-            p[1 + i] = (struct pollfd){.fd = k->lanes[i].fd,
+            lanes[i] = (struct pollfd){.fd = k->lanes[i].fd,
                                        .events = k->lanes[i].n_answer ? POLLOUT : POLLIN};
-        if (poll(p, 1 + KEYRING_LANES, -1) < 0)
+        if (poll(p, sizeof(p) / sizeof(p[0]), -1) < 0)
             continue;
-        /* One request a lane, so that one busy handshake process does not starve the others. */
-        for (unsigned i = 0; i < KEYRING_LANES; i++) {
-            struct lane *lane = &k->lanes[i];
-
-            if (p[1 + i].revents && lane->n_answer)
-                flush(lane);
-            else if (p[1 + i].revents)
-                serve_lane(k, i);
-        }
-        if (p[0].revents)
-            serve_control(k); /* last: it may put another descriptor on a lane */
+        serve_lanes(k, lanes);
+        /* After the lanes: it may put another descriptor on one. Before the vault: the copy that a
+           WRAP is about was sent before it, perhaps after poll() had looked at this channel. */
+        if (p[0].revents || vaultlane_asked(vault))
+            serve_control(k);
+        vaultlane_serve(k->vault, vault);
     }
     return k->exit_code;
 }

@@ -1,10 +1,11 @@
 /*
- * keyring: the process that holds the private keys: its control channel and the lanes on which
- * handshake processes ask for signatures.
+ * keyring: the process that holds the private keys: its control channel, the lanes on which
+ * handshake processes ask for signatures, and mgmt's one channel to the vault.
  *
  * Why: whoever parses strangers' bytes has no key; who has the keys answers one question only.
- * Owner: one thread, one loop. Never: waits for a handshake process: one that does not take its
- * answer is not read from until it does, and the others are served meanwhile.
+ * Owner: one thread, one loop; the vault's worker is apart (vaultlane). Never: waits for a
+ * handshake process: one that does not take its answer is not read from until it does, and the
+ * others are served meanwhile.
  */
 #ifndef PENSTOCK_KEYRING_KEYRING_H
 #define PENSTOCK_KEYRING_KEYRING_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #include "dataplane/wire/chan.h"
 #include "handshake/keyring/keystore.h"
+#include "handshake/keyring/vaultlane.h"
 
 #define KEYRING_LANES 64
 
@@ -25,6 +27,9 @@ struct lane {
 struct keyring {
     int control;
     struct keystore keys;
+    struct vaultlane *vault;
+    struct kek *kek;   /* from the launcher, once; NULL: none yet */
+    bool kek_due;      /* nothing that would need it has come before it */
     uint64_t revision; /* of what is attached so far */
     int image;         /* attached, or -1 */
     int *files;        /* attached key files by index, -1 a hole */
@@ -37,7 +42,10 @@ struct keyring {
     uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
 };
 
-/* control becomes the keyring's. NULL: out of memory. */
+/*
+ * control becomes the keyring's. Before the sandbox: no descriptor can be made later. NULL: out of
+ * memory or descriptors.
+ */
 struct keyring *keyring_new(int control);
 void keyring_free(struct keyring *k);
 /* Say READY and serve until the launcher closes the channel. Returns the exit status. */

@@ -35,11 +35,13 @@ int main(void)
         log_event(LOG_WARN, "keys_may_be_swapped", "fix=\"raise the limit of locked memory\"");
     else
         log_event(LOG_INFO, "keys_locked", "all_pages=%s", lock ? "no" : "yes");
-    if (prefetch(&e) || sandbox_enter(SANDBOX_KEYRING, &e))
+    if (prefetch(&e))
         return fail(&e);
     k = keyring_new(SPAWN_CONTROL_FD);
     if (!k)
         return 1;
+    if (sandbox_enter(SANDBOX_KEYRING, &e))
+        return fail(&e);
     rc = keyring_run(k);
     keyring_free(k);
     return rc;

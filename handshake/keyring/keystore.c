@@ -59,8 +59,8 @@ static int match(struct signer *s, const struct policy_blob *spki, const char *w
                    "the private key does not match its certificate");
 }
 
-static int load(struct key *key, const struct policy_identity *id, const int *fds, uint32_t n_fds,
-                struct err *e)
+static int load(struct key *key, const struct kek *kek, const struct policy_identity *id,
+                const int *fds, uint32_t n_fds, struct err *e)
 {
     char where[POLICY_NAME_MAX + 32];
     enum key_kind kind;
@@ -71,7 +71,7 @@ static int load(struct key *key, const struct policy_identity *id, const int *fd
     if (id->key_attachment >= n_fds || fds[id->key_attachment] < 0)
         return err_set(e, -ENOENT, where, "install programs of one version",
                        "the key file was not handed over");
-    rc = keyfile_read(fds[id->key_attachment], where, &pkey, &kind, e);
+    rc = keyfile_read(fds[id->key_attachment], kek, where, &pkey, &kind, e);
     if (rc)
         return rc;
     key->uses = id->uses;
@@ -93,7 +93,7 @@ int keystore_prepare(struct keystore *k, const struct policy *p, const int *fds,
     set->revision = p->revision;
     set->n = p->n_identities;
     for (unsigned i = 0; i < set->n && !rc; i++)
-        rc = load(&set->keys[i], &p->identities[i], fds, n_fds, e);
+        rc = load(&set->keys[i], k->kek, &p->identities[i], fds, n_fds, e);
     if (rc) {
         free_set(&set);
         return rc;

@@ -15,7 +15,10 @@
 
 struct keyset; /* the keys of one revision */
 
+struct kek;
+
 struct keystore {
+    const struct kek *kek; /* opens wrapped key files; not owned, NULL: there is none */
     struct keyset *running, *before, *prepared;
 };
 

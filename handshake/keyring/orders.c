@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
 #include "dataplane/wire/control.h"
 #include "handshake/keyring/keyring.h"
 
@@ -50,13 +51,27 @@ void keyring_drop_attached(struct keyring *k)
     k->image = -1;
 }
 
+static int open_vault(struct keyring *k, struct chan_msg *m)
+{
+    int rc;
+
+    k->kek_due = false;
+    rc = vaultlane_open(k->vault, chan_msg_take_fd(m, 0));
+    if (rc)
+        log_event(LOG_ERROR, "vault_failed", "error=\"%s\"", strerror(-rc));
+    return rc;
+}
+
 static int order_channel(struct keyring *k, struct chan_msg *m)
 {
     struct control_channel c;
     struct lane *lane;
 
-    if (control_get_channel(&m->body, &c) || c.kind != CHANNEL_KEYS || c.index >= KEYRING_LANES ||
-        m->n_fds != 1)
+    if (control_get_channel(&m->body, &c) || m->n_fds != 1)
+        return -EPROTO;
+    if (c.kind == CHANNEL_VAULT && c.index == 0)
+        return open_vault(k, m);
+    if (c.kind != CHANNEL_KEYS || c.index >= KEYRING_LANES)
         return -EPROTO;
     lane = &k->lanes[c.index];
     if (lane->fd >= 0)
@@ -87,6 +102,20 @@ static int keep_file(struct keyring *k, uint32_t index, int fd)
     return 0;
 }
 
+/* Once, and before anything that it might be needed for: later it would be a change of key. */
+static int take_kek(struct keyring *k, int fd)
+{
+    int rc = k->kek_due ? kek_read(fd, &k->kek) : -EPROTO;
+
+    close(fd);
+    if (rc)
+        return rc;
+    k->kek_due = false;
+    k->keys.kek = k->kek;
+    vaultlane_set_kek(k->vault, k->kek);
+    return 0;
+}
+
 static int order_attach(struct keyring *k, struct chan_msg *m)
 {
     struct control_attach a;
@@ -94,6 +123,13 @@ static int order_attach(struct keyring *k, struct chan_msg *m)
 
     if (control_get_attach(&m->body, &a) || m->n_fds != 1)
         return -EPROTO;
+    if (a.kind == ATTACH_KEK)
+        return take_kek(k, chan_msg_take_fd(m, 0));
+    k->kek_due = false;
+    if (a.kind == ATTACH_WRAP) {
+        vaultlane_keep(k->vault, a.token, chan_msg_take_fd(m, 0));
+        return 0;
+    }
     if (a.revision != k->revision)
         keyring_drop_attached(k);
     k->revision = a.revision;

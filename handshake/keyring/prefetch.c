@@ -9,6 +9,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 
@@ -53,6 +54,25 @@ static bool rehearse(const char *algorithm, const char *group, enum key_kind kin
     return good;
 }
 
+/* What the vault may meet in a file, or encrypt with. None is asked for: what is not there is told
+   when a file needs it. */
+static void rehearse_vault(void)
+{
+    static const char *const ciphers[] = {"AES-256-GCM", "AES-128-CBC", "AES-192-CBC",
+                                          "AES-256-CBC", "DES-EDE3-CBC"};
+    static const char *const digests[] = {"MD5",      "SHA1",     "SHA2-224",
+                                          "SHA2-256", "SHA2-384", "SHA2-512"};
+    static const char *const kdfs[] = {"PBKDF2", "PKCS12KDF", "SCRYPT"};
+
+    for (size_t i = 0; i < ARRAY_LEN(ciphers); i++)
+        EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, ciphers[i], NULL));
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        EVP_MD_free(EVP_MD_fetch(NULL, digests[i], NULL));
+    for (size_t i = 0; i < ARRAY_LEN(kdfs); i++)
+        EVP_KDF_free(EVP_KDF_fetch(NULL, kdfs[i], NULL));
+    EVP_MAC_free(EVP_MAC_fetch(NULL, "HMAC", NULL));
+}
+
 int prefetch(struct err *e)
 {
     unsigned char byte;
@@ -66,6 +86,7 @@ int prefetch(struct err *e)
     if (!rehearse("ED25519", NULL, KEY_ED25519))
         return lacking(e, "Ed25519");
     (void)rehearse("ML-DSA-65", NULL, KEY_MLDSA65); /* from OpenSSL 3.5 */
+    rehearse_vault();
     ERR_clear_error();
     return 0;
 }

@@ -205,7 +205,7 @@ TEST("the key file is read from its start wherever its offset is, and its offset
     int fd = key_file(pkey);
 
     EXPECT(lseek(fd, 100, SEEK_SET) == 100);
-    EXPECT(keyfile_read(fd, "/x", &read, &kind, &e) == 0);
+    EXPECT(keyfile_read(fd, NULL, "/x", &read, &kind, &e) == 0);
     EXPECT(kind == KEY_P256);
     EXPECT(lseek(fd, 0, SEEK_CUR) == 100);
     EXPECT(read && EVP_PKEY_eq(read, pkey) == 1);
