@@ -188,6 +188,11 @@ static int fill(X509 *x, X509 *ca, EVP_PKEY *key, const struct vault_issue *m, s
         rc = subject_sans(&m->names, &sans, e);
     if (rc)
         return rc;
+    if (ca && !X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(ca))) {
+        GENERAL_NAMES_free(sans);
+        return err_set(e, -EINVAL, "subject", "choose another name",
+                       "the certificate would have the name of its CA, and pass for it");
+    }
     good = X509_set_version(x, X509_VERSION_3) == 1 && X509_set_pubkey(x, key) == 1 &&
            X509_set_issuer_name(x, X509_get_subject_name(ca ? ca : x)) == 1 &&
            ASN1_TIME_set(X509_getm_notBefore(x), (time_t)m->not_before) &&

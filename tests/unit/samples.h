@@ -12,6 +12,7 @@
 #include "dataplane/wire/crl.h"
 #include "dataplane/wire/handoff.h"
 #include "dataplane/wire/keywire.h"
+#include "dataplane/wire/vault.h"
 #include "dataplane/wire/query.h"
 
 #define SAMPLE_SESSION 0x0102030405060708u
@@ -138,6 +139,71 @@ static inline struct keywire_signed sample_signed(void)
 {
     return (struct keywire_signed){
         .request = 7, .signature = (const uint8_t *)"\x30\x00", .n_signature = 2};
+}
+
+#define SAMPLE_BYTES(s) ((struct vault_bytes){(const uint8_t *)(s), sizeof(s) - 1})
+
+static inline struct vault_make sample_make(void)
+{
+    return (struct vault_make){.request = 7, .kind = VAULT_ED25519};
+}
+
+static inline struct vault_import sample_import(void)
+{
+    return (struct vault_import){.request = 7, .passphrase = SAMPLE_BYTES("horse")};
+}
+
+static inline struct vault_wrap sample_wrap(void)
+{
+    return (struct vault_wrap){.request = 7, .token = 9};
+}
+
+static inline struct vault_names sample_names(void)
+{
+    return (struct vault_names){
+        .n_subject = 2,
+        .n_sans = 1,
+        .subject = {{VAULT_C, SAMPLE_BYTES("DE")}, {VAULT_CN, SAMPLE_BYTES("gw")}},
+        .sans = {{VAULT_DNS, SAMPLE_BYTES("gw.test")}}};
+}
+
+static inline struct vault_csr sample_csr(void)
+{
+    return (struct vault_csr){.request = 7, .key = SAMPLE_BYTES("PSKEY"), .names = sample_names()};
+}
+
+static inline struct vault_issue sample_issue(void)
+{
+    return (struct vault_issue){.request = 7,
+                                .ca_key = SAMPLE_BYTES("PSKEY"),
+                                .ca_certificate = SAMPLE_BYTES("\x30\x01"),
+                                .form = VAULT_FORM_CSR,
+                                .subject_key = SAMPLE_BYTES("\x30\x02"),
+                                .names = sample_names(),
+                                .role = VAULT_CLIENT,
+                                .not_before = 0x64000000,
+                                .not_after = 0x65000000,
+                                .serial = SAMPLE_BYTES("\x01\x02")};
+}
+
+static inline struct vault_prove sample_prove(void)
+{
+    return (struct vault_prove){
+        .request = 7, .key = SAMPLE_BYTES("PSKEY"), .certificate = SAMPLE_BYTES("\x30\x01")};
+}
+
+static inline struct vault_answer sample_answer(void)
+{
+    return (struct vault_answer){.request = 7,
+                                 .key = SAMPLE_BYTES("PSKEY"),
+                                 .spki = SAMPLE_BYTES("\x30\x03"),
+                                 .n_ders = 2,
+                                 .ders = {SAMPLE_BYTES("\x30\x01"), SAMPLE_BYTES("\x30\x02")}};
+}
+
+static inline struct vault_answer sample_vault_error(void)
+{
+    return (struct vault_answer){.request = 7, .error = 13, .text = "wrong"};
 }
 
 static inline struct control_refused sample_refused(void)

@@ -6,7 +6,7 @@
 #ifndef PENSTOCK_TEST_VAULT_ASK_H
 #define PENSTOCK_TEST_VAULT_ASK_H
 
-#include <openssl/rand.h>
+#include <errno.h>
 #include <unistd.h>
 
 #include "dataplane/wire/chan.h"
@@ -121,6 +121,41 @@ static inline struct vault_bytes ask_key(const struct kek *kek, uint8_t kind)
 static inline struct vault_bytes ask_text(const char *s)
 {
     return (struct vault_bytes){(const uint8_t *)s, strlen(s)};
+}
+
+/* One of each sort; ML-DSA may not be there. */
+static const enum vault_kind kinds[] = {VAULT_EC_P256,  VAULT_EC_P384,   VAULT_ED25519,
+                                        VAULT_RSA_2048, VAULT_ML_DSA_65, VAULT_ML_DSA_87};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static inline void add_subject(struct vault_names *n, uint8_t type, const char *value)
+{
+    n->subject[n->n_subject++] = (struct vault_pair){type, ask_text(value)};
+}
+
+static inline void add_san(struct vault_names *n, uint8_t type, const char *value)
+{
+    n->sans[n->n_sans++] = (struct vault_pair){type, ask_text(value)};
+}
+
+static inline struct vault_names name(const char *cn)
+{
+    struct vault_names n = {0};
+
+    add_subject(&n, VAULT_CN, cn);
+    return n;
+}
+
+/* A new wrapped key, or n == 0: not with this OpenSSL. */
+static inline struct vault_bytes try_key(const struct kek *kek, uint8_t kind)
+{
+    struct vault_answer a = ask_make(kek, kind);
+
+    if (a.error == ENOTSUP)
+        return (struct vault_bytes){NULL, 0};
+    EXPECT(a.error == 0);
+    return ask_keep(a.key);
 }
 
 static inline EVP_PKEY *ask_public(struct vault_bytes spki)
