@@ -83,12 +83,12 @@ TEST("PKCS#8 under 3DES and under scrypt comes in")
 
 TEST("RSA's and EC's own formats come in, plain and in PEM's own encryption")
 {
-    static const enum key_kind kinds[] = {KEY_RSA, KEY_P256};
+    static const enum key_kind forms[] = {KEY_RSA, KEY_P256};
     unsigned char word[] = "horse";
     struct kek *kek = ask_kek(1);
 
     for (int i = 0; i < 4; i++) {
-        EVP_PKEY *key = make_key(kinds[i % 2]);
+        EVP_PKEY *key = make_key(forms[i % 2]);
         BIO *bio = BIO_new(BIO_s_mem());
         struct vault_answer a;
 
