@@ -195,6 +195,8 @@ int apply_load(struct manager *m, const struct control_load *load, int fd)
     if (rc == -EALREADY && f.restore)
         rc = restore(m, &f, &e);
     free(text);
+    if (rc == -EAGAIN && !m->revision)
+        rc = -EPIPE; /* the keyring died over the first one: begin again with the next */
     if (is_dead(rc))
         return rc;
     return rc ? send_reject(m, load->revision, &e) : 0;

@@ -76,7 +76,7 @@ static int send_all(struct manager *m, struct compiled *c, const char *document)
     for (unsigned i = 0; i < c->n_crls && !rc; i++)
         rc = attach(m, revision, ATTACH_CRL, i, 0, c->crl_fds[i]);
     for (unsigned i = 0; i < c->policy.n_identities && !rc; i++)
-        rc = attach(m, revision, ATTACH_KEY, i, c->key_tokens[i], -1);
+        rc = attach(m, revision, ATTACH_KEY, i, c->keys[i].token, c->keys[i].fd);
     buf_init(&b, mem, sizeof mem);
     control_put_number(&b, revision);
     return rc ? rc : chan_send_wait(m->control, CONTROL_APPLY, &b, NULL, 0, SEND_MS);

@@ -13,6 +13,7 @@
 #include "mgmt/api/api.h"
 #include "mgmt/apply.h"
 #include "mgmt/coming_parts.h"
+#include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 
 int manager_init(struct manager *m, int control)
@@ -25,7 +26,7 @@ int manager_init(struct manager *m, int control)
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
         m->workers[i] = -1;
     m->warnings = json_array();
-    return m->warnings ? 0 : -ENOMEM;
+    return m->warnings ? vaultline_init(&m->vault) : -ENOMEM;
 }
 
 /* Seconds of day and date are the certificate's: the log tells when, the status page tells all. */
@@ -59,8 +60,8 @@ static int take_state(struct manager *m, int fd)
     if (!rc)
         rc = sandbox_write_below(fd, e);
     close(fd);
-    if (!rc && (rc = objects_init()))
-        err_set(e, rc, "objects", "free disk space", "can not be made (%s)", strerror(-rc));
+    if (!rc && ((rc = objects_init()) || (rc = keys_init())))
+        err_set(e, rc, "objects, keys", "free disk space", "can not be made (%s)", strerror(-rc));
     m->has_state = !rc;
     if (!rc)
         rc = store_open(&m->store, e);
@@ -98,6 +99,10 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
         return callers_take(m, fd);
     if (ch.kind == CHANNEL_STATE)
         return take_state(m, fd);
+    if (ch.kind == CHANNEL_VAULT) {
+        vaultline_take(m, fd, ch.index != 0);
+        return 0;
+    }
     if (ch.kind != CHANNEL_QUERY || ch.index >= MANAGER_WORKERS_MAX) {
         close(fd);
         return -EPROTO;

@@ -16,6 +16,7 @@
 #include "mgmt/coming.h"
 #include "mgmt/model/compile.h"
 #include "mgmt/store/store.h"
+#include "mgmt/vaultline.h"
 
 #define MANAGER_WORKERS_MAX 64
 #define MANAGER_WAITING_MAX 256 /* all channels may come while a file is opened */
@@ -43,6 +44,7 @@ struct manager {
     unsigned n_dates;
     struct coming coming;
     struct callers callers;
+    struct vaultline vault;
     int64_t confirm_at_s; /* when confirm_tick() has to look; 0: nothing is waited for */
     int64_t alarmed_s;    /* alarms up to this moment were logged */
     unsigned owner;       /* uid that may use the local socket, besides root */

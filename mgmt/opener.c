@@ -7,14 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
+#include "mgmt/vaultline.h"
 
 #define SEND_MS 5000
 #define OPEN_MS 5000
 #define INLINE  "-----BEGIN "
 
 struct opener_kept {
-    char *path;
+    char *path; /* in the document; of a key: the identity's name */
+    bool key;
     char ref[OBJECTS_REF_MAX];
 };
 
@@ -99,25 +102,30 @@ static int read_path(struct manager *m, uint8_t kind, const char *path, size_t m
     return rc;
 }
 
+static int remember(struct opener_run *run, const char *path, bool key, const char *ref)
+{
+    struct opener_kept *more = realloc(run->kept, (run->n_kept + 1) * sizeof *more), *k;
+
+    if (!more)
+        return -ENOMEM;
+    run->kept = more;
+    k = &more[run->n_kept];
+    *k = (struct opener_kept){.path = strdup(path), .key = key};
+    snprintf(k->ref, sizeof k->ref, "%s", ref);
+    run->n_kept += k->path != NULL;
+    return k->path ? 0 : -ENOMEM;
+}
+
 /* Remember under which name these bytes are kept. What can not be kept is still used. */
 static void keep(struct opener_run *run, const char *path, const uint8_t *data, size_t n)
 {
-    struct opener_kept *more, *k;
-    int rc;
+    char ref[OBJECTS_REF_MAX];
+    int rc = objects_put(data, n, ref);
 
-    more = realloc(run->kept, (run->n_kept + 1) * sizeof *more);
-    if (!more) {
-        run->put_rc = -ENOMEM;
-        return;
-    }
-    run->kept = more;
-    k = &more[run->n_kept];
-    rc = objects_put(data, n, k->ref);
-    k->path = rc ? NULL : strdup(path);
-    if (k->path)
-        run->n_kept++;
-    else
-        run->put_rc = rc ? rc : -ENOMEM;
+    if (!rc)
+        rc = remember(run, path, false, ref);
+    if (rc)
+        run->put_rc = rc;
 }
 
 static int open_read(void *arg, uint8_t kind, const char *path, size_t max, uint8_t **data,
@@ -134,18 +142,138 @@ static int open_read(void *arg, uint8_t kind, const char *path, size_t max, uint
     return rc;
 }
 
-static int open_key(void *arg, const char *path, uint32_t *token)
+/* ---- keys ---- */
+
+static int hold(struct opener_run *run, const struct compile_wish *w, const char *ref)
 {
-    struct opener_run *run = arg;
+    return remember(run, w->identity, true, ref);
+}
+
+/* The sealed memory that goes to the keyring. */
+static int seal(const struct compile_wish *w, const uint8_t *wrapped, size_t n,
+                struct compile_key *out, struct err *e)
+{
+    int fd = memfd_seal("penstock-key", wrapped, n);
+
+    if (fd < 0)
+        return err_set(e, fd, w->where, "free memory", "no memory for the key");
+    out->fd = fd;
+    return 0;
+}
+
+/* One that was made or imported: named, or found by the certificate. */
+static int held_key(struct opener_run *run, const struct compile_wish *w, struct compile_key *out,
+                    struct err *e)
+{
+    char ref[KEYS_REF_MAX];
+    uint8_t *wrapped;
+    size_t n;
+    int rc;
+
+    keys_ref(w->spki.data, w->spki.n, ref);
+    if (w->key && strcmp(w->key, ref) != 0)
+        return err_set(e, -EINVAL, w->where, "name the key that the certificate was issued for",
+                       "the private key does not match its certificate: that is of %s", ref);
+    rc = keys_get(ref, &wrapped, &n);
+    if (rc)
+        return err_set(e, rc, w->where, "import the key, or ask for a certificate of one that is",
+                       "the certificate's key is not held here (%s)", ref);
+    rc = seal(w, wrapped, n, out, e);
+    free(wrapped);
+    if (!rc && !w->key)
+        rc = hold(run, w, ref);
+    return rc;
+}
+
+/* Is what is kept under this name still of use? It is not when the KEK was replaced. */
+static bool opens(struct opener_run *run, const char *ref, const struct compile_wish *w)
+{
+    struct vault_prove m = {.certificate = {w->leaf.data, w->leaf.n}};
+    struct vault_answer a;
+    uint8_t *wrapped, *mem;
+    struct buf b;
+    struct err e;
+    size_t n;
+    int rc = keys_get(ref, &wrapped, &n);
+
+    if (rc)
+        return false;
+    m.key = (struct vault_bytes){wrapped, n};
+    mem = malloc(CHAN_BODY_MAX);
+    buf_init(&b, mem, mem ? CHAN_BODY_MAX : 0);
+    vault_put_prove(&b, &m);
+    rc = vaultline_wait(run->m, VAULT_PROVE, &b, &a, &e);
+    free(mem);
+    free(wrapped);
+    return !rc;
+}
+
+/* What the keyring made of a key file: for this revision, and to be kept. */
+static int take_wrapped(struct opener_run *run, const struct compile_wish *w,
+                        const struct vault_answer *a, struct compile_key *out, struct err *e)
+{
+    struct keys_row row = {.origin = "file"};
+    char ref[KEYS_REF_MAX], kind[64];
+    uint8_t *copy = malloc(a->key.n + a->spki.n);
+    int rc;
+
+    if (!copy)
+        return err_set(e, -ENOMEM, w->where, "free memory", "no memory for the key");
+    memcpy(copy, a->key.p, a->key.n); /* the next question takes the place of this answer */
+    memcpy(copy + a->key.n, a->spki.p, a->spki.n);
+    row.wrapped = copy;
+    row.n_wrapped = a->key.n;
+    row.spki = copy + a->key.n;
+    row.n_spki = a->spki.n;
+    keys_ref(row.spki, row.n_spki, ref);
+    keys_kind(row.spki, row.n_spki, kind);
+    row.kind = kind;
+    rc = seal(w, row.wrapped, row.n_wrapped, out, e);
+    if (!rc && run->m->has_state) {
+        int put = opens(run, ref, w) ? 0 : keys_put(&row);
+
+        if (!put)
+            put = hold(run, w, ref);
+        if (put)
+            run->put_rc = put; /* it is still used */
+    }
+    free(copy);
+    return rc;
+}
+
+/* A file: the keyring gets the launcher's copy and gives the encrypted key. */
+static int file_key(struct opener_run *run, const struct compile_wish *w, struct compile_key *out,
+                    struct err *e)
+{
+    struct vault_wrap m = {0};
+    struct vault_answer a;
+    uint8_t mem[16];
+    struct buf b;
     int fd = -1, rc;
 
-    *token = 0;
-    if (run->resume)
-        return 0; /* only their places in the tables matter */
-    rc = ask_open(run->m, OPEN_KEY, path, token, &fd);
+    if (strstr(w->key, INLINE))
+        return compile_no_file(w, -EINVAL, e);
+    rc = ask_open(run->m, OPEN_KEY, w->key, &m.token, &fd);
     if (fd >= 0)
         close(fd); /* a key's descriptor has no business here */
+    if (rc)
+        return compile_no_file(w, rc, e);
+    buf_init(&b, mem, sizeof mem);
+    vault_put_wrap(&b, &m);
+    rc = vaultline_wait(run->m, VAULT_WRAP, &b, &a, e);
+    if (!rc)
+        return take_wrapped(run, w, &a, out, e);
+    snprintf(e->where, sizeof e->where, "%s", w->where);
     return rc;
+}
+
+static int open_key(void *arg, const struct compile_wish *w, struct compile_key *out, struct err *e)
+{
+    struct opener_run *run = arg;
+
+    if (run->resume)
+        return 0; /* the launcher has them; only their places in the tables matter */
+    return !w->key || keys_is_ref(w->key) ? held_key(run, w, out, e) : file_key(run, w, out, e);
 }
 
 struct opener opener_of(struct opener_run *run)
@@ -168,7 +296,7 @@ static json_t *ref_of(const struct opener_run *run, const json_t *path)
     const char *text = json_string_value(path);
 
     for (unsigned i = 0; text && i < run->n_kept; i++)
-        if (!strcmp(run->kept[i].path, text))
+        if (!run->kept[i].key && !strcmp(run->kept[i].path, text))
             return json_string(run->kept[i].ref);
     return NULL;
 }
@@ -193,6 +321,14 @@ static void replace(const struct opener_run *run, json_t *object, const char *ke
         json_object_set_new(object, key, ref);
 }
 
+static void name_keys(const struct opener_run *run, json_t *identities)
+{
+    for (unsigned i = 0; i < run->n_kept; i++)
+        if (run->kept[i].key)
+            json_object_set_new(json_object_get(identities, run->kept[i].path), "key",
+                                json_string(run->kept[i].ref));
+}
+
 json_t *opener_canonical(const struct opener_run *run, const json_t *document)
 {
     static const struct {
@@ -206,5 +342,6 @@ json_t *opener_canonical(const struct opener_run *run, const json_t *document)
 
         json_object_foreach(table, name, entry) replace(run, entry, places[i].key);
     }
+    name_keys(run, json_object_get(copy, "identities"));
     return copy;
 }

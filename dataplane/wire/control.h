@@ -21,8 +21,8 @@
  *                L: DIALLED(token, error)+fd
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
  *
- * mgmt to the launcher, ATTACH kinds: the three images, CRL tables (index = attachment), and KEY
- * with the token of an OPEN in place of a descriptor: key files never reach mgmt.
+ * mgmt to the launcher, ATTACH kinds: the three images, CRL tables (index = attachment), and KEY:
+ * a wrapped key as a descriptor, or the token of an OPEN in its place: key files never reach mgmt.
  *
  * The launcher to the keyring, outside any revision (its number is not looked at): KEK, once, ahead
  * of every other ATTACH and of CHANNEL(VAULT); WRAP, before mgmt hears that the file was opened.
@@ -69,7 +69,8 @@ enum channel_kind {
     CHANNEL_STATE,   /* mgmt: its directory, to be its working directory */
     CHANNEL_EXPLAIN, /* mgmt <-> the judge */
     CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
-    CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h) */
+    CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h); to mgmt, index 1 says that the KEK lies in
+                        a file, guarded by nothing but its mode */
     CHANNEL_KINDS
 };
 

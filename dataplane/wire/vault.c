@@ -232,7 +232,7 @@ static bool answer_fits(const struct vault_answer *m)
 {
     bool nothing = !m->key.n && !m->spki.n && !m->n_ders;
 
-    return (m->error != 0) == (m->text[0] != '\0') && (!m->error || nothing) &&
+    return (m->error != 0) == (m->why.what[0] != '\0') && (!m->error || nothing) &&
            (m->key.n == 0) == (m->spki.n == 0);
 }
 
@@ -242,7 +242,9 @@ void vault_put_answer(struct buf *b, const struct vault_answer *m)
 
     buf_put_u32(b, m->request);
     buf_put_u32(b, (uint32_t)m->error);
-    buf_put_str(b, m->text);
+    buf_put_str(b, m->why.where);
+    buf_put_str(b, m->why.what);
+    buf_put_str(b, m->why.fix);
     put_bytes(b, &m->key, VAULT_KEY_MAX);
     put_bytes(b, &m->spki, VAULT_SPKI_MAX);
     if (m->n_ders > VAULT_DERS_MAX)
@@ -265,7 +267,9 @@ int vault_get_answer(struct buf *b, struct vault_answer *m)
     memset(m, 0, sizeof *m);
     m->request = buf_get_u32(b);
     m->error = codec_get_errno(b);
-    buf_get_str(b, m->text, sizeof m->text);
+    buf_get_str(b, m->why.where, sizeof m->why.where);
+    buf_get_str(b, m->why.what, sizeof m->why.what);
+    buf_get_str(b, m->why.fix, sizeof m->why.fix);
     m->key = get_bytes(b, VAULT_KEY_MAX);
     m->spki = get_bytes(b, VAULT_SPKI_MAX);
     m->n_ders = codec_get_upto(b, VAULT_DERS_MAX);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "dataplane/base/buf.h"
+#include "dataplane/base/err.h"
 
 #define VAULT_PASSPHRASE_MAX 1024
 #define VAULT_KEY_MAX        (16 * 1024) /* a wrapped key; RSA-4096 takes 2.5 KiB, ML-DSA-87 5 */
@@ -29,7 +30,6 @@
 #define VAULT_SAN_VALUE      512
 #define VAULT_SANS_BYTES     (16 * 1024) /* of all together */
 #define VAULT_SERIAL_MAX     20
-#define VAULT_TEXT_MAX       512
 #define VAULT_PEM_MAX        (64 * 1024)   /* the file of IMPORT as PEM */
 #define VAULT_PKCS12_MAX     (1024 * 1024) /* and as PKCS#12 */
 
@@ -138,12 +138,12 @@ struct vault_prove {
 /*
  * MAKE, WRAP: key and spki. IMPORT: the same and the certificates of the file, the key's own first
  * and then its issuers as far as they are there. CSR: ders[0] is the request. ISSUE: ders[0] is the
- * certificate. PROVE: nothing more. An error has a text and nothing else.
+ * certificate. PROVE: nothing more. An error says why and nothing else.
  */
 struct vault_answer {
     uint32_t request;
-    int32_t error;             /* 0, or an errno (positive) */
-    char text[VAULT_TEXT_MAX]; /* for the operator: what is wrong; what would be right */
+    int32_t error; /* 0, or an errno (positive) */
+    struct err why;
     struct vault_bytes key, spki;
     uint8_t n_ders;
     struct vault_bytes ders[VAULT_DERS_MAX];

@@ -231,10 +231,7 @@ bool vaultwork_takes_file(uint8_t type)
 /* An error is told without anything that was found on the way to it. */
 static void tell(struct vault_answer *a, int rc, const struct err *e)
 {
-    char text[sizeof(*e) + 8];
-
-    *a = (struct vault_answer){.request = a->request, .error = -rc};
-    snprintf(a->text, sizeof(a->text), "%s", err_text(e, text, sizeof(text)));
+    *a = (struct vault_answer){.request = a->request, .error = -rc, .why = *e};
 }
 
 int vaultwork(struct vaultjob *job)

@@ -82,6 +82,7 @@ static const struct {
     {-EBUSY, 409, "Conflict"},
     {-ENOSPC, 507, "Insufficient Storage"},
     {-ENOMEM, 503, "Service Unavailable"},
+    {-EAGAIN, 503, "Service Unavailable"},
     {-EPIPE, 503, "Service Unavailable"},
     {-ETIMEDOUT, 503, "Service Unavailable"},
     {-EIO, 500, "Internal Server Error"},

@@ -67,15 +67,20 @@ static int check_read(void *arg, uint8_t kind, const char *path, size_t max, uin
     return rc;
 }
 
-static int check_key(void *arg, const char *path, uint32_t *token)
+/* That a file can be opened is all that is judged here: only the keyring reads keys. */
+static int check_key(void *arg, const struct compile_wish *w, struct compile_key *out,
+                     struct err *e)
 {
-    int fd = open_at(arg, path);
+    bool held = !w->key || !strncmp(w->key, "spki:", 5);
+    int fd = held ? -1 : open_at(arg, w->key);
 
-    *token = 0;
-    if (fd < 0)
-        return fd;
-    close(fd); /* that it can be opened is all that is judged here: only the keyring reads keys */
-    return 0;
+    (void)out;
+    if (fd >= 0)
+        close(fd);
+    if (held)
+        return err_set(e, -ENOENT, w->where, "ask that gateway: penstockctl apply --dry-run",
+                       "the key is held by a gateway");
+    return fd < 0 ? compile_no_file(w, fd, e) : 0;
 }
 
 static int judge(const char *file, struct compiled *c, struct err *e)

@@ -151,16 +151,16 @@ int change_attach(struct change *a, const struct control_attach *m, int fd, uint
     bool is_key = m->kind == ATTACH_KEY;
     int rc;
 
-    if (m->kind == ATTACH_LISTENER || is_key != (fd < 0))
+    if (m->kind == ATTACH_LISTENER || m->kind > ATTACH_TEXT || (!is_key && fd < 0))
         return -EPROTO;
     if (!is_pending(a, m->revision, now_ms)) {
         /* Compiled again by a mgmt that came back: all that is needed of it is the key's token.
          * Or of a change that has ended meanwhile: its APPLY will be refused. */
-        if (is_key && a->running && m->revision == a->running->number)
+        if (is_key && fd < 0 && a->running && m->revision == a->running->number)
             (void)files_key(a->files, m->token, m->revision);
         return 0;
     }
-    if (is_key)
+    if (is_key && fd < 0)
         fd = files_key(a->files, m->token, m->revision);
     rc = fd < 0 ? fd : holding_attach(a->pending, m->kind, m->index, fd);
     if (rc == -EEXIST || rc == -EINVAL || rc == -ENOENT)

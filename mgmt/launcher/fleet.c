@@ -27,6 +27,7 @@ static const struct link_row links[] = {
     {CHANNEL_JUDGE, ROLE_DATAPLANE, ROLE_JUDGE, false, STAGE_COMMITTING, STAGE_SERVING},
     {CHANNEL_QUERY, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
     {CHANNEL_EXPLAIN, ROLE_MGMT, ROLE_JUDGE, false, STAGE_READY, STAGE_SERVING},
+    {CHANNEL_VAULT, ROLE_MGMT, ROLE_KEYRING, false, STAGE_READY, STAGE_READY},
 };
 
 /* How many pairs of a kind there are. */
@@ -42,6 +43,7 @@ void fleet_init(struct fleet *f, const char *programs, unsigned workers, int loc
     f->workers = workers;
     f->local_fd = local_fd;
     f->state_fd = state_fd;
+    f->kek_fd = -1;
     child_init(&f->children[f->n++], ROLE_KEYRING, 0);
     child_init(&f->children[f->n++], ROLE_JUDGE, 0);
     for (unsigned i = 0; i < workers; i++)
@@ -141,7 +143,7 @@ static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
                   strerror(-rc));
         return;
     }
-    send_channel(near, row->kind, i, pair[0]);
+    send_channel(near, row->kind, row->kind == CHANNEL_VAULT ? f->kek_in_file : i, pair[0]);
     send_channel(far, row->kind, i, pair[1]);
     close(pair[0]);
     close(pair[1]);
@@ -179,6 +181,24 @@ bool fleet_give_caller(struct fleet *f, int fd)
         return false;
     send_channel(mgmt, CHANNEL_CALLER, 0, fd);
     return true;
+}
+
+void fleet_give_kek(struct fleet *f)
+{
+    struct control_attach m = {.kind = ATTACH_KEK};
+    uint8_t mem[64];
+    struct buf b;
+
+    if (f->kek_fd < 0)
+        return;
+    buf_init(&b, mem, sizeof(mem));
+    control_put_attach(&b, &m);
+    child_send(fleet_find(f, ROLE_KEYRING, 0), CONTROL_ATTACH, &b, f->kek_fd);
+}
+
+bool fleet_has_vault(const struct fleet *f)
+{
+    return f->linked[CHANNEL_VAULT][0];
 }
 
 void fleet_check_deadlines(struct fleet *f, uint64_t now_ms)

@@ -25,6 +25,8 @@ struct fleet {
     bool linked[CHANNEL_KINDS][WORKERS_MAX]; /* this pair was given to both ends */
     int local_fd;                            /* mgmt's listening local socket, or -1 */
     int state_fd;                            /* mgmt's directory, or -1 */
+    int kek_fd;                              /* the keyring's key-encryption key, or -1 */
+    bool kek_in_file;                        /* and nothing else guards it */
     bool stopping;
 };
 
@@ -46,6 +48,10 @@ void fleet_link(struct fleet *f);
  * there.
  */
 bool fleet_give_caller(struct fleet *f, int fd);
+/* The first that the keyring gets: later it would be a change of key. */
+void fleet_give_kek(struct fleet *f);
+/* Can mgmt talk to the vault, without which it stores no key? */
+bool fleet_has_vault(const struct fleet *f);
 /* Kill what missed the deadline of its stage. */
 void fleet_check_deadlines(struct fleet *f, uint64_t now_ms);
 /* The earliest time at which fleet_start_due() or fleet_check_deadlines() has work, or limit_ms. */

@@ -17,6 +17,7 @@
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/wire/chan.h"
+#include "mgmt/launcher/kek.h"
 #include "mgmt/launcher/notify.h"
 #include "mgmt/launcher/resume.h"
 
@@ -66,7 +67,8 @@ static void feed_mgmt(struct launcher *l, uint64_t now_ms)
     const struct holding *running = l->change.running;
     int text = l->text;
 
-    if (l->change.phase != CHANGE_IDLE || mgmt->stage != STAGE_SERVING)
+    if (l->change.phase != CHANGE_IDLE || mgmt->stage != STAGE_SERVING ||
+        !fleet_has_vault(&l->fleet))
         return;
     if (running && !mgmt->told) {
         mgmt->told = true;
@@ -288,7 +290,16 @@ static int prepare(struct launcher *l, struct err *e)
     l->message = malloc(CHAN_HEADER + CHAN_BODY_MAX);
     if (l->signal_fd < 0 || !l->message)
         return err_set(e, -ENOMEM, "penstockd", "free memory", "can not start");
-    return statedir_open(&l->state, l->args->state, e);
+    rc = statedir_open(&l->state, l->args->state, e);
+    if (rc)
+        return rc;
+    l->kek = kek_open(l->state.dir, &l->kek_in_file, e);
+    if (l->kek_in_file)
+        log_event(LOG_WARN, "kek_in_file",
+                  "path=\"%s/" KEK_NAME "\" fix=\"give the unit LoadCredentialEncrypted=" KEK_NAME
+                  ", sealed by a TPM, and remove the file\"",
+                  l->args->state);
+    return l->kek < 0 ? l->kek : 0;
 }
 
 static void finish(struct launcher *l)
@@ -299,6 +310,8 @@ static void finish(struct launcher *l)
     free(l->message);
     if (l->text >= 0)
         close(l->text);
+    if (l->kek >= 0)
+        close(l->kek);
     if (l->signal_fd >= 0)
         close(l->signal_fd);
 }
@@ -311,7 +324,7 @@ int launcher_run(const struct args *args)
 
     check(l);
     l->args = args;
-    l->signal_fd = l->text = -1;
+    l->signal_fd = l->text = l->kek = -1;
     l->state = (struct statedir){-1, -1, -1, -1};
     l->notify = getenv("NOTIFY_SOCKET");
     files_init(&l->files);
@@ -322,6 +335,8 @@ int launcher_run(const struct args *args)
     }
     fleet_init(&l->fleet, args->programs, args->workers, l->state.socket, l->state.mgmt);
     l->fleet.rekey_records = args->rekey_records;
+    l->fleet.kek_fd = l->kek;
+    l->fleet.kek_in_file = l->kek_in_file;
     change_init(&l->change, &l->fleet, &l->files);
     if (read_text(l, &e))
         stop_with(l, 2, &e, clock_mono_ms());

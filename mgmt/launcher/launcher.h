@@ -29,6 +29,8 @@ struct launcher {
     uint64_t deadline_ms; /* of DRAINS and ENDS */
     int exit_code;
     int signal_fd;
+    int kek;            /* sealed copy of the key-encryption key, or -1 */
+    bool kek_in_file;   /* that is guarded by nothing but its mode */
     int text;           /* configuration text that waits to be loaded, or -1 */
     bool ready;         /* the ready line was printed */
     unsigned failures;  /* changes that failed before that */

@@ -34,6 +34,8 @@ static int on_ready(struct launcher *l, struct child *c, struct chan_msg *m, uin
     if (control_get_number(&m->body, &zero) || c->stage != STAGE_STARTING)
         return -EPROTO;
     child_move(c, STAGE_READY, now_ms);
+    if (c->role == ROLE_KEYRING)
+        fleet_give_kek(&l->fleet);
     fleet_link(&l->fleet);
     resume_begin(c, l->change.running, now_ms);
     fleet_link(&l->fleet);
@@ -87,6 +89,21 @@ static int on_drained(struct launcher *l, struct child *c, struct chan_msg *m, u
     return 0;
 }
 
+/* So that mgmt can have it wrapped: the keyring has the copy before mgmt has the token. */
+static void give_copy(struct launcher *l, uint32_t token)
+{
+    struct child *keyring = fleet_find(&l->fleet, ROLE_KEYRING, 0);
+    struct control_attach m = {.kind = ATTACH_WRAP, .token = token};
+    uint8_t mem[64];
+    struct buf b;
+
+    if (keyring->stage < STAGE_READY)
+        return; /* the vault will say that there is no copy */
+    buf_init(&b, mem, sizeof(mem));
+    control_put_attach(&b, &m);
+    child_send(keyring, CONTROL_ATTACH, &b, files_key(&l->files, token, 0));
+}
+
 static int on_open(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
 {
     struct control_open open;
@@ -96,6 +113,8 @@ static int on_open(struct launcher *l, struct child *c, struct chan_msg *m, uint
     if (control_get_open(&m->body, &open))
         return -EPROTO;
     rc = files_open(&l->files, &open, &fd);
+    if (!rc && open.kind == OPEN_KEY)
+        give_copy(l, open.token);
     send_result(c, CONTROL_OPENED, open.token, rc, fd);
     if (fd >= 0)
         close(fd);

@@ -160,6 +160,16 @@ static int remember_issuers(struct compile_run *r, STACK_OF(X509) * chain)
     return 0;
 }
 
+int compile_no_file(const struct compile_wish *w, int rc, struct err *e)
+{
+    if (strstr(w->key, "-----BEGIN")) /* whatever it is, it is not said again */
+        return err_set(e, -EINVAL, w->where, "import it (POST /api/v1/keys), and name it here",
+                       "a private key has no place in a configuration");
+    return err_set(e, rc, w->where,
+                   "name a readable PEM file; paths are relative to the configuration file",
+                   "%s: %s", w->key, strerror(-rc));
+}
+
 static int compile_identity(struct compile_run *r, const struct model_identity *m, uint16_t index)
 {
     struct policy_identity *id = &r->c->policy.identities[index];
@@ -189,11 +199,10 @@ static int compile_identity(struct compile_run *r, const struct model_identity *
         return rc;
     snprintf(where, sizeof where, "/identities/%s/key", m->name);
     id->key_attachment = index;
-    rc = r->opener->key(r->opener->arg, m->key, &r->c->key_tokens[index]);
-    return rc ? err_set(r->e, rc, where,
-                        "name a readable PEM file; paths are relative to the configuration file",
-                        "%s: %s", m->key, strerror(-rc))
-              : 0;
+    rc = r->opener->key(r->opener->arg,
+                        &(struct compile_wish){m->name, where, m->key, id->chain[0], id->spki},
+                        &r->c->keys[index], r->e);
+    return rc == -EAGAIN || rc == -ENOMEM || !rc ? rc : -EINVAL; /* else it is the operator's */
 }
 
 static int compile_identities(struct compile_run *r)
@@ -202,9 +211,11 @@ static int compile_identities(struct compile_run *r)
     int rc = 0;
 
     p->identities = compile_alloc(r->c, (r->model->n_identities + 1) * sizeof *p->identities);
-    r->c->key_tokens = calloc(r->model->n_identities + 1, sizeof *r->c->key_tokens);
-    if (!p->identities || !r->c->key_tokens)
+    r->c->keys = calloc(r->model->n_identities + 1, sizeof *r->c->keys);
+    if (!p->identities || !r->c->keys)
         return compile_memory(r->e);
+    for (; r->c->n_keys < r->model->n_identities; r->c->n_keys++)
+        r->c->keys[r->c->n_keys].fd = -1;
     for (unsigned i = 0; i < r->model->n_identities && !rc; i++, p->n_identities++)
         rc = compile_identity(r, &r->model->identities[i], (uint16_t)i);
     sk_X509_NAME_sort(r->issuers);
@@ -328,7 +339,10 @@ void compiled_fini(struct compiled *c)
     for (unsigned i = 0; i < c->n_crls; i++)
         close(c->crl_fds[i]);
     free(c->crl_fds);
-    free(c->key_tokens);
+    for (unsigned i = 0; i < c->n_keys; i++)
+        if (c->keys[i].fd >= 0)
+            close(c->keys[i].fd);
+    free(c->keys);
     free(c->roles);
     free(c->warnings);
     free(c->dates);

@@ -33,9 +33,9 @@ static int parse_identity(const struct node *n, const char *name, void *out)
     rc = node_required(&cert, "give the file with the certificate chain, leaf first");
     if (!rc)
         rc = node_string(&cert, &id->certificate);
-    if (!rc)
-        rc = node_required(&key, "give the file with the private key");
-    return rc ? rc : node_string(&key, &id->key);
+    if (!rc && key.v)
+        rc = node_string(&key, &id->key);
+    return rc;
 }
 
 static int parse_trust(const struct node *n, const char *name, void *out)

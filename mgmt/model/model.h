@@ -25,7 +25,7 @@ struct model_strings {
 };
 
 struct model_identity {
-    const char *name, *certificate, *key;
+    const char *name, *certificate, *key; /* key NULL: the one that is held for the certificate */
 };
 
 struct model_trust {

@@ -11,6 +11,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/log.h"
 #include "mgmt/store/file.h"
+#include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 #include "mgmt/store/store_db.h"
 
@@ -232,7 +233,9 @@ int store_prune(struct store *s, unsigned keep)
     if (q)
         sqlite3_bind_int64(q, 1, keep ? keep : 1); /* never what runs */
     rc = store_run(s->db, q, "old revisions can not be forgotten", &e);
-    return rc ? rc : objects_sweep(is_used, s);
+    if (!rc)
+        rc = objects_sweep(is_used, s);
+    return rc ? rc : keys_sweep(is_used, s);
 }
 
 uint64_t store_last(struct store *s)

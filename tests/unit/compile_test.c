@@ -105,7 +105,7 @@ TEST("the example becomes its policy")
     EXPECT(p->identities[0].uses == (POLICY_USE_SERVER | POLICY_USE_CLIENT | POLICY_USE_TLS13));
     EXPECT(p->identities[1].uses == 0 && warned(&c, "/identities/gw2: no link uses it"));
     EXPECT(p->trusts[0].n_anchors == 1 && p->trusts[0].n_crls == 1 && p->trusts[0].revocation);
-    EXPECT(c.n_crls == 1 && c.key_tokens[0] != c.key_tokens[1]);
+    EXPECT(c.n_crls == 1 && c.keys[0].token != c.keys[1].token);
     EXPECT(p->links[0].outer && !p->links[0].inner && p->links[1].inner && !p->links[1].outer);
     EXPECT(!strcmp(p->links[1].inner->server_name, "gw.test"));
     compiled_fini(&c);

@@ -24,7 +24,7 @@ static bool is_key(const struct kek *kek, const struct vault_answer *a, EVP_PKEY
     bool same;
 
     if (!public) {
-        printf("    error %d: %s\n", a->error, a->text);
+        printf("    error %d: %s\n", a->error, a->why.what);
         return false;
     }
     same = EVP_PKEY_eq(public, key) == 1 &&
@@ -121,7 +121,7 @@ TEST("a missing passphrase and a wrong one are told apart, in every form")
         EXPECT(ask_says(&a, EACCES, "no passphrase was given"));
         a = ask_import(kek, "cow", files[i]);
         EXPECT(ask_says(&a, EACCES, "the passphrase is wrong"));
-        EXPECT(!strstr(a.text, "cow") && !a.key.n && !a.spki.n);
+        EXPECT(!strstr(a.why.what, "cow") && !a.key.n && !a.spki.n);
     }
     file_chain_free(&c);
     kek_free(kek);

@@ -269,7 +269,7 @@ TEST("without a KEK the vault says so, and ends at once when it is told to amid 
 
     EXPECT(ask_make(vault, 1, VAULT_EC_P256) == 0);
     a = told(vault, 1);
-    EXPECT(a.error == ENOKEY && strstr(a.text, "no key-encryption key") != NULL);
+    EXPECT(a.error == ENOKEY && strstr(a.why.what, "no key-encryption key") != NULL);
     EXPECT(ask_make(vault, 2, VAULT_RSA_4096) == 0);
     EXPECT(stop(&p) == 0);
     close(vault);

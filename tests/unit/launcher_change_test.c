@@ -350,6 +350,9 @@ TEST("attachments of illegal kinds, twice the same, or keys nobody opened break 
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 1, ATTACH_LISTENER, memfd_seal("k", "k", 1)) == -EPROTO);
     EXPECT(fake_attach(&k, 1, 77, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, ATTACH_KEK, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, ATTACH_WRAP, memfd_seal("k", "k", 1)) == -EPROTO);
+    EXPECT(fake_attach(&k, 1, ATTACH_KEY, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 1, ATTACH_KEY, memfd_seal("k", "k", 1)) == -EPROTO);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == -EPROTO);

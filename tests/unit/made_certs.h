@@ -222,13 +222,16 @@ static inline int made_read(void *arg, uint8_t kind, const char *path, size_t ma
     return -ENOENT;
 }
 
-static inline int made_token(void *arg, const char *path, uint32_t *token)
+static inline int made_token(void *arg, const struct compile_wish *w, struct compile_key *out,
+                             struct err *e)
 {
     struct made_files *all = arg;
 
-    if (!strcmp(path, "none.key"))
-        return -EACCES;
-    *token = 100 + all->keys++;
+    if (!w->key)
+        return err_set(e, -ENOENT, w->where, "import it", "the key is not held here");
+    if (!strcmp(w->key, "none.key") || strstr(w->key, "-----BEGIN"))
+        return compile_no_file(w, -EACCES, e);
+    out->token = 100 + all->keys++;
     return 0;
 }
 

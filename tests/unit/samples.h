@@ -203,7 +203,7 @@ static inline struct vault_answer sample_answer(void)
 
 static inline struct vault_answer sample_vault_error(void)
 {
-    return (struct vault_answer){.request = 7, .error = 13, .text = "wrong"};
+    return (struct vault_answer){.request = 7, .error = 13, .why.what = "wrong"};
 }
 
 static inline struct control_refused sample_refused(void)

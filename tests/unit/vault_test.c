@@ -222,7 +222,7 @@ TEST("ANSWER has its golden bytes, comes back, and is refused cut or longer")
     m = sample_vault_error();
     b = writer();
     vault_put_answer(&b, &m);
-    EXPECT(hex_equal(mem, b.len, "000000070000000d000577726f6e67000000000000000000"));
+    EXPECT(hex_equal(mem, b.len, "000000070000000d0000000577726f6e670000000000000000000000"));
     EXPECT(only_whole(decode_vault_get_answer, mem, b.len));
     EXPECT(refuses(decode_vault_get_answer, mem, b.len, 4, 0x80)); /* negative */
     EXPECT(refuses(decode_vault_get_answer, mem, b.len, 7, 0));    /* a text and no error */
@@ -233,10 +233,10 @@ TEST("an answer is an error with a text, or a result: a key has its public half,
     struct vault_answer m = sample_answer();
 
     m.error = EIO;
-    snprintf(m.text, sizeof m.text, "both");
+    snprintf(m.why.what, sizeof m.why.what, "both");
     EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
     m = sample_vault_error();
-    m.text[0] = '\0';
+    m.why.what[0] = '\0';
     EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
     m = sample_answer();
     m.spki.n = 0;
