@@ -144,11 +144,15 @@ static void take_answer(struct vaultline *v, struct chan_msg *msg)
 {
     struct vault_answer a;
 
-    if (!v->sent || msg->type != VAULT_ANSWER || msg->n_fds ||
-        vault_get_answer(&msg->body, &a) || a.request != v->queue->number) {
+    if (!v->sent || msg->type != VAULT_ANSWER || msg->n_fds || vault_get_answer(&msg->body, &a) ||
+        a.request != v->queue->number) {
         log_event(LOG_ERROR, "vault_protocol", "error=\"an answer that can not be read\"");
         fail_all(v);
         return;
+    }
+    if (a.why.where[0] && a.why.where[0] != '/') { /* as a pointer into what was asked */
+        memmove(a.why.where + 1, a.why.where, sizeof a.why.where - 2);
+        a.why.where[0] = '/';
     }
     finish(v, -a.error, a.error ? NULL : &a, &a.why);
 }

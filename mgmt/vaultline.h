@@ -29,8 +29,8 @@ struct vaultline_request;
 struct vaultline {
     int fd; /* -1: the keyring is not there */
     bool kek_in_file;
-    uint32_t last;                    /* number given to a request */
-    struct vaultline_request *queue;  /* in their order; the first is the keyring's if `sent` */
+    uint32_t last;                   /* number given to a request */
+    struct vaultline_request *queue; /* in their order; the first is the keyring's if `sent` */
     unsigned n_queue;
     bool sent;
     uint64_t until_ms; /* of the one that was sent */

@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/log.h"
+#include "dataplane/base/secret.h"
 #include "mgmt/api/routes.h"
 #include "mgmt/manager.h"
 
 #define CONNECTIONS_MAX 64
 #define MEMORY_MAX      (32 * 1024) /* of one connection: request line and headers */
 #define TIMEOUT_S       10
+#define BODY_FIRST      4096
 #define BODY_DROP_MAX   (64u * 1024 * 1024)
 
 struct api {
@@ -141,6 +143,13 @@ static bool body_may_come(struct call *c)
     return n <= BODY_DROP_MAX;
 }
 
+static void drop_body(struct call *c)
+{
+    if (c->body)
+        secret_wipe(c->body, c->n_body);
+    free(c->body);
+}
+
 static struct call *begin(struct manager *m, struct MHD_Connection *conn, const char *url,
                           const char *method)
 {
@@ -155,23 +164,37 @@ static struct call *begin(struct manager *m, struct MHD_Connection *conn, const 
     return c;
 }
 
-static void collect(struct call *c, const char *data, size_t n)
+/* Room for n bytes more. A body may be a key on its way to the keyring: no copy of it stays. */
+static bool widen(struct call *c, size_t n)
 {
+    size_t room = c->room ? 2 * c->room : BODY_FIRST;
     char *more;
 
+    while (room < c->n_body + n + 1)
+        room *= 2;
+    more = malloc(room);
+    if (!more)
+        return false;
+    memcpy(more, c->body ? c->body : "", c->n_body);
+    drop_body(c);
+    c->body = more;
+    c->room = room;
+    return true;
+}
+
+static void collect(struct call *c, const char *data, size_t n)
+{
     if (c->answered)
         return; /* nobody reads it */
     if (c->n_body + n > CALL_BODY_MAX) {
         call_problem(c, 413, "Content Too Large", "a body may have %u bytes", CALL_BODY_MAX);
         return;
     }
-    more = realloc(c->body, c->n_body + n + 1);
-    if (!more) {
+    if (c->n_body + n + 1 > c->room && !widen(c, n)) {
         call_problem(c, 503, "Service Unavailable", "out of memory");
         return;
     }
-    memcpy(more + c->n_body, data, n);
-    c->body = more;
+    memcpy(c->body + c->n_body, data, n);
     c->n_body += n;
     c->body[c->n_body] = 0;
 }
@@ -266,7 +289,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
         return;
     json_decref(c->json);
     json_decref(c->answer);
-    free(c->body);
+    drop_body(c);
     free(c->text);
     free(c);
     *state = NULL;

@@ -36,7 +36,7 @@ struct call {
     const char *method, *path;
     char name[CALL_NAME_MAX]; /* what stood for {name} in the route's pattern */
     char *body;
-    size_t n_body;
+    size_t n_body, room;
     json_t *json; /* the body, parsed; NULL: there was none */
 
     unsigned status;

@@ -23,6 +23,13 @@ void inventory_get(struct call *c);
 void metrics_get(struct call *c);
 void peers_list(struct call *c);
 
+/* keyring.c: private keys, as the keyring encrypted them */
+void keyring_list(struct call *c);
+void keyring_get(struct call *c);
+void keyring_post(struct call *c);
+void keyring_csr(struct call *c);
+void keyring_remove(struct call *c);
+
 /* resources.c: links, identities, trust, profiles: parts of the running document */
 void resources_list(struct call *c);
 void resources_get(struct call *c);

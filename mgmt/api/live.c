@@ -34,6 +34,10 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
         json_array_append_new(list, json_sprintf("the store was damaged and begun anew; the old "
                                                  "one is %s",
                                                  m->store.put_aside));
+    if (list && m->vault.kek_in_file)
+        json_array_append_new(list, json_string("the key-encryption key of stored private keys "
+                                                "lies beside them, in keyring.kek: seal it as a "
+                                                "credential of the service manager"));
     return list;
 }
 

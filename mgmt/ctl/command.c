@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "mgmt/ctl/check.h"
+#include "mgmt/ctl/command_parts.h"
 #include "mgmt/ctl/table.h"
 
 #define PATH_ROOM 1024
 #define PEM_ROOM  (1024 * 1024)
 #define CRL_ROOM  (8 * 1024 * 1024)
 
-/* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
-static int ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
+int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
 {
     const char *detail, *pointer, *remedy;
 
@@ -50,10 +50,10 @@ static void show(const struct options *o, const struct command *c, const struct 
     }
 }
 
-static int finish(const struct options *o, const struct command *c, const struct http_ask *q)
+int command_finish(const struct options *o, const struct command *c, const struct http_ask *q)
 {
     struct http_answer a;
-    int rc = ask(o, q, &a);
+    int rc = command_ask(o, q, &a);
 
     if (rc)
         return rc;
@@ -76,7 +76,7 @@ static int run_read(const struct options *o, const struct command *c)
     else
         snprintf(path, sizeof path, "%s%s%.128s", c->path, o->n_args ? "/" : "",
                  o->n_args ? o->args[0] : "");
-    return finish(o, c, &q);
+    return command_finish(o, c, &q);
 }
 
 static int run_end(const struct options *o, const struct command *c)
@@ -88,7 +88,7 @@ static int run_end(const struct options *o, const struct command *c)
 
     (void)c;
     snprintf(path, sizeof path, "/api/v1/sessions/%.128s", o->args[0]);
-    rc = ask(o, &q, &a);
+    rc = command_ask(o, &q, &a);
     if (!rc)
         http_free(&a);
     return rc;
@@ -105,9 +105,8 @@ static json_t *read_document(const char *file)
     return document;
 }
 
-/* Change what is at `read` (its tag is asked for first) with a request. */
-static int change(const struct options *o, const struct command *c, const char *read,
-                  struct http_ask *q)
+int command_change(const struct options *o, const struct command *c, const char *read,
+                   struct http_ask *q)
 {
     struct http_answer now;
     struct http_ask get = {.method = "GET", .path = read};
@@ -115,13 +114,13 @@ static int change(const struct options *o, const struct command *c, const char *
 
     if (http_request(&o->gateway, &get, &now)) {
         http_free(&now);
-        return ask(o, &get, &now); /* says why */
+        return command_ask(o, &get, &now); /* says why */
     }
     if (now.status == 404)
         q->none_match = "*";
     else
         q->if_match = now.tag;
-    rc = finish(o, c, q);
+    rc = command_finish(o, c, q);
     http_free(&now);
     return rc;
 }
@@ -135,7 +134,7 @@ static int run_apply(const struct options *o, const struct command *c)
                                  : o->dry_run ? "/api/v1/config?dry_run=true"
                                               : "/api/v1/config",
                          .body = document};
-    int rc = document ? change(o, c, candidate ? q.path : "/api/v1/config", &q) : 2;
+    int rc = document ? command_change(o, c, candidate ? q.path : "/api/v1/config", &q) : 2;
 
     json_decref(document);
     return rc;
@@ -153,7 +152,7 @@ static int run_rollback(const struct options *o, const struct command *c)
         fprintf(stderr, "penstockctl: rollback takes the number of a revision\n");
         rc = 2;
     } else {
-        rc = change(o, c, "/api/v1/config", &q);
+        rc = command_change(o, c, "/api/v1/config", &q);
     }
     json_decref(body);
     return rc;
@@ -166,14 +165,14 @@ static int run_commit(const struct options *o, const struct command *c)
 
     snprintf(path, sizeof path, "/api/v1/config/commit%s%.32s", o->confirm ? "?confirm=" : "",
              o->confirm ? o->confirm : "");
-    return change(o, c, "/api/v1/config/candidate", &q);
+    return command_change(o, c, "/api/v1/config/candidate", &q);
 }
 
 static int run_confirm(const struct options *o, const struct command *c)
 {
     struct http_ask q = {.method = "POST", .path = "/api/v1/config/confirm"};
 
-    return finish(o, c, &q);
+    return command_finish(o, c, &q);
 }
 
 /* 1 as well when the trail is broken: scripts look at the code. */
@@ -181,7 +180,7 @@ static int run_verify(const struct options *o, const struct command *c)
 {
     struct http_ask q = {.method = "GET", .path = c->path};
     struct http_answer a;
-    int rc = ask(o, &q, &a);
+    int rc = command_ask(o, &q, &a);
 
     if (rc)
         return rc;
@@ -191,8 +190,7 @@ static int run_verify(const struct options *o, const struct command *c)
     return rc;
 }
 
-/* At most `max` bytes of a file; the caller frees them. NULL: said why. */
-static char *read_file(const char *file, size_t max, size_t *n)
+char *command_read_file(const char *file, size_t max, size_t *n)
 {
     FILE *in = fopen(file, "rb");
     char *data = in ? calloc(1, max + 2) : NULL;
@@ -212,14 +210,14 @@ static int run_crl(const struct options *o, const struct command *c)
 {
     char trust[PATH_ROOM], path[PATH_ROOM + 8];
     struct http_ask q = {.method = "POST", .path = path};
-    char *data = read_file(o->args[1], CRL_ROOM, &q.n_raw);
+    char *data = command_read_file(o->args[1], CRL_ROOM, &q.n_raw);
     int rc = 2;
 
     snprintf(trust, sizeof trust, "/api/v1/trust/%.128s", o->args[0]);
     snprintf(path, sizeof path, "%s/crls", trust);
     q.raw = data;
     if (data)
-        rc = change(o, c, trust, &q);
+        rc = command_change(o, c, trust, &q);
     free(data);
     return rc;
 }
@@ -230,7 +228,7 @@ static int run_explain(const struct options *o, const struct command *c)
     char path[PATH_ROOM];
     json_t *body = NULL;
     size_t n = 0;
-    char *pem = read_file(o->args[1], PEM_ROOM, &n);
+    char *pem = command_read_file(o->args[1], PEM_ROOM, &n);
     struct http_ask q = {.method = "POST", .path = path};
     struct http_answer a;
     int rc = 2;
@@ -243,7 +241,7 @@ static int run_explain(const struct options *o, const struct command *c)
     q.body = body;
     snprintf(path, sizeof path, "/api/v1/links/%.128s/explain", o->args[0]);
     if (body)
-        rc = ask(o, &q, &a);
+        rc = command_ask(o, &q, &a);
     else if (pem)
         fprintf(stderr, "penstockctl: %s: is no PEM text\n", o->args[1]);
     if (body && !rc) {
@@ -299,6 +297,17 @@ static const struct command commands[] = {
     {"explain", "LINK FILE",
      "would this chain (PEM) be let in, and why? (--side forward, --time 2026-01-31T12:00:00Z)", 2,
      2, run_explain, NULL, table_explain},
+    {"keys", "", "private keys that the gateway holds", 0, 0, run_read, "/api/v1/keys", table_keys},
+    {"make-key", "KIND", "make a key: ec-p256, ec-p384, rsa-3072, ed25519, ml-dsa-65, ...", 1, 1,
+     command_make_key, NULL, table_key},
+    {"import-key", "FILE", "take in a key: PEM or PKCS#12 (--passphrase-file FILE)", 1, 1,
+     command_import_key, NULL, table_key},
+    {"csr", "KEY", "a request for a certificate (--subject O=Bank,CN=gw --san dns:gw.example,...)",
+     1, 1, command_csr, NULL, NULL},
+    {"install", "IDENTITY FILE",
+     "give an identity a new certificate chain (PEM) of a key that the gateway holds", 2, 2,
+     command_install, NULL, NULL},
+    {"remove-key", "KEY", "remove a key that nothing uses", 1, 1, command_remove_key, NULL, NULL},
     {"get", "PATH", "any resource, such as /api/v1/links/x", 1, 1, run_read, NULL, NULL},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},

@@ -16,6 +16,7 @@
 struct options {
     struct http_gateway gateway;
     const char *state, *config, *confirm, *side, *time;
+    const char *passphrase, *subject, *san;
     const char *command, *args[COMMAND_ARGS_MAX];
     unsigned n_args;
     bool json, wide, dry_run;

@@ -44,7 +44,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 
 static struct curl_slist *add(struct curl_slist *list, const char *key, const char *value)
 {
-    char line[256];
+    char line[2048];
 
     if (!value)
         return list;
@@ -83,7 +83,8 @@ int http_request(const struct http_gateway *g, const struct http_ask *ask, struc
     if (c) {
         headers = add(headers, "If-Match", ask->if_match);
         headers = add(headers, "If-None-Match", ask->none_match);
-        headers = add(headers, "Content-Type", text ? "application/json" : NULL);
+        headers = add(headers, "Penstock-Passphrase", ask->passphrase);
+        headers = add(headers, "Content-Type", text ? "application/json" : ask->type);
         aim(c, g, ask->path);
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, ask->method);
         curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);

@@ -20,7 +20,9 @@ struct http_ask {
     const json_t *body; /* may be NULL */
     const void *raw;    /* in place of body: bytes as they are */
     size_t n_raw;
+    const char *type;                  /* of raw; NULL: not said */
     const char *if_match, *none_match; /* may be NULL */
+    const char *passphrase;            /* of a key in raw, base64; may be NULL */
 };
 
 struct http_answer {

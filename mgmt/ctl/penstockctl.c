@@ -14,8 +14,10 @@ static void help(FILE *out)
         fprintf(out, "  %-12s %-9s %s\n", c[i].name, c[i].usage, c[i].what);
     fprintf(out, "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
                  "--ca FILE --cert FILE --key FILE;\n"
-                 "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, "
-                 "--completion, --help\n");
+                 "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
+                 "SIDE, --time TIME,\n"
+                 "         --subject NAMES, --san NAMES, --passphrase-file FILE, --completion, "
+                 "--help\n");
 }
 
 /* For bash: eval "$(penstockctl --completion)". */
@@ -25,7 +27,7 @@ static void completion(void)
     const struct command *c = commands_all(&n);
 
     printf("complete -W '--state --url --ca --cert --key --json --wide --dry-run --confirm "
-           "--config --help");
+           "--config --side --time --subject --san --passphrase-file --help");
     for (unsigned i = 0; i < n; i++)
         printf(" %s", c[i].name);
     printf("' -o default penstockctl\n");
@@ -47,6 +49,7 @@ static const char **value_of(struct options *o, const char *name)
         {"--state", &o->state},     {"--config", &o->config}, {"--confirm", &o->confirm},
         {"--url", &o->gateway.url}, {"--ca", &o->gateway.ca}, {"--cert", &o->gateway.cert},
         {"--key", &o->gateway.key}, {"--side", &o->side},     {"--time", &o->time},
+        {"--subject", &o->subject}, {"--san", &o->san},       {"--passphrase-file", &o->passphrase},
     };
 
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

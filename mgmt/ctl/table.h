@@ -11,6 +11,9 @@
 void table_sessions(const json_t *body, bool wide);
 void table_status(const json_t *body, bool wide);
 void table_stats(const json_t *body, bool wide);
+/* table_keys.c */
+void table_keys(const json_t *body, bool wide);
+void table_key(const json_t *body, bool wide);
 /* table_config.c */
 void table_revisions(const json_t *body, bool wide);
 void table_audit(const json_t *body, bool wide);

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include "dataplane/base/err.h"
 
-#define KEK_NAME "keyring.kek"
+#define KEK_NAME  "keyring.kek"
 #define KEK_BYTES 32
 
 /*

@@ -19,7 +19,7 @@ struct compile_key {
 /* Which key is wanted. */
 struct compile_wish {
     const char *identity, *where;
-    const char *key;              /* a path, a reference, or NULL: what is held for the certificate */
+    const char *key; /* a path, a reference, or NULL: what is held for the certificate */
     struct policy_blob leaf, spki; /* DER */
 };
 
@@ -49,7 +49,7 @@ struct compiled {
     uint16_t n_crls;
     struct compile_key *keys; /* by identity */
     unsigned n_keys;
-    unsigned *roles;          /* of the management link, by peer rule; NULL: there is no such link */
+    unsigned *roles; /* of the management link, by peer rule; NULL: there is no such link */
     unsigned n_roles;
     char (*warnings)[512];
     unsigned n_warnings;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
+#include "mgmt/store/pem.h"
 #include "mgmt/store/file.h"
 #include "mgmt/store/objects.h"
 
@@ -147,21 +148,19 @@ int keys_get(const char *ref, uint8_t **wrapped, size_t *n)
     return rc;
 }
 
-static json_t *pem_of(const json_t *spki)
+static json_t *public_key(const json_t *spki)
 {
-    const char *text = json_string_value(spki);
-    size_t size = strlen(text) + strlen(text) / 64 + 80;
-    char *pem = malloc(size);
-    size_t used;
-    json_t *v;
+    char *pem = NULL;
+    json_t *v = NULL;
+    uint8_t *der;
+    size_t n;
 
-    if (!pem)
-        return NULL;
-    used = (size_t)snprintf(pem, size, "-----BEGIN PUBLIC KEY-----\n");
-    for (; *text; text += strnlen(text, 64))
-        used += (size_t)snprintf(pem + used, size - used, "%.64s\n", text);
-    snprintf(pem + used, size - used, "-----END PUBLIC KEY-----\n");
-    v = json_string(pem);
+    if (!decode(spki, &der, &n)) {
+        pem = pem_text("PUBLIC KEY", der, n);
+        free(der);
+    }
+    if (pem)
+        v = json_string(pem);
     free(pem);
     return v;
 }
@@ -173,7 +172,8 @@ json_t *keys_describe(const char *ref)
     if (json_is_string(spki))
         out = json_pack("{s:s, s:O*, s:O*, s:O*, s:o*}", "id", ref, "kind",
                         json_object_get(file, "kind"), "origin", json_object_get(file, "origin"),
-                        "made_at", json_object_get(file, "made_at"), "public_key", pem_of(spki));
+                        "made_at", json_object_get(file, "made_at"), "public_key",
+                        public_key(spki));
     json_decref(file);
     return out;
 }

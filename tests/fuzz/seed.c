@@ -140,6 +140,26 @@ static void seed_query(void)
     end(&b, "query", "stats");
 }
 
+static void seed_vault(void)
+{
+    struct vault_make make = sample_make();
+    struct vault_import import = sample_import();
+    struct vault_wrap wrap = sample_wrap();
+    struct vault_csr csr = sample_csr();
+    struct vault_issue issue = sample_issue();
+    struct vault_prove prove = sample_prove();
+    struct vault_answer yes = sample_answer(), no = sample_vault_error();
+
+    SEED(VAULT_MAKE, vault_put_make, make, "vault", "make");
+    SEED(VAULT_IMPORT, vault_put_import, import, "vault", "import");
+    SEED(VAULT_WRAP, vault_put_wrap, wrap, "vault", "wrap");
+    SEED(VAULT_CSR, vault_put_csr, csr, "vault", "csr");
+    SEED(VAULT_ISSUE, vault_put_issue, issue, "vault", "issue");
+    SEED(VAULT_PROVE, vault_put_prove, prove, "vault", "prove");
+    SEED(VAULT_ANSWER, vault_put_answer, yes, "vault", "yes");
+    SEED(VAULT_ANSWER, vault_put_answer, no, "vault", "no");
+}
+
 static void seed_explain(void)
 {
     static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
@@ -199,6 +219,7 @@ int main(int argc, char **argv)
     seed_control();
     seed_query();
     seed_explain();
+    seed_vault();
     seed_crl();
     seed_policy();
     return 0;

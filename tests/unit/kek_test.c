@@ -111,3 +111,8 @@ TEST("a credential of the service manager is taken instead, and no file is made"
     memcpy(where, there, sizeof where);
     end(credentials);
 }
+
+int main(void)
+{
+    return test_run();
+}

@@ -209,7 +209,7 @@ TEST("ANSWER has its golden bytes, comes back, and is refused cut or longer")
     EXPECT(hex_equal(mem, b.len,
                      "00000007"
                      "00000000"
-                     "0000"
+                     "000000000000"
                      "0000000550534b4559"
                      "000000023003"
                      "02"

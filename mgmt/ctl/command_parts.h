@@ -1,0 +1,27 @@
+/* command_parts: private to command*.c. */
+#ifndef PENSTOCK_MGMT_CTL_COMMAND_PARTS_H
+#define PENSTOCK_MGMT_CTL_COMMAND_PARTS_H
+
+#include "mgmt/ctl/command.h"
+
+#define COMMAND_PATH_ROOM 1024
+#define COMMAND_PEM_ROOM  (1024 * 1024)
+
+/* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
+int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a);
+/* Ask and show the answer as the row says. The exit code. */
+int command_finish(const struct options *o, const struct command *c, const struct http_ask *q);
+/* Change what is at `read` (its tag is asked for first) with a request. */
+int command_change(const struct options *o, const struct command *c, const char *read,
+                   struct http_ask *q);
+/* At most `max` bytes of a file; the caller frees them. NULL: said why. */
+char *command_read_file(const char *file, size_t max, size_t *n);
+
+/* command_keys.c */
+int command_make_key(const struct options *o, const struct command *c);
+int command_import_key(const struct options *o, const struct command *c);
+int command_csr(const struct options *o, const struct command *c);
+int command_install(const struct options *o, const struct command *c);
+int command_remove_key(const struct options *o, const struct command *c);
+
+#endif

@@ -1,0 +1,52 @@
+/* Tables of private keys that the gateway holds. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "mgmt/ctl/table.h"
+
+#define SHORT 21 /* "spki:" and 16 digits are enough to tell keys apart */
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s ? s : "-";
+}
+
+static void row(const json_t *key, bool wide)
+{
+    time_t at = (time_t)json_integer_value(json_object_get(key, "made_at"));
+    const json_t *used = json_object_get(key, "used_by"), *name;
+    char when[32] = "-";
+    struct tm tm;
+    size_t i;
+
+    if (gmtime_r(&at, &tm))
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
+    printf("%-*.*s  %-12s  %-8s  %-20s ", wide ? 69 : SHORT, wide ? 69 : SHORT, text(key, "id"),
+           text(key, "kind"), text(key, "origin"), when);
+    json_array_foreach(used, i, name) printf(" %s", json_string_value(name));
+    printf("%s\n", json_array_size(used) ? "" : " -");
+}
+
+void table_keys(const json_t *body, bool wide)
+{
+    json_t *key;
+    size_t i;
+
+    printf("%-*s  KIND          ORIGIN    SINCE                 USED BY\n", wide ? 69 : SHORT,
+           "KEY");
+    json_array_foreach(json_object_get(body, "items"), i, key) row(key, wide);
+}
+
+/* One that was made or imported; its certificates may be piped on. */
+void table_key(const json_t *body, bool wide)
+{
+    json_t *pem;
+    size_t i;
+
+    (void)wide;
+    printf("%s  %s\n", text(body, "id"), text(body, "kind"));
+    json_array_foreach(json_object_get(body, "certificates"), i, pem)
+        fputs(json_string_value(pem), stdout);
+}
