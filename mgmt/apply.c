@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/store/objects.h"
@@ -123,34 +124,60 @@ static int restore(struct manager *m, struct file_load *f, struct err *e)
  * The files may have changed since: then the revision runs as it was, and only the status knows
  * less.
  */
+/* Parse what runs, filled in as it was when it was made. */
+static int parse_running(struct manager *m, json_t *document, struct model *model, struct err *e)
+{
+    json_t *authority = json_incref(json_object_get(document, AUTHORITY_MEMBER)), *filled;
+    int rc = -EINVAL;
+
+    if (authority) {
+        json_object_del(document, AUTHORITY_MEMBER);
+        authority_adopt(m, authority);
+        filled = authority_fill(authority, document, e);
+        if (filled)
+            rc = model_filled(model, filled, e);
+        json_decref(authority);
+    } else {
+        rc = model_filled(model, json_deep_copy(document), e);
+    }
+    return rc;
+}
+
+static void adopt_running(struct manager *m, struct compiled *c, json_t *access)
+{
+    callers_access(m, c->policy.revision, access, c->roles, c->n_roles);
+    c->roles = NULL;
+    json_decref(m->warnings);
+    m->warnings = json_array();
+    for (unsigned i = 0; i < c->n_warnings; i++)
+        json_array_append_new(m->warnings, json_string(c->warnings[i]));
+    free(m->dates);
+    m->dates = c->dates;
+    m->n_dates = c->n_dates;
+    c->dates = NULL;
+    c->n_dates = 0;
+}
+
 static void resume(struct manager *m, const struct control_load *load, const char *text, size_t n)
 {
     struct opener_run run = {.m = m, .resume = true};
     struct opener opener = opener_of(&run);
+    json_t *document = json_loadb(text, n, 0, NULL);
     struct model model = {0};
     struct compiled c = {0};
     struct err e = {0};
     char why[1100];
-    int rc = model_parse(&model, text, n, &e);
+    int rc = document ? parse_running(m, document, &model, &e) : -EINVAL;
 
     if (!rc)
         rc = compile(&model, &opener, load->revision, clock_wall_s(), &c, &e);
     if (rc)
         compile_warn(&c, "the running revision can not be read again: %s",
                      err_text(&e, why, sizeof why));
+    c.policy.revision = load->revision;
     json_decref(m->document);
-    m->document = json_loadb(text, n, 0, NULL);
-    callers_access(m, load->revision, m->document, c.roles, c.n_roles);
-    c.roles = NULL;
-    json_decref(m->warnings);
-    m->warnings = json_array();
-    for (unsigned i = 0; i < c.n_warnings; i++)
-        json_array_append_new(m->warnings, json_string(c.warnings[i]));
-    free(m->dates);
-    m->dates = c.dates;
-    m->n_dates = c.n_dates;
-    c.dates = NULL;
-    c.n_dates = 0;
+    m->document = document;
+    adopt_running(m, &c, json_object_get(json_object_get(model.root, MODEL_MANAGEMENT), "access"));
     m->revision = load->revision;
     if (m->highest < m->revision)
         m->highest = m->revision;

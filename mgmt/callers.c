@@ -115,15 +115,13 @@ int callers_parse(const uint8_t *p, size_t n, struct caller_facts *f)
 /* ---- who may do what ---- */
 
 /* A caller keeps what it may do as long as the list of who may do what is the same. */
-void callers_access(struct manager *m, uint64_t revision, const json_t *document, unsigned *roles,
+void callers_access(struct manager *m, uint64_t revision, json_t *access, unsigned *roles,
                     unsigned n_roles)
 {
-    static const char key[] = MODEL_MANAGEMENT;
-    json_t *before = json_object_get(json_object_get(m->document, key), "access"),
-           *now = json_object_get(json_object_get(document, key), "access");
-
-    if (document == m->document || !before || !now || !json_equal(before, now))
+    if (!access || !m->callers.access || !json_equal(access, m->callers.access))
         m->callers.epoch++;
+    json_decref(m->callers.access);
+    m->callers.access = json_incref(access);
     free(m->callers.roles);
     m->callers.roles = roles;
     m->callers.n_roles = n_roles;

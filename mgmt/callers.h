@@ -45,6 +45,7 @@ struct caller_waiting {
 
 struct callers {
     uint64_t revision; /* whose rules the roles are for */
+    json_t *access;
     unsigned *roles;
     unsigned n_roles;
     uint64_t epoch; /* counts changes of who may do what */
@@ -59,8 +60,11 @@ int callers_parse(const uint8_t *p, size_t n, struct caller_facts *f);
 /* Bytes that the header has in all, given its first 16: or -EPROTO, -EMSGSIZE. */
 long callers_header_size(const uint8_t *p);
 
-/* A revision runs: its roles (taken; NULL: no management link), by rule. */
-void callers_access(struct manager *m, uint64_t revision, const json_t *document, unsigned *roles,
+/*
+ * A revision runs: its access list as the model got it (NULL: no management link), and the roles
+ * that came of it (taken), by rule.
+ */
+void callers_access(struct manager *m, uint64_t revision, json_t *access, unsigned *roles,
                     unsigned n_roles);
 /* A stream has come (taken). Always 0: one that can not be kept is closed. */
 int callers_take(struct manager *m, int fd);

@@ -10,6 +10,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "mgmt/api/document.h"
+#include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/model/node.h"
@@ -20,17 +21,53 @@
 
 /* ---- judging ---- */
 
-/* Parse, validate, compile. The model's document lives as long as the model. */
-static int judge(struct opener_run *run, const char *text, size_t n, uint64_t number,
-                 struct model *model, struct compiled *c, struct err *e)
-{
-    struct opener opener = opener_of(run);
-    int rc = model_parse(model, text, n, e);
+/* A configuration on its way from text to policy. */
+struct judged {
+    struct opener_run run;
+    struct model model;
+    struct compiled compiled;
+    json_t *document;  /* as it was given */
+    json_t *authority; /* that it was filled in from, or NULL */
+};
 
+static void judged_fini(struct judged *j)
+{
+    model_fini(&j->model);
+    compiled_fini(&j->compiled);
+    opener_fini(&j->run);
+    json_decref(j->document);
+    json_decref(j->authority);
+}
+
+/* The management link's trust is the gateway's own: the model gets what is kept of it. */
+static int fill(struct judged *j, const json_t *authority, struct err *e)
+{
+    json_t *filled;
+
+    j->authority = authority_state(j->run.m, authority, j->document, e);
+    filled = j->authority ? authority_fill(j->authority, j->document, e) : NULL;
+    if (!filled)
+        return -EINVAL;
+    model_fini(&j->model);
+    return model_filled(&j->model, filled, e);
+}
+
+/* Parse, validate, compile. */
+static int judge(struct judged *j, const char *text, size_t n, uint64_t number,
+                 const json_t *authority, struct err *e)
+{
+    struct opener opener = opener_of(&j->run);
+    int rc = model_parse(&j->model, text, n, e);
+
+    if (rc)
+        return rc;
+    j->document = json_incref(j->model.root);
+    if (j->model.automatic)
+        rc = fill(j, authority, e);
     if (!rc)
-        rc = model_validate(model, e);
+        rc = model_validate(&j->model, e);
     if (!rc)
-        rc = compile(model, &opener, number, clock_wall_s(), c, e);
+        rc = compile(&j->model, &opener, number, clock_wall_s(), &j->compiled, e);
     return rc;
 }
 
@@ -62,6 +99,8 @@ static void forget(struct coming *c)
     free(c->document);
     free(c->imported);
     json_decref(c->warnings);
+    json_decref(c->authority);
+    json_decref(c->access);
     free(c->dates);
     free(c->roles);
     memset(c, 0, sizeof *c);
@@ -87,14 +126,17 @@ static int stage(struct manager *m, struct coming *c, bool needed, struct err *e
     return 0;
 }
 
-static int take_result(struct coming *c, const struct opener_run *run, const struct model *model,
-                       struct compiled *compiled)
+static int take_result(struct coming *c, struct judged *j)
 {
-    json_t *canonical = opener_canonical(run, model->root);
+    json_t *canonical = opener_canonical(&j->run, j->document);
+    struct compiled *compiled = &j->compiled;
 
     c->document = canonical ? document_text(canonical) : NULL;
     json_decref(canonical);
     c->warnings = warnings_json(compiled);
+    c->authority = json_incref(j->authority);
+    c->access = json_incref(
+        json_object_get(json_object_get(j->model.root, MODEL_MANAGEMENT), "access"));
     c->dates = compiled->dates;
     c->n_dates = compiled->n_dates;
     c->roles = compiled->roles;
@@ -119,12 +161,38 @@ static int begin(struct coming *c, const struct coming_wish *w, uint64_t number,
     return c->actor && c->action && c->comment ? 0 : -ENOMEM;
 }
 
+/* It was judged well: keep it, then give it to the launcher. */
+static int hand_over(struct manager *m, struct judged *j, const struct coming_how *how,
+                     struct err *e)
+{
+    struct coming *c = &m->coming;
+    int rc = 0;
+
+    if (j->run.put_rc && how->needs_store)
+        return err_set(e, j->run.put_rc, "/", "free disk space in the state directory",
+                       "what the configuration names can not be kept (%s)",
+                       strerror(-j->run.put_rc));
+    if (take_result(c, j))
+        return err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+    if (how->settle)
+        rc = how->settle(m, how->arg, &j->compiled, e);
+    if (!rc)
+        rc = stage(m, c, how->needs_store, e);
+    if (rc)
+        return rc;
+    log_warnings(c->number, &j->compiled);
+    if (c->number > m->highest)
+        m->highest = c->number;
+    rc = images_send(m, &j->compiled, c->document, c->authority, e);
+    if (rc)
+        store_refused(&m->store, c->number);
+    return rc;
+}
+
 int coming_start(struct manager *m, const char *text, size_t n, uint64_t number,
                  const struct coming_wish *w, const struct coming_how *how, struct err *e)
 {
-    struct opener_run run = {.m = m};
-    struct model model = {0};
-    struct compiled compiled = {0};
+    struct judged j = {.run.m = m};
     struct coming *c = &m->coming;
     int rc;
 
@@ -132,29 +200,12 @@ int coming_start(struct manager *m, const char *text, size_t n, uint64_t number,
         return err_set(e, -EBUSY, "/", "try again in a moment", "another change is under way");
     rc = begin(c, w, number, m->revision);
     if (!rc)
-        rc = judge(&run, text, n, number, &model, &compiled, e);
+        rc = judge(&j, text, n, number, w->authority, e);
     else
         err_set(e, rc, "/", "free memory", "out of memory");
-    if (!rc && run.put_rc && how->needs_store)
-        rc = err_set(e, run.put_rc, "/", "free disk space in the state directory",
-                     "what the configuration names can not be kept (%s)", strerror(-run.put_rc));
-    if (!rc && take_result(c, &run, &model, &compiled))
-        rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
-    if (!rc && how->settle)
-        rc = how->settle(m, how->arg, &compiled, e);
     if (!rc)
-        rc = stage(m, c, how->needs_store, e);
-    if (!rc) {
-        log_warnings(c->number, &compiled);
-        if (c->number > m->highest)
-            m->highest = c->number;
-        rc = images_send(m, &compiled, c->document, e);
-        if (rc)
-            store_refused(&m->store, c->number);
-    }
-    model_fini(&model);
-    compiled_fini(&compiled);
-    opener_fini(&run);
+        rc = hand_over(m, &j, how, e);
+    judged_fini(&j);
     malloc_trim(0); /* lists and certificates were large for a moment */
     if (rc)
         forget(c);
@@ -177,24 +228,20 @@ int coming_propose(struct manager *m, const json_t *document, const struct comin
 
 int coming_try(struct manager *m, const json_t *document, struct coming_trial *t, struct err *e)
 {
-    struct opener_run run = {.m = m};
-    struct model model = {0};
-    struct compiled compiled = {0};
+    struct judged j = {.run.m = m};
     char *text = document_text(document);
-    int rc = text ? judge(&run, text, strlen(text), m->highest + 1, &model, &compiled, e)
+    int rc = text ? judge(&j, text, strlen(text), m->highest + 1, NULL, e)
                   : err_set(e, -ENOMEM, "/", "free memory", "out of memory");
 
     if (!rc) {
-        t->document = opener_canonical(&run, model.root);
-        t->warnings = warnings_json(&compiled);
+        t->document = opener_canonical(&j.run, j.document);
+        t->warnings = warnings_json(&j.compiled);
         if (!t->document || !t->warnings) {
             coming_trial_free(t);
             rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
         }
     }
-    model_fini(&model);
-    compiled_fini(&compiled);
-    opener_fini(&run);
+    judged_fini(&j);
     free(text);
     return rc;
 }
@@ -229,8 +276,10 @@ static void adopt(struct manager *m, struct coming *c)
 {
     json_t *document = json_loads(c->document, 0, NULL);
 
-    callers_access(m, c->number, document, c->roles, c->n_roles);
+    callers_access(m, c->number, c->access, c->roles, c->n_roles);
     c->roles = NULL;
+    if (c->authority)
+        authority_adopt(m, c->authority);
     json_decref(m->document);
     m->document = document;
     json_decref(m->warnings);

@@ -27,6 +27,7 @@ struct coming_wish {
     const char *actor, *action, *comment; /* action: a word for the audit */
     coming_done *done;                    /* may be NULL */
     void *arg;
+    json_t *authority; /* a new state of it (authority.h); NULL: as it is */
 };
 
 struct coming {
@@ -37,6 +38,7 @@ struct coming {
     char *imported;  /* hash of it when it came from the file, else NULL */
     char name[1024]; /* the file's */
     json_t *warnings;
+    json_t *authority, *access; /* that it was made with; NULL: it has none */
     struct compile_date *dates;
     unsigned n_dates;
     unsigned *roles; /* of the management link, by peer rule */

@@ -21,7 +21,11 @@ int coming_start(struct manager *m, const char *text, size_t n, uint64_t number,
 /* The launcher's word on the one under way: refused is NULL when it runs. */
 void coming_ended(struct manager *m, uint64_t number, const struct err *refused);
 
-/* The document, the slices, lists and keys of a revision, then APPLY. 0 or -errno with *e. */
-int images_send(struct manager *m, struct compiled *c, const char *document, struct err *e);
+/*
+ * The document (with the authority that it was filled in from, or NULL), the slices, lists and keys
+ * of a revision, then APPLY. 0 or -errno with *e.
+ */
+int images_send(struct manager *m, struct compiled *c, const char *document,
+                const json_t *authority, struct err *e);
 
 #endif

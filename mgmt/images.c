@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "mgmt/authority.h"
 #include "mgmt/coming_parts.h"
 
 #define SEND_MS 5000
@@ -19,11 +20,28 @@ static int attach(struct manager *m, uint64_t revision, uint8_t kind, uint32_t i
     return chan_send_wait(m->control, CONTROL_ATTACH, &b, &fd, fd >= 0 ? 1 : 0, SEND_MS);
 }
 
-/* What mgmt is given back when it has to resume. Comes first: it says the number. */
-static int attach_text(struct manager *m, uint64_t revision, const char *document)
+/*
+ * What mgmt is given back when it has to resume. Comes first: it says the number. The authority
+ * goes with it: which rule is whose must be known of what runs, not of what was kept last.
+ */
+static int attach_text(struct manager *m, uint64_t revision, const char *document,
+                       const json_t *authority)
 {
-    int fd = memfd_seal("penstock-config", document, strlen(document)), rc;
+    json_t *both = authority ? json_loads(document, 0, NULL) : NULL;
+    char *text = NULL;
+    int fd, rc;
 
+    if (both) {
+        json_object_set(both, AUTHORITY_MEMBER, (json_t *)(uintptr_t)authority);
+        text = json_dumps(both, JSON_COMPACT);
+        json_decref(both);
+    }
+    if (authority && !text)
+        return -ENOMEM;
+    if (text)
+        document = text;
+    fd = memfd_seal("penstock-config", document, strlen(document));
+    free(text);
     if (fd < 0)
         return fd;
     rc = attach(m, revision, ATTACH_TEXT, 0, 0, fd);
@@ -59,14 +77,15 @@ static int attach_image(struct manager *m, struct compiled *c, uint8_t kind, uin
     return rc;
 }
 
-static int send_all(struct manager *m, struct compiled *c, const char *document)
+static int send_all(struct manager *m, struct compiled *c, const char *document,
+                    const json_t *authority)
 {
     uint64_t revision = c->policy.revision;
     uint8_t mem[16];
     struct buf b;
     int rc;
 
-    rc = attach_text(m, revision, document);
+    rc = attach_text(m, revision, document, authority);
     if (!rc)
         rc = attach_image(m, c, ATTACH_IMAGE_DATAPLANE, POLICY_SLICE_DATAPLANE, 0);
     if (!rc)
@@ -82,9 +101,10 @@ static int send_all(struct manager *m, struct compiled *c, const char *document)
     return rc ? rc : chan_send_wait(m->control, CONTROL_APPLY, &b, NULL, 0, SEND_MS);
 }
 
-int images_send(struct manager *m, struct compiled *c, const char *document, struct err *e)
+int images_send(struct manager *m, struct compiled *c, const char *document,
+                const json_t *authority, struct err *e)
 {
-    int rc = send_all(m, c, document);
+    int rc = send_all(m, c, document, authority);
 
     return rc ? err_set(e, rc, "/",
                         rc == -EMSGSIZE ? "use fewer or shorter entries" : "free memory",

@@ -12,6 +12,7 @@
 #include "dataplane/base/sandbox.h"
 #include "mgmt/api/api.h"
 #include "mgmt/apply.h"
+#include "mgmt/authority.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
@@ -69,6 +70,8 @@ static int take_state(struct manager *m, int fd)
         m->highest = running.number;
         store_revision_free(&running);
     }
+    if (m->has_state)
+        authority_load(m);
     m->confirm_at_s = 1; /* something may be left from before */
     if (rc) {
         err_text(e, text, sizeof text);

@@ -45,9 +45,11 @@ struct manager {
     struct coming coming;
     struct callers callers;
     struct vaultline vault;
-    int64_t confirm_at_s; /* when confirm_tick() has to look; 0: nothing is waited for */
-    int64_t alarmed_s;    /* alarms up to this moment were logged */
-    unsigned owner;       /* uid that may use the local socket, besides root */
+    json_t *authority;      /* of the management link's own trust; NULL: it has none yet */
+    int64_t authority_at_s; /* when authority_tick() has to look again */
+    int64_t confirm_at_s;   /* when confirm_tick() has to look; 0: nothing is waited for */
+    int64_t alarmed_s;      /* alarms up to this moment were logged */
+    unsigned owner;         /* uid that may use the local socket, besides root */
     uint64_t start_ms, applied_ms;
     uint32_t next_token;
     bool done;

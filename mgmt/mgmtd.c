@@ -14,6 +14,7 @@
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
 #include "mgmt/api/api.h"
+#include "mgmt/authority.h"
 #include "mgmt/confirm.h"
 #include "mgmt/manager.h"
 
@@ -43,6 +44,7 @@ static void loop(struct manager *m)
         api_run(m->api);
         manager_alarm(m, clock_wall_s());
         confirm_tick(m, clock_wall_s());
+        authority_tick(m, clock_wall_s());
     }
 }
 

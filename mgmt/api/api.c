@@ -49,7 +49,7 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
         MHD_add_response_header(r, "ETag", c->tag);
     if (c->status == 405)
         MHD_add_response_header(r, "Allow", routes_allowed(c->path));
-    if (c->status == 409 || c->status == 503)
+    if (c->again || c->status == 503)
         MHD_add_response_header(r, "Retry-After", "1");
     if (c->last)
         MHD_add_response_header(r, "Connection", "close");
@@ -125,7 +125,7 @@ static bool identify_local(struct call *c)
         return false;
     }
     snprintf(c->who.name, sizeof c->who.name, "local uid %u", peer.uid);
-    c->who.roles = ROLE_ANYBODY;
+    c->who.roles = ROLE_ANYBODY | ROLE_LOCAL;
     return true;
 }
 

@@ -99,6 +99,7 @@ void call_refuse(struct call *c, int rc, const struct err *e)
             status = refusals[i].status;
             title = refusals[i].title;
         }
+    c->again = rc == -EBUSY;
     call_problem(c, status, title, "%s", e->what);
     json_object_set_new(c->answer, "pointer", json_string(e->where));
     json_object_set_new(c->answer, "remedy", json_string(e->fix));

@@ -46,7 +46,8 @@ struct call {
     char tag[DOCUMENT_TAG_MAX];
     uint64_t revision; /* of the answer, 0: none */
     bool waits, answered;
-    bool last; /* the connection ends with this answer */
+    bool last;  /* the connection ends with this answer */
+    bool again; /* the same request may do better in a moment */
 };
 
 /* A value of the query ("" if it has none), or NULL. */

@@ -95,8 +95,7 @@ static const json_t *rule_of(const struct call *c, const struct explain_ask *q, 
     const json_t *link = json_object_get(json_object_get(c->m->document, "links"), q->link), *side;
 
     if (!strcmp(q->link, MODEL_MANAGEMENT))
-        return json_array_get(
-            json_object_get(json_object_get(c->m->document, MODEL_MANAGEMENT), "access"), rule);
+        return json_array_get(c->m->callers.access, rule);
     side = json_object_get(link, q->side == LEG_OUTER ? "listen" : "forward");
     return json_array_get(json_object_get(json_object_get(side, "tls"), "peers"), rule);
 }

@@ -30,6 +30,16 @@ void keyring_post(struct call *c);
 void keyring_csr(struct call *c);
 void keyring_remove(struct call *c);
 
+/* administrators.c: of a gateway that keeps its own management CA */
+void administrators_list(struct call *c);
+void administrators_enroll(struct call *c);
+void administrators_add(struct call *c);
+void administrators_renew(struct call *c);
+void administrators_remove(struct call *c);
+void bootstrap_get(struct call *c);
+void bootstrap_open(struct call *c);
+void bootstrap_close(struct call *c);
+
 /* resources.c: links, identities, trust, profiles: parts of the running document */
 void resources_list(struct call *c);
 void resources_get(struct call *c);

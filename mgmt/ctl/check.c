@@ -98,10 +98,12 @@ static int judge(const char *file, struct compiled *c, struct err *e)
         err_set(e, rc, "/", "name a readable file", "can not be read: %s", strerror(-rc));
     if (!rc)
         rc = model_parse(&m, (const char *)text, n, e);
+    m.n_links -= m.automatic; /* whose trust is a gateway's own: the others can be judged */
     if (!rc)
         rc = model_validate(&m, e);
     if (!rc)
         rc = compile(&m, &o, 1, clock_wall_s(), c, e);
+    m.n_links += m.automatic;
     model_fini(&m);
     free(text);
     free(copy);

@@ -3,19 +3,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "mgmt/ctl/check.h"
 #include "mgmt/ctl/command_parts.h"
 #include "mgmt/ctl/table.h"
 
 #define PATH_ROOM 1024
 #define PEM_ROOM  (1024 * 1024)
+#define TRIES     3
 #define CRL_ROOM  (8 * 1024 * 1024)
 
 int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
 {
     const char *detail, *pointer, *remedy;
+    int rc = http_request(&o->gateway, q, a);
 
-    if (http_request(&o->gateway, q, a)) {
+    for (int i = 0; !rc && a->again && a->status >= 400 && i < TRIES; i++) {
+        http_free(a); /* another change was under way: nothing has been done */
+        sleep(1);
+        rc = http_request(&o->gateway, q, a);
+    }
+    if (rc) {
         fprintf(stderr, "penstockctl: no answer from the gateway (%s)\n", a->why);
         if (!o->gateway.url)
             fprintf(stderr, "penstockctl: is penstockd running with --state %s?\n", o->state);
@@ -308,6 +316,19 @@ static const struct command commands[] = {
      "give an identity a new certificate chain (PEM) of a key that the gateway holds", 2, 2,
      command_install, NULL, NULL},
     {"remove-key", "KEY", "remove a key that nothing uses", 1, 1, command_remove_key, NULL, NULL},
+    {"enroll", "URL",
+     "become the first administrator (--token TOKEN --name NAME [--out DIR]): makes NAME.key, "
+     "NAME.pem, NAME.ca.pem",
+     1, 1, command_enroll, NULL, NULL},
+    {"bootstrap", "", "the one-time token, if one is open (on the box only)", 0, 0, run_read,
+     "/api/v1/bootstrap", table_bootstrap},
+    {"recover", "", "open a new one-time token, when access was lost (on the box only)", 0, 0,
+     command_recover, NULL, table_bootstrap},
+    {"admins", "", "who may manage the gateway", 0, 0, run_read, "/api/v1/administrators",
+     table_admins},
+    {"add-admin", "NAME CSR", "issue a certificate for one more (--roles viewer,operator)", 2, 2,
+     command_add_admin, NULL, NULL},
+    {"remove-admin", "NAME", "take one's access away", 1, 1, command_remove_admin, NULL, NULL},
     {"get", "PATH", "any resource, such as /api/v1/links/x", 1, 1, run_read, NULL, NULL},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},

@@ -24,4 +24,10 @@ int command_csr(const struct options *o, const struct command *c);
 int command_install(const struct options *o, const struct command *c);
 int command_remove_key(const struct options *o, const struct command *c);
 
+/* command_admin.c */
+int command_enroll(const struct options *o, const struct command *c);
+int command_add_admin(const struct options *o, const struct command *c);
+int command_remove_admin(const struct options *o, const struct command *c);
+int command_recover(const struct options *o, const struct command *c);
+
 #endif

@@ -1,6 +1,9 @@
 #include "mgmt/ctl/http.h"
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +34,12 @@ static size_t collect(char *data, size_t size, size_t n, void *arg)
 
 static size_t take_header(char *data, size_t size, size_t n, void *arg)
 {
-    static const char name[] = "etag:";
+    static const char name[] = "etag:", retry[] = "retry-after:";
     struct http_answer *a = arg;
     size_t all = size * n, at = sizeof name - 1;
+
+    if (all > sizeof retry && !strncasecmp(data, retry, sizeof retry - 1))
+        a->again = true;
 
     if (all > at && !strncasecmp(data, name, at)) {
         at += strspn(data + at, " ");
@@ -52,6 +58,41 @@ static struct curl_slist *add(struct curl_slist *list, const char *key, const ch
     return curl_slist_append(list, line);
 }
 
+/* The chain does not matter, nor the name: it is this key or nobody. */
+static int check_pin(X509_STORE_CTX *ctx, void *arg)
+{
+    const struct http_gateway *g = arg;
+    X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
+    unsigned char *spki = NULL, hash[EVP_MAX_MD_SIZE];
+    int n = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki) : -1;
+    bool same = n > 0 && EVP_Digest(spki, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1 &&
+                !memcmp(hash, g->pin, g->n_pin);
+
+    OPENSSL_free(spki);
+    X509_STORE_CTX_set_error(ctx, same ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return same;
+}
+
+static CURLcode pin_server(CURL *c, void *ssl_ctx, void *arg)
+{
+    (void)c;
+    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, check_pin, arg);
+    return CURLE_OK;
+}
+
+static void aim_pinned(CURL *c, const struct http_gateway *g)
+{
+    struct curl_blob cert = {(void *)(uintptr_t)g->cert_pem, strlen(g->cert_pem), CURL_BLOB_COPY};
+    struct curl_blob key = {(void *)(uintptr_t)g->key_pem, strlen(g->key_pem), CURL_BLOB_COPY};
+
+    curl_easy_setopt(c, CURLOPT_SSLCERT_BLOB, &cert);
+    curl_easy_setopt(c, CURLOPT_SSLKEY_BLOB, &key);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, pin_server);
+    curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, (void *)(uintptr_t)g);
+}
+
 static void aim(CURL *c, const struct http_gateway *g, const char *path)
 {
     char url[2048];
@@ -65,8 +106,12 @@ static void aim(CURL *c, const struct http_gateway *g, const char *path)
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
-    curl_easy_setopt(c, CURLOPT_CAINFO, g->ca);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+    if (g->pin) {
+        aim_pinned(c, g);
+        return;
+    }
+    curl_easy_setopt(c, CURLOPT_CAINFO, g->ca);
     curl_easy_setopt(c, CURLOPT_SSLCERT, g->cert);
     curl_easy_setopt(c, CURLOPT_SSLKEY, g->key);
 }

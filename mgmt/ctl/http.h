@@ -7,12 +7,16 @@
 #define PENSTOCK_MGMT_CTL_HTTP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* Where the gateway is: a socket, or a URL with what TLS needs. */
 struct http_gateway {
     const char *socket;
-    const char *url;             /* "https://gw.example:9443"; NULL: the socket */
-    const char *ca, *cert, *key; /* PEM files, with url */
+    const char *url;                /* "https://gw.example:9443"; NULL: the socket */
+    const char *ca, *cert, *key;    /* PEM files, with url */
+    const char *cert_pem, *key_pem; /* or as text; then the server is known by its key alone: */
+    const unsigned char *pin;       /* how SHA-256 of its SubjectPublicKeyInfo begins */
+    unsigned long n_pin;
 };
 
 struct http_ask {
@@ -30,6 +34,7 @@ struct http_answer {
     json_t *json; /* NULL: no body, or text */
     char *text;   /* the body as it came; NULL: none */
     char tag[64];
+    bool again;    /* the gateway says that the same request may do better in a moment */
     char why[256]; /* of a gateway that can not be reached */
 };
 

@@ -16,7 +16,8 @@ static void help(FILE *out)
                  "--ca FILE --cert FILE --key FILE;\n"
                  "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
                  "SIDE, --time TIME,\n"
-                 "         --subject NAMES, --san NAMES, --passphrase-file FILE, --completion, "
+                 "         --subject NAMES, --san NAMES, --passphrase-file FILE,\n"
+                 "         --token TOKEN, --name NAME, --out DIR, --roles ROLES, --completion, "
                  "--help\n");
 }
 
@@ -27,7 +28,8 @@ static void completion(void)
     const struct command *c = commands_all(&n);
 
     printf("complete -W '--state --url --ca --cert --key --json --wide --dry-run --confirm "
-           "--config --side --time --subject --san --passphrase-file --help");
+           "--config --side --time --subject --san --passphrase-file "
+           "--token --name --out --roles --help");
     for (unsigned i = 0; i < n; i++)
         printf(" %s", c[i].name);
     printf("' -o default penstockctl\n");
@@ -50,6 +52,8 @@ static const char **value_of(struct options *o, const char *name)
         {"--url", &o->gateway.url}, {"--ca", &o->gateway.ca}, {"--cert", &o->gateway.cert},
         {"--key", &o->gateway.key}, {"--side", &o->side},     {"--time", &o->time},
         {"--subject", &o->subject}, {"--san", &o->san},       {"--passphrase-file", &o->passphrase},
+        {"--token", &o->token},     {"--name", &o->name},     {"--out", &o->out},
+        {"--roles", &o->roles},
     };
 
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

@@ -1,4 +1,4 @@
-/* Tables of private keys that the gateway holds. */
+/* Tables of private keys that the gateway holds, and of its administrators. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -49,4 +49,37 @@ void table_key(const json_t *body, bool wide)
     printf("%s  %s\n", text(body, "id"), text(body, "kind"));
     json_array_foreach(json_object_get(body, "certificates"), i, pem)
         fputs(json_string_value(pem), stdout);
+}
+
+void table_bootstrap(const json_t *body, bool wide)
+{
+    (void)wide;
+    if (json_is_true(json_object_get(body, "open")))
+        printf("token %s\n", text(body, "token"));
+    else
+        printf("no token is open\n");
+    printf("server-spki-sha256 %s\n", text(body, "server_spki_sha256"));
+}
+
+void table_admins(const json_t *body, bool wide)
+{
+    json_t *admin, *role;
+    size_t i, k;
+
+    printf("NAME                  CERTIFICATE UNTIL     %s  ROLES\n",
+           wide ? "SPKI SHA-256                                                    " : "");
+    json_array_foreach(json_object_get(body, "items"), i, admin)
+    {
+        time_t at = (time_t)json_integer_value(json_object_get(admin, "not_after"));
+        char when[32] = "-";
+        struct tm tm;
+
+        if (gmtime_r(&at, &tm))
+            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
+        printf("%-20s  %-20s %s ", text(admin, "name"), when,
+               wide ? text(admin, "spki_sha256") : "");
+        json_array_foreach(json_object_get(admin, "roles"), k, role)
+            printf(" %s", json_string_value(role));
+        printf("\n");
+    }
 }

@@ -183,22 +183,38 @@ static int parse_root(struct model *m, struct err *e)
     if (!rc)
         rc = parse_table(&root, "profiles", sizeof *m->profiles, 256, &m->n_profiles,
                          (void **)&m->profiles, parse_profile);
-    if (!rc)
+    management = node_member(&root, MODEL_MANAGEMENT);
+    if (!rc && !management.v) /* a gateway that is managed gets its links later */
         rc = node_required(&links, "give at least one link");
     if (!rc)
         rc = parse_table(&root, "links", sizeof *m->links, POLICY_LINKS_MAX, &m->n_links,
                          (void **)&m->links, model_link);
-    if (!rc && m->n_links == 0)
+    if (!rc && !management.v && m->n_links == 0)
         rc = node_fail(&links, "give at least one link", "is empty");
-    management = node_member(&root, MODEL_MANAGEMENT);
+    if (!rc && !m->links)
+        m->links = calloc(1, sizeof *m->links);
+    if (!rc && !m->links)
+        rc = -ENOMEM;
     return !rc && management.v ? model_management(&management, m) : rc;
+}
+
+static int read_root(struct model *m, struct err *e)
+{
+    int rc = parse_root(m, e);
+
+    if (rc == -ENOMEM)
+        err_set(e, rc, "/", "free memory", "out of memory");
+    if (rc) {
+        node_clean(e);
+        model_fini(m);
+    }
+    return rc;
 }
 
 int model_parse(struct model *m, const char *text, size_t n, struct err *e)
 {
     json_error_t je;
     char where[64];
-    int rc;
 
     memset(m, 0, sizeof *m);
     if (n > MODEL_TEXT_MAX)
@@ -210,14 +226,15 @@ int model_parse(struct model *m, const char *text, size_t n, struct err *e)
         node_clean(e);
         return -EINVAL;
     }
-    rc = parse_root(m, e);
-    if (rc) {
-        if (rc == -ENOMEM)
-            err_set(e, rc, "/", "free memory", "out of memory");
-        node_clean(e);
-        model_fini(m);
-    }
-    return rc;
+    return read_root(m, e);
+}
+
+int model_filled(struct model *m, json_t *document, struct err *e)
+{
+    memset(m, 0, sizeof *m);
+    m->root = document;
+    m->filled = true;
+    return read_root(m, e);
 }
 
 static void tls_fini(struct model_tls *t)

@@ -52,6 +52,8 @@ struct model_tls {
 
 /* The built-in link's name, and the key of its configuration. */
 #define MODEL_MANAGEMENT "management"
+/* The identity and the trust of that link when the gateway keeps its own authority. */
+#define MODEL_OWN_TRUST "penstock.management"
 
 struct model_link {
     const char *name;
@@ -73,6 +75,8 @@ struct model {
     struct model_trust *trusts;
     struct model_profile *profiles;
     struct model_link *links; /* the management link, if there is one, is the last */
+    bool automatic;           /* the management link's trust is to be filled in */
+    bool filled;              /* and was: one rule may have the role "bootstrap" */
     unsigned *roles;          /* of the management link, by peer rule: sets of enum role */
     unsigned n_identities, n_trusts, n_profiles, n_links;
 };
@@ -82,6 +86,9 @@ struct model {
  * column C" for what is no JSON; control bytes of the text never reach *e.
  */
 int model_parse(struct model *m, const char *text, size_t n, struct err *e);
+/* The same of a document (taken) that was parsed, and in which authority_fill() filled in what the
+ * gateway adds. */
+int model_filled(struct model *m, json_t *document, struct err *e);
 void model_fini(struct model *m); /* harmless on a zeroed struct */
 
 /* Everything that can be judged without opening a file. 0, or -EINVAL with *e: the first fault. */

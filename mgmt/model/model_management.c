@@ -7,19 +7,19 @@
 
 #define SESSIONS 64 /* penstock-mgmt serves no more */
 
-static int parse_roles(const struct node *n, unsigned *set)
+static int parse_roles(const struct node *n, bool filled, unsigned *set)
 {
     struct model_strings words = {0};
     int rc = node_required(n, "give [\"viewer\"], operator, pki-admin, admin or auditor");
 
     if (!rc)
-        rc = node_strings(n, true, ROLES, &words);
+        rc = node_strings(n, true, ROLES_GIVEN, &words);
     if (!rc && words.n == 0)
         rc = node_fail(n, "give at least one role, or leave the entry out", "is empty");
     for (unsigned i = 0; i < words.n && !rc; i++) {
         unsigned role = role_of(words.s[i]);
 
-        if (!role)
+        if (!(role & ROLE_ANYBODY) && !(filled && role == ROLE_BOOTSTRAP))
             rc = node_fail(n, "give viewer, operator, pki-admin, admin or auditor",
                            "\"%s\" is no role", words.s[i]);
         *set |= role;
@@ -45,7 +45,7 @@ static int parse_entry(const struct node *n, struct model *m, struct model_tls *
     if (!rc)
         rc = json_is_object(peer.v) ? model_rule(&peer, &t->rules[t->n_rules - 1])
                                     : node_fail(&peer, "give an object: { ... }", "is no object");
-    return rc ? rc : parse_roles(&roles, &m->roles[t->n_rules - 1]);
+    return rc ? rc : parse_roles(&roles, m->filled, &m->roles[t->n_rules - 1]);
 }
 
 static int parse_access(const struct node *n, struct model *m, struct model_tls *t)
@@ -90,11 +90,13 @@ int model_management(const struct node *n, struct model *m)
     rc = model_listen(&listen, l);
     tls = node_member(&listen, "tls");
     peers = node_member(&tls, "peers");
-    if (!rc)
-        rc = node_required(&tls, "give a tls block: the management is never plain");
+    m->automatic = !rc && !tls.v && !access.v;
+    if (!rc && !m->automatic)
+        rc = node_required(&tls, "give a tls block, or leave out \"access\" too: then the gateway "
+                                 "makes its own authority");
     if (!rc && peers.v)
         rc = node_fail(&peers, "put the rules into /management/access", "does not belong here");
-    if (!rc)
+    if (!rc && !m->automatic)
         rc = parse_access(&access, m, &l->listen);
     if (!rc)
         rc = model_limits(&limits, &l->limits);

@@ -4,7 +4,8 @@
 
 const struct role_name role_names[ROLES] = {
     {ROLE_VIEWER, "viewer"}, {ROLE_OPERATOR, "operator"}, {ROLE_PKI_ADMIN, "pki-admin"},
-    {ROLE_ADMIN, "admin"},   {ROLE_AUDITOR, "auditor"},
+    {ROLE_ADMIN, "admin"},   {ROLE_AUDITOR, "auditor"},   {ROLE_BOOTSTRAP, "bootstrap"},
+    {ROLE_LOCAL, "local"},
 };
 
 unsigned role_of(const char *name)

@@ -15,10 +15,13 @@ enum role {
     ROLE_PKI_ADMIN = 4, /* and changes identities and trust */
     ROLE_ADMIN = 8,     /* everything */
     ROLE_AUDITOR = 16,  /* reads everything */
-    ROLE_ANYBODY = 31
+    ROLE_ANYBODY = 31,
+    ROLE_BOOTSTRAP = 32, /* has the one-time token, and may enroll: nothing else */
+    ROLE_LOCAL = 64      /* sits at the box, beside all the others */
 };
 
-#define ROLES 5
+#define ROLES       7
+#define ROLES_GIVEN 5 /* that a configuration can give */
 
 struct role_name {
     unsigned role;

@@ -44,11 +44,17 @@ def expect(condition, what):
         raise AssertionError(what)
 
 
+GIVEN = []  # the kernel may name one port twice, as nobody is there yet
+
+
 def free_port(host="127.0.0.1"):
     s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     s.bind((host, 0))
     port = s.getsockname()[1]
     s.close()
+    if port in GIVEN[-200:]:
+        return free_port(host)
+    GIVEN.append(port)
     return port
 
 
