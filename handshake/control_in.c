@@ -79,7 +79,7 @@ static int take_prepare(struct process *p, struct chan_msg *m)
 
 /* What is known of paths under unchanged anchors stays known: live peers are judged again at once.
  */
-static void inherit_trusts(struct revision *r, const struct revision *old)
+void process_inherit(struct revision *r, const struct revision *old)
 {
     for (unsigned i = 0; old && i < r->policy->n_trusts; i++)
         for (unsigned k = 0; k < old->policy->n_trusts; k++)
@@ -94,7 +94,7 @@ static int take_commit(struct process *p, struct chan_msg *m)
     if (control_get_number(&m->body, &number) || !p->prepared ||
         p->prepared->policy->revision != number)
         return -EPROTO;
-    inherit_trusts(p->prepared, p->current);
+    process_inherit(p->prepared, p->current);
     revision_put(p->previous);
     p->previous = p->current;
     p->current = p->prepared;

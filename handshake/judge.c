@@ -1,8 +1,10 @@
 /* The judge: a chain and a side in, a verdict out, by the same verify() as the handshake; for mgmt
  * with every reason. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/explain.h"
 #include "handshake/process.h"
@@ -60,7 +62,7 @@ static void add_reason(struct explain_answer *a, enum reason reason, const char 
 /* Every reason, not the first alone. */
 static void explain(struct process *p, const struct explain_ask *m, struct explain_answer *out)
 {
-    const struct revision *r = p->current;
+    const struct revision *r = m->trial ? p->trial : p->current;
     const struct verify_side *side = side_named(r, m->link, (enum leg_side)m->side);
     enum reason why = REASON_INTERNAL;
     STACK_OF(X509) * chain;
@@ -99,6 +101,43 @@ static int take_explain(struct process *p, int fd, struct chan_msg *msg)
     return chan_send_wait(fd, EXPLAIN_ANSWER, &b, NULL, 0, SEND_MS);
 }
 
+/* ---- a revision on trial ---- */
+
+static int take_attach(struct process *p, int fd, struct chan_msg *msg)
+{
+    struct control_attach a;
+
+    (void)fd;
+    if (control_get_attach(&msg->body, &a) || msg->n_fds != 1)
+        return -EPROTO;
+    return revision_attach(&p->trial_parts, &a, chan_msg_take_fd(msg, 0));
+}
+
+static int take_build(struct process *p, int fd, struct chan_msg *msg)
+{
+    struct err e = {.what = ""};
+    uint64_t number;
+    uint8_t mem[16];
+    struct buf b;
+    int rc = 0;
+
+    if (control_get_number(&msg->body, &number))
+        return -EPROTO;
+    revision_put(p->trial);
+    p->trial = NULL;
+    if (number)
+        rc = revision_build(&p->trial_parts, number, &p->trial, &e);
+    else
+        revision_parts_clear(&p->trial_parts);
+    if (!rc && number && p->current)
+        process_inherit(p->trial, p->current);
+    if (!number)
+        malloc_trim(0);
+    buf_init(&b, mem, sizeof mem);
+    control_put_number(&b, (uint64_t)-rc);
+    return chan_send_wait(fd, EXPLAIN_BUILT, &b, NULL, 0, SEND_MS);
+}
+
 static int take_judge(struct process *p, int fd, struct chan_msg *msg)
 {
     struct handoff_judged answer;
@@ -113,6 +152,16 @@ static int take_judge(struct process *p, int fd, struct chan_msg *msg)
     return chan_send_wait(fd, HANDOFF_JUDGED, &b, NULL, 0, SEND_MS);
 }
 
+static const struct {
+    uint8_t type;
+    int (*take)(struct process *p, int fd, struct chan_msg *msg);
+} questions[] = {
+    {HANDOFF_JUDGE, take_judge},
+    {EXPLAIN_ASK, take_explain},
+    {EXPLAIN_ATTACH, take_attach},
+    {EXPLAIN_BUILD, take_build},
+};
+
 int process_judge(struct process *p, int fd)
 {
     for (int i = 0; i < MESSAGES_A_TURN; i++) {
@@ -123,12 +172,11 @@ int process_judge(struct process *p, int fd)
             return 0;
         if (rc != 1)
             return rc ? rc : -EPIPE;
-        chan_msg_close_fds(&msg);
         rc = -EPROTO;
-        if (msg.type == HANDOFF_JUDGE)
-            rc = take_judge(p, fd, &msg);
-        else if (msg.type == EXPLAIN_ASK)
-            rc = take_explain(p, fd, &msg);
+        for (size_t k = 0; k < ARRAY_LEN(questions); k++)
+            if (questions[k].type == msg.type)
+                rc = questions[k].take(p, fd, &msg);
+        chan_msg_close_fds(&msg);
         if (rc)
             return rc;
     }

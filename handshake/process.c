@@ -59,6 +59,7 @@ int process_init(struct process *p, bool judge, int control)
     for (int i = 0; i < PROCESS_JUDGES_MAX; i++)
         p->judges[i] = -1;
     revision_parts_init(&p->parts);
+    revision_parts_init(&p->trial_parts);
     hash_key_init(&p->key);
     for (unsigned i = 0; i < PROCESS_BUCKETS; i++)
         list_init(&p->buckets[i]);

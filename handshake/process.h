@@ -31,7 +31,8 @@ struct process {
     struct signer signer;
     SSL_CTX *bootstrap; /* reads hellos where SNI chooses the link */
     struct revision *current, *previous, *prepared;
-    struct revision_parts parts;
+    struct revision *trial; /* of the judge: what mgmt thinks about (wire/explain.h) */
+    struct revision_parts parts, trial_parts;
     struct hash_key key;
     struct list buckets[PROCESS_BUCKETS];
     unsigned n_conns;
@@ -55,6 +56,8 @@ int process_handoff(struct process *p);
 int process_judge(struct process *p, int fd);
 /* The revision of that number: the current or the one before it, or NULL. */
 struct revision *process_revision(struct process *p, uint64_t number);
+/* What is known of paths under anchors that both have stays known. */
+void process_inherit(struct revision *r, const struct revision *old);
 /* Forget every leg (its worker is gone). */
 void process_drop_conns(struct process *p);
 

@@ -234,52 +234,23 @@ int ask_end(struct manager *m, uint64_t session)
     return worst;
 }
 
-/* The next message of the judge, in m->message. 0, -ETIMEDOUT, or -errno: the channel is dead. */
-static int await_judge(struct manager *m, uint64_t end_ms, struct chan_msg *answer)
+uint8_t *ask_peers(struct manager *m, uint64_t cursor, struct query_peers *page)
 {
-    for (;;) {
-        struct pollfd p = {.fd = m->judge, .events = POLLIN};
-        int rc = chan_recv(m->judge, m->message, sizeof m->message, answer);
-        uint64_t now_ms = clock_mono_ms();
-
-        if (rc == 1) {
-            chan_msg_close_fds(answer);
-            return 0;
-        }
-        if (rc != -EAGAIN)
-            return rc ? rc : -EPIPE;
-        if (now_ms >= end_ms)
-            return -ETIMEDOUT;
-        poll(&p, 1, (int)(end_ms - now_ms));
-    }
-}
-
-/* What it still owes to questions that were given up comes first, as with workers. */
-int ask_explain(struct manager *m, const struct explain_ask *q, struct explain_answer *a)
-{
-    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     struct chan_msg answer;
+    uint8_t *mem;
     struct buf b;
-    int rc = m->judge < 0 ? -EPIPE : 0;
 
-    while (!rc && m->judge_owes && !(rc = await_judge(m, end_ms, &answer)))
-        m->judge_owes--;
-    if (!rc) {
-        buf_init(&b, m->message, sizeof m->message);
-        explain_put_ask(&b, q);
-        rc = chan_send_wait(m->judge, EXPLAIN_ASK, &b, NULL, 0, QUERY_MS);
-    }
-    if (!rc) {
-        m->judge_owes++;
-        rc = await_judge(m, end_ms, &answer);
-    }
-    if (!rc) {
-        m->judge_owes--;
-        rc = answer.type == EXPLAIN_ANSWER ? explain_get_answer(&answer.body, a) : -EPROTO;
-    }
-    if (rc && rc != -ETIMEDOUT && m->judge >= 0) {
-        close(m->judge); /* dead: the launcher brings another with the next judge */
-        m->judge = -1;
-    }
-    return rc;
+    if (ask(m, 0, QUERY_PEERS, cursor, clock_mono_ms() + QUERY_MS, &answer))
+        return NULL;
+    chan_msg_close_fds(&answer);
+    mem = malloc(answer.body.len + 1);
+    if (!mem)
+        return NULL;
+    memcpy(mem, answer.body.data, answer.body.len); /* the judge's answers take its place */
+    buf_init_read(&b, mem, answer.body.len);
+    if (answer.type == QUERY_PEERS_PAGE && !query_get_peers(&b, page))
+        return mem;
+    free(mem);
+    drop(m, 0);
+    return NULL;
 }

@@ -9,6 +9,7 @@
 #define PENSTOCK_MGMT_ASK_H
 
 #include "dataplane/wire/explain.h"
+#include "dataplane/wire/query.h"
 #include "mgmt/manager.h"
 
 #define QUERY_MS 2000
@@ -17,6 +18,12 @@ json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers
 json_t *ask_stats(struct manager *m);    /* {"links": [...], "reasons": {...}} */
 /* The judge's word on a chain. 0 or -errno: it did not answer. */
 int ask_explain(struct manager *m, const struct explain_ask *q, struct explain_answer *a);
+/*
+ * Have the judge build a revision for ASKs with `trial`, or (NULL) forget it. 0 or -errno.
+ */
+int ask_trial(struct manager *m, struct compiled *c);
+/* A page of live peers; its rows point into what is returned (free()). NULL: no answer. */
+uint8_t *ask_peers(struct manager *m, uint64_t cursor, struct query_peers *page);
 /* 0, -ENOENT (no such session), or -errno: a worker did not answer. */
 int ask_end(struct manager *m, uint64_t session);
 

@@ -18,7 +18,6 @@
 #include "mgmt/store/file.h"
 #include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
-#include "mgmt/store/pem.h"
 
 #define SETTING   "authority"
 #define FILE_NAME "authority.json"
@@ -270,100 +269,6 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
     if (keep && (!m->authority || !json_equal(state, m->authority)))
         authority_adopt(m, state);
     return state;
-}
-
-/* ---- filling in ---- */
-
-/* Everybody whose certificate the CA issued and nobody has taken away since. */
-static json_t *access_of(const json_t *state)
-{
-    json_t *list = json_array(), *admin;
-    size_t i;
-
-    json_array_foreach(json_object_get(state, "administrators"), i, admin)
-        json_array_append_new(list, json_pack("{s:{s:O}, s:O}", "peer", "spki_sha256",
-                                              json_object_get(admin, "spki_sha256"), "roles",
-                                              json_object_get(admin, "roles")));
-    return list;
-}
-
-/* The open token's way in: its CA among the anchors, and a rule for its one certificate. */
-static int let_token_in(const json_t *state, json_t *anchors, json_t *access)
-{
-    unsigned char *der = NULL, *spki = NULL;
-    struct token_identity id;
-    char *pem, ref[KEYS_REF_MAX];
-    struct token t;
-    int n;
-
-    if (token_parse(word(state, "token"), &t))
-        return 0;
-    if (token_identity(&t, &id))
-        return -EIO;
-    n = i2d_X509(id.ca, &der);
-    pem = n > 0 ? pem_text("CERTIFICATE", der, (size_t)n) : NULL;
-    n = pem ? i2d_PUBKEY(id.key, &spki) : -1;
-    if (n > 0) {
-        keys_ref(spki, (size_t)n, ref);
-        json_array_append_new(anchors, json_string(pem));
-        json_array_append_new(access, json_pack("{s:{s:s}, s:[s]}", "peer", "spki_sha256",
-                                                ref + strlen("spki:"), "roles", "bootstrap"));
-    }
-    OPENSSL_free(spki);
-    OPENSSL_free(der);
-    free(pem);
-    token_identity_fini(&id);
-    secret_wipe(&t, sizeof t);
-    return n > 0 ? 0 : -EIO;
-}
-
-/* A member of a table that the document may not have yet. */
-static int put(json_t *document, const char *table, json_t *value, struct err *e)
-{
-    json_t *all = json_object_get(document, table);
-    char where[64];
-
-    if (!all) {
-        json_object_set_new(document, table, json_object());
-        all = json_object_get(document, table);
-    }
-    if (json_object_get(all, AUTHORITY_NAME) || !json_is_object(all)) {
-        snprintf(where, sizeof where, "/%s/" AUTHORITY_NAME, table);
-        json_decref(value);
-        return err_set(e, -EINVAL, where, "choose another name",
-                       "the name is the gateway's own, for its management link");
-    }
-    json_object_set_new(all, AUTHORITY_NAME, value);
-    return 0;
-}
-
-json_t *authority_fill(const json_t *state, const json_t *document, struct err *e)
-{
-    json_t *filled = json_deep_copy(document), *access = access_of(state);
-    json_t *management = json_object_get(filled, MODEL_MANAGEMENT);
-    const json_t *server = json_object_get(state, "server");
-    json_t *anchors = json_pack("[s]", word(json_object_get(state, "ca"), "certificate"));
-    int rc = let_token_in(state, anchors, access);
-
-    if (rc)
-        err_set(e, rc, "/management", "report it", "the bootstrap certificate can not be made");
-    if (!rc)
-        rc = put(filled, "identities",
-                 json_pack("{s:s, s:s}", "certificate", word(server, "certificate"), "key",
-                           word(server, "key")),
-                 e);
-    if (!rc)
-        rc = put(filled, "trust", json_pack("{s:O, s:s}", "anchors", anchors, "revocation", "none"),
-                 e);
-    json_object_set_new(
-        json_object_get(management, "listen"), "tls",
-        json_pack("{s:s, s:s}", "identity", AUTHORITY_NAME, "trust", AUTHORITY_NAME));
-    json_object_set_new(management, "access", access);
-    json_decref(anchors);
-    if (!rc)
-        return filled;
-    json_decref(filled);
-    return NULL;
 }
 
 /* ---- changes ---- */

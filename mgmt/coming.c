@@ -15,6 +15,7 @@
 #include "mgmt/coming_parts.h"
 #include "mgmt/model/node.h"
 #include "mgmt/store/audit.h"
+#include "mgmt/trial.h"
 
 #define REVISIONS_KEPT 1000
 #define PRUNE_EVERY    16 /* revisions */
@@ -226,7 +227,8 @@ int coming_propose(struct manager *m, const json_t *document, const struct comin
     return rc;
 }
 
-int coming_try(struct manager *m, const json_t *document, struct coming_trial *t, struct err *e)
+int coming_try(struct manager *m, const json_t *document, bool cuts, struct coming_trial *t,
+               struct err *e)
 {
     struct judged j = {.run.m = m};
     char *text = document_text(document);
@@ -236,7 +238,9 @@ int coming_try(struct manager *m, const json_t *document, struct coming_trial *t
     if (!rc) {
         t->document = opener_canonical(&j.run, j.document);
         t->warnings = warnings_json(&j.compiled);
-        if (!t->document || !t->warnings) {
+        if (cuts)
+            t->cuts = trial_cuts(m, &j.compiled);
+        if (!t->document || !t->warnings || (cuts && !t->cuts)) {
             coming_trial_free(t);
             rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
         }
@@ -250,6 +254,7 @@ void coming_trial_free(struct coming_trial *t)
 {
     json_decref(t->document);
     json_decref(t->warnings);
+    json_decref(t->cuts);
     memset(t, 0, sizeof *t);
 }
 

@@ -51,6 +51,7 @@ struct coming {
 struct coming_trial {
     json_t *document; /* canonical */
     json_t *warnings;
+    json_t *cuts; /* NULL: they were not asked for */
 };
 
 /*
@@ -59,8 +60,12 @@ struct coming_trial {
  */
 int coming_propose(struct manager *m, const json_t *document, const struct coming_wish *w,
                    struct err *e);
-/* Parse, validate and compile only. 0 and *t (coming_trial_free() it), or -errno with *e. */
-int coming_try(struct manager *m, const json_t *document, struct coming_trial *t, struct err *e);
+/*
+ * Parse, validate and compile only; and if wanted, find out whom it would cut (trial.h). 0 and *t
+ * (coming_trial_free() it), or -errno with *e.
+ */
+int coming_try(struct manager *m, const json_t *document, bool cuts, struct coming_trial *t,
+               struct err *e);
 void coming_trial_free(struct coming_trial *t);
 
 #endif

@@ -28,4 +28,7 @@ void coming_ended(struct manager *m, uint64_t number, const struct err *refused)
 int images_send(struct manager *m, struct compiled *c, const char *document,
                 const json_t *authority, struct err *e);
 
+/* The handshake's slice, sealed: a descriptor, or -errno. */
+int images_handshake(struct compiled *c);
+
 #endif

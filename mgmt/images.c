@@ -49,31 +49,41 @@ static int attach_text(struct manager *m, uint64_t revision, const char *documen
     return rc;
 }
 
-/* One slice of the policy as a sealed image. */
-static int attach_image(struct manager *m, struct compiled *c, uint8_t kind, uint8_t slice,
-                        uint16_t attachments)
+/* One slice of the policy as a sealed image: a descriptor, or -errno. */
+static int seal_image(struct compiled *c, uint8_t slice, uint16_t attachments)
 {
-    size_t cap = 1 << 20;
-    int rc = -EMSGSIZE;
+    int fd = -EMSGSIZE;
 
-    for (; rc == -EMSGSIZE && cap <= POLICY_IMAGE_MAX; cap *= 4) {
+    for (size_t cap = 1 << 20; fd == -EMSGSIZE && cap <= POLICY_IMAGE_MAX; cap *= 4) {
         uint8_t *mem = malloc(cap);
         struct buf b;
-        int fd;
 
         if (!mem)
             return -ENOMEM;
         c->policy.n_attachments = attachments;
         buf_init(&b, mem, cap);
         policy_encode(&b, &c->policy, slice);
-        if (buf_ok(&b)) {
+        if (buf_ok(&b))
             fd = memfd_seal("penstock-policy", mem, b.len);
-            rc = fd < 0 ? fd : attach(m, c->policy.revision, kind, 0, 0, fd);
-            if (fd >= 0)
-                close(fd);
-        }
         free(mem);
     }
+    return fd;
+}
+
+int images_handshake(struct compiled *c)
+{
+    return seal_image(c, POLICY_SLICE_HANDSHAKE, c->n_crls);
+}
+
+static int attach_image(struct manager *m, struct compiled *c, uint8_t kind, uint8_t slice,
+                        uint16_t attachments)
+{
+    int fd = seal_image(c, slice, attachments), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = attach(m, c->policy.revision, kind, 0, 0, fd);
+    close(fd);
     return rc;
 }
 

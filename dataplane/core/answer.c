@@ -117,6 +117,38 @@ static uint8_t answer_end(struct worker *w, uint64_t id, struct buf *out)
     return QUERY_ENDED;
 }
 
+/* The table is shared by all workers: whichever is asked has all of it. */
+static uint8_t answer_peers(struct worker *w, uint64_t cursor, struct buf *out)
+{
+    struct query_peers *page = calloc(1, sizeof *page);
+    struct peer *peers[QUERY_PEERS_ROWS];
+    unsigned n = 0;
+
+    if (page) {
+        n = peers_page(&w->shared->peers, cursor, QUERY_PEERS_ROWS, QUERY_PEERS_BYTES, peers,
+                       &page->next);
+        page->n = (uint16_t)n;
+    } else {
+        out->bad = true;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct query_peer *row = &page->rows[i];
+
+        memcpy(row->link, peers[i]->link_name, sizeof row->link);
+        row->side = peers[i]->side;
+        snprintf(row->name, sizeof row->name, "%s", peers[i]->facts.name);
+        memcpy(row->chain_sha256, peers[i]->facts.chain_sha256, sizeof row->chain_sha256);
+        row->chain = peers[i]->chain;
+        row->n_chain = peers[i]->n_chain;
+    }
+    if (page)
+        query_put_peers(out, page);
+    for (unsigned i = 0; i < n; i++)
+        peers_put(&w->shared->peers, peers[i]);
+    free(page);
+    return QUERY_PEERS_PAGE;
+}
+
 static const struct {
     uint8_t type;
     uint8_t (*answer)(struct worker *w, uint64_t argument, struct buf *out);
@@ -124,6 +156,7 @@ static const struct {
     {QUERY_SESSIONS, answer_sessions},
     {QUERY_STATS, answer_stats},
     {QUERY_END, answer_end},
+    {QUERY_PEERS, answer_peers},
 };
 
 static int answer_one(struct worker *w, int fd, struct chan_msg *m)

@@ -124,6 +124,37 @@ long peers_list(struct peers *p, struct peer ***out)
     return n;
 }
 
+unsigned peers_page(struct peers *p, uint64_t cursor, unsigned max, size_t bytes, struct peer **out,
+                    uint64_t *next)
+{
+    unsigned bucket = (unsigned)(cursor >> 32), skip = (unsigned)cursor, n = 0;
+    struct list *pos;
+
+    *next = 0;
+    pthread_mutex_lock(&p->lock);
+    for (; bucket < PEERS_BUCKETS; bucket++, skip = 0) {
+        unsigned at = 0;
+
+        list_for_each(pos, &p->buckets[bucket])
+        {
+            struct peer *e = list_entry(pos, struct peer, node);
+
+            if (at++ < skip)
+                continue;
+            if (n == max || e->n_chain > bytes) {
+                *next = (uint64_t)bucket << 32 | (at - 1);
+                goto out;
+            }
+            bytes -= e->n_chain;
+            e->refs++;
+            out[n++] = e;
+        }
+    }
+out:
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
 void peers_deny(struct peers *p, struct peer *peer, enum reason reason, const char *why)
 {
     pthread_mutex_lock(&p->lock);

@@ -57,6 +57,14 @@ void peers_put(struct peers *p, struct peer *peer); /* NULL is harmless */
  */
 long peers_list(struct peers *p, struct peer ***out);
 
+/*
+ * Some entries from a cursor on (0: the first), each counted for the caller: at most max, their
+ * chains not more than `bytes` together. How many; *next: the cursor behind them, 0 at the end.
+ * Between two pages another entry of the same bucket may go: then one is missed, or met twice.
+ */
+unsigned peers_page(struct peers *p, uint64_t cursor, unsigned max, size_t bytes, struct peer **out,
+                    uint64_t *next);
+
 /* The control thread's verdict over one peer. */
 void peers_deny(struct peers *p, struct peer *peer, enum reason reason, const char *why);
 void peers_allow(struct peer *peer, uint64_t revision, int64_t until);

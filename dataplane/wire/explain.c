@@ -5,6 +5,7 @@
 
 void explain_put_ask(struct buf *b, const struct explain_ask *m)
 {
+    buf_put_u8(b, m->trial);
     buf_put_str(b, m->link);
     buf_put_u8(b, m->side);
     buf_put_u64(b, (uint64_t)m->at_s);
@@ -14,6 +15,7 @@ void explain_put_ask(struct buf *b, const struct explain_ask *m)
 int explain_get_ask(struct buf *b, struct explain_ask *m)
 {
     memset(m, 0, sizeof *m);
+    m->trial = codec_get_bool(b);
     buf_get_str(b, m->link, sizeof m->link);
     m->side = codec_get_upto(b, LEG_INNER);
     m->at_s = (int64_t)buf_get_u64(b);

@@ -1,10 +1,13 @@
 /*
  * explain: what mgmt asks the judge on a channel of their own: why would this chain be let in, or
  * not?
- *   mgmt: EXPLAIN(link, side, chain, time)     judge: EXPLAINED(allow and rule, or every reason)
+ *   mgmt: ASK(link, side, chain, time)        judge: ANSWER(allow and rule, or every reason)
+ *   mgmt: ATTACH (image, CRL tables), BUILD   judge: BUILT(error)     a revision on trial
  *
- * Why: an operator who wants to know gets the handshake's own verdict, not another program's guess.
- * Owner: pure over the caller's memory. One question, one answer, in order.
+ * Why: an operator who wants to know gets the handshake's own verdict, not another program's guess;
+ * also under a configuration that does not run yet: whom would it cut?
+ * Owner: pure over the caller's memory. One question, one answer, in order. ATTACH and BUILD have
+ * the bodies of control.h; BUILD of revision 0 forgets the one on trial, and so does the next.
  */
 #ifndef PENSTOCK_WIRE_EXPLAIN_H
 #define PENSTOCK_WIRE_EXPLAIN_H
@@ -19,10 +22,17 @@
 
 #define EXPLAIN_REASONS 8
 
-enum explain_type { EXPLAIN_ASK = 64, EXPLAIN_ANSWER };
+enum explain_type {
+    EXPLAIN_ASK = 64,
+    EXPLAIN_ANSWER,
+    EXPLAIN_ATTACH, /* struct control_attach, with its descriptor */
+    EXPLAIN_BUILD,  /* the revision's number */
+    EXPLAIN_BUILT,  /* 0, or an errno */
+};
 
 struct explain_ask {
-    char link[POLICY_NAME_MAX]; /* of the current revision */
+    bool trial;                 /* under the revision on trial, not under the current one */
+    char link[POLICY_NAME_MAX]; /* of that revision */
     uint8_t side;               /* enum leg_side */
     int64_t at_s;               /* wall clock; 0: now */
     const uint8_t *chain;       /* as in handoff: each DER with a u32 length before it */

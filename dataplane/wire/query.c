@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "dataplane/wire/codec.h"
+#include "dataplane/wire/handoff.h"
 #include "dataplane/wire/suite.h"
 
 const char *leg_engine_name(uint8_t e)
@@ -176,6 +177,45 @@ int query_get_stats(struct buf *b, struct query_stats *m)
     for (unsigned i = 0; i < REASON_COUNT; i++)
         m->reasons[i] = buf_get_u64(b);
     m->stale_ids = buf_get_u64(b);
+    return codec_done(b);
+}
+
+void query_put_peers(struct buf *b, const struct query_peers *m)
+{
+    if (m->n > QUERY_PEERS_ROWS)
+        b->bad = true;
+    buf_put_u64(b, m->next);
+    buf_put_u16(b, m->n);
+    for (unsigned i = 0; i < m->n && buf_ok(b); i++) {
+        const struct query_peer *p = &m->rows[i];
+
+        buf_put_str(b, p->link);
+        buf_put_u8(b, p->side);
+        buf_put_str(b, p->name);
+        buf_put_bytes(b, p->chain_sha256, sizeof p->chain_sha256);
+        codec_put_blob(b, p->chain, p->n_chain, CHAIN_DER_MAX);
+    }
+}
+
+int query_get_peers(struct buf *b, struct query_peers *m)
+{
+    memset(m, 0, sizeof *m);
+    m->next = buf_get_u64(b);
+    m->n = buf_get_u16(b);
+    if (m->n > QUERY_PEERS_ROWS)
+        return -EPROTO;
+    for (unsigned i = 0; i < m->n && buf_ok(b); i++) {
+        struct query_peer *p = &m->rows[i];
+        const uint8_t *sha;
+
+        buf_get_str(b, p->link, sizeof p->link);
+        p->side = codec_get_upto(b, LEG_INNER);
+        buf_get_str(b, p->name, sizeof p->name);
+        sha = buf_get_bytes(b, sizeof p->chain_sha256);
+        if (sha)
+            memcpy(p->chain_sha256, sha, sizeof p->chain_sha256);
+        p->chain = buf_get_blob(b, CHAIN_DER_MAX, &p->n_chain);
+    }
     return codec_done(b);
 }
 

@@ -6,6 +6,7 @@
  *   mgmt: SESSIONS(cursor)   worker: PAGE(next cursor, rows...)      cursor 0 begins, next 0 ends
  *   mgmt: STATS              worker: STATS_PAGE (counters by link and by reason, targets)
  *   mgmt: END(session)       worker: ENDED(error)
+ *   mgmt: PEERS(cursor)      worker: PEERS_PAGE (live peers with their chains; of all workers)
  */
 #ifndef PENSTOCK_WIRE_QUERY_H
 #define PENSTOCK_WIRE_QUERY_H
@@ -22,9 +23,11 @@ enum query_type {
     QUERY_SESSIONS = 1,
     QUERY_STATS,
     QUERY_END,
+    QUERY_PEERS,
     QUERY_PAGE = 16,
     QUERY_STATS_PAGE,
     QUERY_ENDED,
+    QUERY_PEERS_PAGE,
 };
 
 enum leg_engine { LEG_PLAIN, LEG_SOFT, LEG_KTLS, LEG_DPDK };
@@ -73,13 +76,33 @@ struct query_stats {
     uint64_t stale_ids;             /* messages dropped for a stale session id */
 };
 
-/* SESSIONS: cursor; STATS: first link; END: session id. */
+#define QUERY_PEERS_ROWS  32
+#define QUERY_PEERS_BYTES (96 * 1024) /* of all chains in a page together */
+
+struct query_peer {
+    char link[POLICY_NAME_MAX];
+    uint8_t side; /* enum leg_side */
+    char name[256];
+    uint8_t chain_sha256[32];
+    const uint8_t *chain; /* as in handoff; of the page's bytes after get */
+    size_t n_chain;
+};
+
+struct query_peers {
+    uint64_t next; /* cursor; 0: that was all */
+    uint16_t n;
+    struct query_peer rows[QUERY_PEERS_ROWS];
+};
+
+/* SESSIONS, PEERS: cursor; STATS: first link; END: session id. */
 void query_put_number(struct buf *b, uint64_t v);
 int query_get_number(struct buf *b, uint64_t *v);
 void query_put_page(struct buf *b, const struct query_page *m);
 int query_get_page(struct buf *b, struct query_page *m);
 void query_put_stats(struct buf *b, const struct query_stats *m);
 int query_get_stats(struct buf *b, struct query_stats *m);
+void query_put_peers(struct buf *b, const struct query_peers *m);
+int query_get_peers(struct buf *b, struct query_peers *m);
 void query_put_ended(struct buf *b, int32_t error);
 int query_get_ended(struct buf *b, int32_t *error);
 

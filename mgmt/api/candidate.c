@@ -37,7 +37,7 @@ static void keep(struct call *c, const json_t *document)
 {
     struct coming_trial t = {0};
     struct err e;
-    int rc = coming_try(c->m, document, &t, &e);
+    int rc = coming_try(c->m, document, false, &t, &e);
     char *text;
 
     if (rc) {

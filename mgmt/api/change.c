@@ -51,15 +51,16 @@ static void try_only(struct call *c, const json_t *document)
 {
     struct coming_trial t = {0};
     struct err e;
-    int rc = coming_try(c->m, document, &t, &e);
+    int rc = coming_try(c->m, document, true, &t, &e);
 
     if (rc) {
         call_refuse(c, rc, &e);
         return;
     }
     call_answer(c, 200,
-                json_pack("{s:b, s:o, s:O}", "dry_run", 1, "changes",
-                          document_diff(c->m->document, t.document), "warnings", t.warnings));
+                json_pack("{s:b, s:o, s:O, s:O}", "dry_run", 1, "changes",
+                          document_diff(c->m->document, t.document), "warnings", t.warnings, "cuts",
+                          t.cuts));
     coming_trial_free(&t);
 }
 

@@ -214,3 +214,52 @@ def truncated(t):
     equal(g.wait_event("session_closed")["reason"], "truncated")
     g.wait(lambda: ends, 5, "the target's end")
     equal(ends, ["reset"])
+
+
+@test("a dry run names the sessions and peers that the change would cut, cuts none, and the change cuts just those")
+def dry_run_cuts(t):
+    ca = t.pki.inter
+    bob = ca.issue("bob", "URI:spiffe://partner.example/bob", "clientAuth")
+    g = t.terminate(t.server().address, peers=[{"uri": "spiffe://partner.example/client"}, {"uri": "spiffe://partner.example/bob"}])
+    alices = [tls(t, g.port) for _ in range(3)]
+    bobs = [tls(t, g.port, bob) for _ in range(2)]
+    g.wait(lambda: len(g.sessions()) == 5, 10, "sessions")
+
+    def trial(pointer, patch):
+        tag = g.api("GET", pointer)[1]["ETag"]
+        status, _, answer = g.api("PATCH", pointer + "?dry_run=true", patch, {"If-Match": tag})
+        equal(status, 200, answer)
+        expect(answer["cuts"]["complete"], answer)
+        return answer["cuts"]
+
+    def rules(*names):
+        return {"listen": {"tls": {"peers": [{"uri": "spiffe://partner.example/" + n} for n in names]}}}
+
+    cuts = trial("/api/v1/links/in", {"limits": {"idle_s": 100}})
+    equal((cuts["sessions"], cuts["peers"], cuts["links"]), (0, [], []))
+    cuts = trial("/api/v1/links/in", rules("client"))
+    equal(cuts["sessions"], 2)
+    equal([(p["link"], p["side"], p["sessions"], p["reason"], p["peer"]) for p in cuts["peers"]],
+          [("in", "listen", 2, "no_rule", "spiffe://partner.example/bob")])
+    equal(trial("/api/v1/links/in", {"sources": ["192.0.2.0/24"]})["links"], [{"link": "in", "sessions": 5, "reason": "source_denied"}])
+    ca.revoke(bob)
+    tag = g.api("GET", "/api/v1/trust/partners")[1]["ETag"]
+    with open(ca.crl(path=t.dir + "/new.crl"), "rb") as f:
+        crl = f.read()
+    ca.revoked.remove(bob.serial())
+    status, _, answer = g.api("POST", "/api/v1/trust/partners/crls?dry_run=true", crl, {"If-Match": tag})
+    equal((status, answer["cuts"]["sessions"], [p["reason"] for p in answer["cuts"]["peers"]]), (200, 2, ["revoked"]), answer)
+    config = g.api("GET", "/api/v1/config")
+    other = {**config[2], "links": {"other": config[2]["links"]["in"]}}
+    status, _, answer = g.api("PUT", "/api/v1/config?dry_run=true", other, {"If-Match": config[1]["ETag"]})
+    equal(answer["cuts"]["links"], [{"link": "in", "sessions": 5, "reason": "link_removed"}], answer)
+    equal(len(g.sessions()), 5)  # nothing of all that has happened
+    for s in alices + bobs:
+        s.sendall(b"x")
+        equal(recv_exactly(s, 1), b"x")
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    equal(g.api("PATCH", "/api/v1/links/in", rules("client"), {"If-Match": tag})[0], 200)
+    g.wait(lambda: len(g.sessions()) == 3, 10, "the cut")
+    for s in alices:
+        s.sendall(b"x")
+        equal(recv_exactly(s, 1), b"x")

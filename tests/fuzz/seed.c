@@ -140,6 +140,16 @@ static void seed_query(void)
     end(&b, "query", "stats");
 }
 
+static void seed_peers(void)
+{
+    static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
+    static struct query_peers page = {.next = 1ull << 32, .n = 1};
+
+    page.rows[0] = (struct query_peer){
+        .link = "in", .name = "uri:x", .chain = chain, .n_chain = sizeof chain};
+    SEED(QUERY_PEERS_PAGE, query_put_peers, page, "query", "peers");
+}
+
 static void seed_vault(void)
 {
     struct vault_make make = sample_make();
@@ -163,7 +173,7 @@ static void seed_vault(void)
 static void seed_explain(void)
 {
     static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
-    struct explain_ask ask = {"in", LEG_OUTER, 42, chain, sizeof chain};
+    struct explain_ask ask = {true, "in", LEG_OUTER, 42, chain, sizeof chain};
     struct explain_answer yes = {.revision = 7, .known = true, .allow = true, .rule = 3};
     struct explain_answer no = {.revision = 7,
                                 .known = true,
@@ -220,6 +230,7 @@ int main(int argc, char **argv)
     seed_query();
     seed_explain();
     seed_vault();
+    seed_peers();
     seed_crl();
     seed_policy();
     return 0;

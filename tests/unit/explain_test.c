@@ -21,13 +21,14 @@ static struct buf writer(void)
 TEST("a question has its golden bytes, and is refused cut or longer, or of a third side")
 {
     static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
-    struct explain_ask m = {"in", LEG_INNER, 42, chain, sizeof chain}, got;
+    struct explain_ask m = {true, "in", LEG_INNER, 42, chain, sizeof chain}, got;
     struct buf b = writer(), r;
 
     explain_put_ask(&b, &m);
-    EXPECT(hex_equal(mem, b.len, "0002696e01000000000000002a00000006000000023000"));
+    EXPECT(hex_equal(mem, b.len, "010002696e01000000000000002a00000006000000023000"));
     EXPECT(only_whole(decode_explain_get_ask, mem, b.len));
-    EXPECT(refuses(decode_explain_get_ask, mem, b.len, 4, 2));
+    EXPECT(refuses(decode_explain_get_ask, mem, b.len, 0, 2));
+    EXPECT(refuses(decode_explain_get_ask, mem, b.len, 5, 2));
     buf_init_read(&r, mem, b.len);
     EXPECT(explain_get_ask(&r, &got) == 0 && !strcmp(got.link, "in") && got.at_s == 42);
     EXPECT(got.side == LEG_INNER && got.n_chain == 6 && !memcmp(got.chain, chain, 6));

@@ -1,4 +1,5 @@
 #include "dataplane/wire/query.h"
+#include "dataplane/wire/handoff.h"
 #include "dataplane/wire/chan.h"
 #include "tests/unit/decode.h"
 #include "tests/unit/hex.h"
@@ -11,6 +12,7 @@
 
 DECODER(query_get_number, uint64_t);
 DECODER(query_get_page, struct query_page);
+DECODER(query_get_peers, struct query_peers);
 DECODER(query_get_stats, struct query_stats);
 DECODER(query_get_ended, int32_t);
 
@@ -234,6 +236,36 @@ TEST("engines have names, and any number is safe")
     EXPECT(!strcmp(leg_engine_name(LEG_DPDK), "dpdk"));
     EXPECT(!strcmp(leg_engine_name(LEG_DPDK + 1), "unknown"));
     EXPECT(!strcmp(leg_engine_name(255), "unknown"));
+}
+
+TEST("a page of peers has its golden bytes, with each chain, and is refused cut or longer")
+{
+    static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
+    static struct query_peers m = {.next = 5, .n = 1}, got;
+    struct buf b, r;
+
+    m.rows[0] = (struct query_peer){.link = "in",
+                                    .side = LEG_INNER,
+                                    .name = "p",
+                                    .chain_sha256 = {7},
+                                    .chain = chain,
+                                    .n_chain = sizeof chain};
+    buf_init(&b, mem, sizeof mem);
+    query_put_peers(&b, &m);
+    EXPECT(hex_equal(mem, b.len,
+                     "000000000000000500010002696e01000170"
+                     "0700000000000000000000000000000000000000000000000000000000000000"
+                     "00000006000000023000"));
+    EXPECT(only_whole(decode_query_get_peers, mem, b.len));
+    EXPECT(refuses(decode_query_get_peers, mem, b.len, 14, 2));
+    EXPECT(refuses(decode_query_get_peers, mem, b.len, 9, QUERY_PEERS_ROWS + 1));
+    buf_init_read(&r, mem, b.len);
+    EXPECT(!query_get_peers(&r, &got) && got.next == 5 && got.n == 1);
+    EXPECT(!strcmp(got.rows[0].name, "p") && got.rows[0].n_chain == 6);
+    m.n = QUERY_PEERS_ROWS + 1;
+    buf_init(&b, mem, sizeof mem);
+    query_put_peers(&b, &m);
+    EXPECT(!buf_ok(&b));
 }
 
 int main(void)
