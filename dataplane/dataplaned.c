@@ -58,6 +58,7 @@ static int worker_init(struct worker *w, unsigned index, struct shared *shared)
     w->index = index;
     w->shared = shared;
     w->hs.fd = -1;
+    notices_init(&w->notices);
     w->rejudge = worker_rejudge;
     list_init(&w->ready);
     return 0;
@@ -226,6 +227,7 @@ static int run(struct control *c, struct inbox *inboxes)
         gate_put(threads[i].w->gate);
         pool_fini(&threads[i].w->sessions);
         timers_fini(&threads[i].w->timers);
+        notices_fini(&threads[i].w->notices);
         iobuf_cache_fini(&threads[i].w->iobufs);
         free(threads[i].w);
     }

@@ -400,7 +400,7 @@ void conn_sent(struct conn *c)
         BIO_reset(c->out);
 }
 
-static long put_chain(const struct conn *c, uint8_t *out)
+long conn_chain(const struct conn *c, uint8_t *out)
 {
     struct buf b;
 
@@ -442,7 +442,7 @@ int conn_keyed(struct conn *c, struct handoff_keyed *m, uint8_t *chain, struct c
     m->id = c->id;
     m->n_send = conn_output(c, &m->send);
     m->consumed = c->consumed;
-    n_chain = put_chain(c, chain);
+    n_chain = conn_chain(c, chain);
     if (n_chain < 0 || facts_from_chain(c->chain, &c->verdict, &m->facts))
         return fail(f, REASON_CHAIN_LIMIT, "the peer's chain is larger than allowed"), -EMSGSIZE;
     m->chain = chain;

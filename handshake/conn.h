@@ -77,6 +77,16 @@ enum conn_result conn_step(struct conn *c, const uint8_t *records, size_t n,
 size_t conn_output(struct conn *c, const uint8_t **data);
 /* They went out: forget them. */
 void conn_sent(struct conn *c);
+/*
+ * The presented chain into CHAIN_DER_MAX bytes, as handoff has it. Bytes, or -errno: there is none,
+ * or it is larger.
+ */
+long conn_chain(const struct conn *c, uint8_t *out);
+/*
+ * The presented chain into CHAIN_DER_MAX bytes, as handoff has it. Bytes (0: there was none), or
+ * -errno: it is larger.
+ */
+long conn_chain(const struct conn *c, uint8_t *out);
 /* After CONN_KEYED: fill the message (keys move out of the conn). 0 or -errno with *f. chain must
  * have CHAIN_DER_MAX bytes. */
 int conn_keyed(struct conn *c, struct handoff_keyed *m, uint8_t *chain, struct conn_failure *f);

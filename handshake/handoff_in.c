@@ -51,6 +51,23 @@ void process_drop_conns(struct process *p)
             forget(p, list_entry(p->buckets[i].next, struct process_conn, node));
 }
 
+/* Whoever looks for the reason sees what was presented, and all that is wrong with it. */
+static void add_evidence(struct process *p, const struct conn *c, struct handoff_failed *m)
+{
+    long n = c->judged && !c->verdict.allow ? conn_chain(c, p->chain) : 0;
+
+    if (!c->judged || c->verdict.allow)
+        return;
+    m->chain = p->chain;
+    m->n_chain = n > 0 ? (size_t)n : 0;
+    for (; m->n_reasons < c->verdict.n_reasons && m->n_reasons < HANDOFF_REASONS; m->n_reasons++) {
+        struct handoff_reason *r = &m->reasons[m->n_reasons];
+
+        r->reason = c->verdict.reasons[m->n_reasons].reason;
+        memcpy(r->text, c->verdict.reasons[m->n_reasons].text, sizeof r->text);
+    }
+}
+
 static int send_failed(struct process *p, struct conn *c, const struct conn_failure *f)
 {
     struct handoff_failed m = {.id = c->id, .reason = f->reason, .link = HANDOFF_LINK_ANY};
@@ -63,6 +80,7 @@ static int send_failed(struct process *p, struct conn *c, const struct conn_fail
         m.link = c->link_index;
     snprintf(m.text, sizeof m.text, "%s", f->text);
     snprintf(m.peer, sizeof m.peer, "%s", c->peer);
+    add_evidence(p, c, &m);
     buf_init(&b, p->out, sizeof p->out);
     handoff_put_failed(&b, &m);
     return chan_send_wait(p->handoff, HANDOFF_FAILED, &b, NULL, 0, SEND_MS);

@@ -276,6 +276,14 @@ static void note(struct manager *m, const struct coming *c, const char *result,
         log_event(LOG_ERROR, "audit_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
 }
 
+static void tell(struct manager *m, const struct coming *c, const char *result, json_t *why)
+{
+    events_add(m, "revision",
+               json_pack("{s:I, s:s, s:s, s:s, s:s, s:O?}", "revision", (json_int_t)c->number,
+                         "result", result, "actor", c->actor, "action", c->action, "comment",
+                         c->comment, "why", why));
+}
+
 /* It runs: what is told of the running revision changes with it. */
 static void adopt(struct manager *m, struct coming *c)
 {
@@ -321,6 +329,7 @@ static void applied(struct manager *m, struct coming *c)
         log_event(LOG_WARN, "store_not_pruned", "revision=%" PRIu64, c->number);
     changes = document_diff(before, m->document);
     note(m, c, "applied", changes);
+    tell(m, c, "applied", NULL);
     json_decref(changes);
     json_decref(before);
 }
@@ -343,6 +352,7 @@ void coming_ended(struct manager *m, uint64_t number, const struct err *refused)
         why = json_string(err_text(refused, text, sizeof text));
         store_refused(&m->store, number);
         note(m, &c, "refused", why);
+        tell(m, &c, "refused", why);
         json_decref(why);
     } else {
         applied(m, &c);

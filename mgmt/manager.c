@@ -27,7 +27,8 @@ int manager_init(struct manager *m, int control)
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)
         m->workers[i] = -1;
     m->warnings = json_array();
-    return m->warnings ? vaultline_init(&m->vault) : -ENOMEM;
+    vaultline_init(&m->vault);
+    return m->warnings ? 0 : -ENOMEM;
 }
 
 /* Seconds of day and date are the certificate's: the log tells when, the status page tells all. */
@@ -45,6 +46,9 @@ void manager_alarm(struct manager *m, int64_t now)
         log_event(over ? LOG_ERROR : LOG_WARN, over ? "ended" : "ends_soon",
                   "text=%s left_s=%" PRId64,
                   log_quote(quoted, sizeof quoted, d->text, strlen(d->text)), d->ends_at - now);
+        events_add(m, "expiry",
+                   json_pack("{s:s, s:b, s:I}", "text", d->text, "ended", over, "left_s",
+                             (json_int_t)(d->ends_at - now)));
     }
     m->alarmed_s = now;
 }
@@ -102,6 +106,10 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
         return callers_take(m, fd);
     if (ch.kind == CHANNEL_STATE)
         return take_state(m, fd);
+    if (ch.kind == CHANNEL_NOTICES) {
+        events_take(m, ch.index, fd);
+        return 0;
+    }
     if (ch.kind == CHANNEL_VAULT) {
         vaultline_take(m, fd, ch.index != 0);
         return 0;

@@ -14,6 +14,7 @@
 #include "dataplane/wire/control.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming.h"
+#include "mgmt/events.h"
 #include "mgmt/model/compile.h"
 #include "mgmt/store/store.h"
 #include "mgmt/vaultline.h"
@@ -22,6 +23,7 @@
 #define MANAGER_WAITING_MAX 256 /* all channels may come while a file is opened */
 
 struct api;
+struct watcher;
 
 struct manager {
     int control;
@@ -45,11 +47,13 @@ struct manager {
     struct coming coming;
     struct callers callers;
     struct vaultline vault;
-    json_t *authority;      /* of the management link's own trust; NULL: it has none yet */
-    int64_t authority_at_s; /* when authority_tick() has to look again */
-    int64_t confirm_at_s;   /* when confirm_tick() has to look; 0: nothing is waited for */
-    int64_t alarmed_s;      /* alarms up to this moment were logged */
-    unsigned owner;         /* uid that may use the local socket, besides root */
+    struct events events;
+    struct watcher *watchers[16]; /* WATCHERS_MAX: streams of events; NULL: free */
+    json_t *authority;            /* of the management link's own trust; NULL: it has none yet */
+    int64_t authority_at_s;       /* when authority_tick() has to look again */
+    int64_t confirm_at_s;         /* when confirm_tick() has to look; 0: nothing is waited for */
+    int64_t alarmed_s;            /* alarms up to this moment were logged */
+    unsigned owner;               /* uid that may use the local socket, besides root */
     uint64_t start_ms, applied_ms;
     uint32_t next_token;
     bool done;

@@ -31,15 +31,18 @@ static int ready(struct manager *m)
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[4 + CALLERS_WAITING_MAX] = {{.fd = m->control, .events = POLLIN}};
+        struct pollfd p[4 + CALLERS_WAITING_MAX + EVENTS_WORKERS] = {
+            {.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
         vaultline_poll(m, p + n++);
         n += callers_poll(m, p + n);
+        n += events_poll(m, p + n);
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
         vaultline_run(m);
+        events_run(m, clock_wall_s());
         callers_run(m);
         api_run(m->api);
         manager_alarm(m, clock_wall_s());

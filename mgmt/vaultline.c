@@ -24,10 +24,9 @@ struct vaultline_request {
     uint8_t body[];
 };
 
-int vaultline_init(struct vaultline *v)
+void vaultline_init(struct vaultline *v)
 {
-    *v = (struct vaultline){.fd = -1, .message = malloc(CHAN_HEADER + CHAN_BODY_MAX)};
-    return v->message ? 0 : -ENOMEM;
+    *v = (struct vaultline){.fd = -1};
 }
 
 static void forget(struct vaultline_request *r)
@@ -92,9 +91,17 @@ static void fail_all(struct vaultline *v)
 
 void vaultline_take(struct manager *m, int fd, bool kek_in_file)
 {
-    fail_all(&m->vault);
-    m->vault.fd = fd;
-    m->vault.kek_in_file = kek_in_file;
+    struct vaultline *v = &m->vault;
+
+    fail_all(v);
+    if (!v->message)
+        v->message = malloc(CHAN_HEADER + CHAN_BODY_MAX);
+    if (v->message) {
+        v->fd = fd;
+        v->kek_in_file = kek_in_file;
+    } else {
+        close(fd);
+    }
 }
 
 /* Let the keyring have the first, if it has none. */

@@ -37,7 +37,7 @@ struct vaultline {
     uint8_t *message;  /* where answers are received */
 };
 
-int vaultline_init(struct vaultline *v);
+void vaultline_init(struct vaultline *v);
 /* The keyring's channel (taken); requests of the one before have failed. */
 void vaultline_take(struct manager *m, int fd, bool kek_in_file);
 /*

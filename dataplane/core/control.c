@@ -55,7 +55,7 @@ static int take_channel(struct control *c, struct chan_msg *m)
         return 0;
     }
     if (ch.index >= c->shared->n_workers ||
-        (ch.kind != CHANNEL_HANDOFF && ch.kind != CHANNEL_QUERY))
+        (ch.kind != CHANNEL_HANDOFF && ch.kind != CHANNEL_QUERY && ch.kind != CHANNEL_NOTICES))
         return -EPROTO;
     n = note_new(NOTE_CHANNEL);
     if (!n)

@@ -252,7 +252,9 @@ void flow_failed(struct worker *w, const struct handoff_failed *m)
     snprintf(s->peer_name, sizeof s->peer_name, "%s", m->peer);
     if (m->n_send && !s->worker->net->send_raw(w, s, leg, m->send, m->n_send))
         leg->linger = true;
+    w->evidence = m;
     session_close(s, m->reason, m->text);
+    w->evidence = NULL;
 }
 
 static void target_release(struct session *s)

@@ -206,6 +206,7 @@ static void session_log_refused(const struct session *s)
         log_event(LOG_WARN, "refusals_summed", "count=%" PRIu64, skipped);
     if (!loggable)
         return;
+    notices_refused(&s->worker->notices, s, s->worker->evidence);
     log_quote(peer, sizeof peer, s->peer_name[0] ? s->peer_name : "-",
               s->peer_name[0] ? strlen(s->peer_name) : 1);
     log_quote(text, sizeof text, s->text, strlen(s->text));
@@ -218,6 +219,13 @@ static void session_log_refused(const struct session *s)
               addr_text(&s->leg[LEG_OUTER].addr, source),
               addr_text(&s->leg[LEG_INNER].addr, target), peer, s->worker->now_ms - s->start_ms,
               alert, s->text[0] ? text : "-");
+}
+
+/* What the ends of a connection do by themselves is no news. */
+static bool is_told(enum reason reason)
+{
+    return reason != REASON_CLOSED && reason != REASON_TRUNCATED && reason != REASON_RESET &&
+           reason != REASON_IDLE && reason != REASON_LIFE && reason != REASON_DRAINED;
 }
 
 void session_close(struct session *s, enum reason reason, const char *text)
@@ -237,6 +245,8 @@ void session_close(struct session *s, enum reason reason, const char *text)
             hsclient_close(w, s, &s->leg[i]);
     }
     /* Now: no byte passes after this, and its last words may take a while. */
+    if (s->pumped && is_told(reason))
+        notices_ended(&w->notices, s);
     if (s->pumped)
         session_log_closed(s);
     else if (reason != REASON_CLOSED)

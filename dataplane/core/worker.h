@@ -17,6 +17,7 @@
 #include "dataplane/core/gate.h"
 #include "dataplane/core/hsclient.h"
 #include "dataplane/core/iobuf.h"
+#include "dataplane/core/notices.h"
 #include "dataplane/core/peers.h"
 #include "dataplane/core/session.h"
 #include "dataplane/wire/suite.h"
@@ -78,6 +79,7 @@ struct worker {
     struct timers timers;
     struct iobuf_cache iobufs;
     struct hsclient hs;
+    struct notices notices;
     struct list ready; /* sessions with work that no event will announce */
     const struct net_ops *net;
     void *ring; /* the net's own */
@@ -88,6 +90,7 @@ struct worker {
     uint32_t check_at; /* from this slot on */
     void (*rejudge)(
         struct worker *w); /* tell the control thread: a verdict is of an old revision */
+    const struct handoff_failed *evidence; /* of the session that is being refused, or NULL */
     _Atomic uint64_t reasons[REASON_COUNT];
     _Atomic uint64_t stale_ids;
     uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];    /* being sent, or a query's answer */

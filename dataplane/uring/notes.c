@@ -15,6 +15,8 @@ static void note_channel(struct ring *r, struct note *n)
     if (n->channel == CHANNEL_HANDOFF) {
         hsclient_attach(r->w, n->fd);
         ring_watch(r, RING_HANDOFF, r->w->hs.fd);
+    } else if (n->channel == CHANNEL_NOTICES) {
+        notices_attach(&r->w->notices, n->fd);
     } else {
         if (r->channel[RING_QUERY].fd >= 0)
             close(r->channel[RING_QUERY].fd);

@@ -410,6 +410,7 @@ void ring_run(struct ring *r)
         ring_turns(r);
         if (r->w->checking)
             worker_check_turn(r->w);
+        notices_flush(&r->w->notices);
         ring_bury(r);
         accept_rearm(r);
     }

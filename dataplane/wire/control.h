@@ -71,6 +71,7 @@ enum channel_kind {
     CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
     CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h); to mgmt, index 1 says that the KEK lies in
                         a file, guarded by nothing but its mode */
+    CHANNEL_NOTICES, /* data plane worker (index) -> mgmt (see notice.h) */
     CHANNEL_KINDS
 };
 

@@ -16,7 +16,7 @@ static void get_id(struct buf *b, struct handoff_id *m)
     m->leg = codec_get_upto(b, LEG_INNER);
 }
 
-static enum reason get_reason(struct buf *b)
+enum reason handoff_get_reason(struct buf *b)
 {
     uint16_t r = buf_get_u16(b);
 
@@ -25,6 +25,28 @@ static enum reason get_reason(struct buf *b)
         return REASON_INTERNAL;
     }
     return (enum reason)r;
+}
+
+void handoff_put_reasons(struct buf *b, const struct handoff_reason *list, uint8_t n)
+{
+    if (n > HANDOFF_REASONS)
+        b->bad = true;
+    buf_put_u8(b, n);
+    for (unsigned i = 0; i < n && buf_ok(b); i++) {
+        buf_put_u16(b, (uint16_t)list[i].reason);
+        buf_put_str(b, list[i].text);
+    }
+}
+
+uint8_t handoff_get_reasons(struct buf *b, struct handoff_reason list[HANDOFF_REASONS])
+{
+    uint8_t n = codec_get_upto(b, HANDOFF_REASONS);
+
+    for (unsigned i = 0; i < n && buf_ok(b); i++) {
+        list[i].reason = handoff_get_reason(b);
+        buf_get_str(b, list[i].text, sizeof list[i].text);
+    }
+    return n;
 }
 
 void handoff_put_open(struct buf *b, const struct handoff_open *m)
@@ -159,6 +181,8 @@ void handoff_put_failed(struct buf *b, const struct handoff_failed *m)
     buf_put_u16(b, (uint16_t)m->reason);
     buf_put_str(b, m->text);
     buf_put_str(b, m->peer);
+    handoff_put_reasons(b, m->reasons, m->n_reasons);
+    codec_put_blob(b, m->chain, m->n_chain, CHAIN_DER_MAX);
 }
 
 int handoff_get_failed(struct buf *b, struct handoff_failed *m)
@@ -167,9 +191,11 @@ int handoff_get_failed(struct buf *b, struct handoff_failed *m)
     get_id(b, &m->id);
     m->send = buf_get_blob(b, HANDOFF_SEND_MAX, &m->n_send);
     m->link = buf_get_u16(b);
-    m->reason = get_reason(b);
+    m->reason = handoff_get_reason(b);
     buf_get_str(b, m->text, sizeof m->text);
     buf_get_str(b, m->peer, sizeof m->peer);
+    m->n_reasons = handoff_get_reasons(b, m->reasons);
+    m->chain = buf_get_blob(b, CHAIN_DER_MAX, &m->n_chain);
     if (m->reason == REASON_NONE)
         b->bad = true;
     return codec_done(b);
@@ -212,7 +238,7 @@ int handoff_get_judged(struct buf *b, struct handoff_judged *m)
     m->token = buf_get_u64(b);
     m->revision = buf_get_u64(b);
     m->allow = codec_get_bool(b);
-    m->reason = get_reason(b);
+    m->reason = handoff_get_reason(b);
     m->until = (int64_t)buf_get_u64(b);
     m->rule = buf_get_u16(b);
     buf_get_str(b, m->text, sizeof m->text);

@@ -101,6 +101,13 @@ struct handoff_keyed {
     size_t n_chain;
 };
 
+#define HANDOFF_REASONS 8
+
+struct handoff_reason {
+    enum reason reason;
+    char text[HANDOFF_TEXT_MAX];
+};
+
 struct handoff_failed {
     struct handoff_id id;
     const uint8_t *send; /* the alert record, maybe encrypted; may be empty */
@@ -109,6 +116,11 @@ struct handoff_failed {
     enum reason reason;
     char text[HANDOFF_TEXT_MAX]; /* detail for the log: which certificate, what is wrong */
     char peer[256];              /* the presented leaf's name, "" if none */
+    uint8_t n_reasons;           /* every check that failed, when it was the chain's */
+    struct handoff_reason reasons[HANDOFF_REASONS];
+    const uint8_t
+        *chain; /* what was presented, in the form of KEYED; empty: nothing, or too much */
+    size_t n_chain;
 };
 
 struct handoff_judge {
@@ -129,6 +141,11 @@ struct handoff_judged {
     uint16_t rule;
     char text[HANDOFF_TEXT_MAX];
 };
+
+/* Shared with notice.h: a reason; a list of them. */
+enum reason handoff_get_reason(struct buf *b);
+void handoff_put_reasons(struct buf *b, const struct handoff_reason *list, uint8_t n);
+uint8_t handoff_get_reasons(struct buf *b, struct handoff_reason list[HANDOFF_REASONS]);
 
 /* Each pair: put writes the body; get reads it, borrowing byte fields from b's memory. Get returns
  * 0, or -EPROTO on anything malformed, out of range or left over (outputs then undefined, keys

@@ -12,6 +12,7 @@
 #include "dataplane/base/log.h"
 #include "dataplane/base/secret.h"
 #include "mgmt/api/routes.h"
+#include "mgmt/api/watch.h"
 #include "mgmt/manager.h"
 
 #define CONNECTIONS_MAX 64
@@ -57,6 +58,20 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
         snprintf(number, sizeof number, "%" PRIu64, c->revision);
         MHD_add_response_header(r, "Penstock-Revision", number);
     }
+}
+
+/* A stream of events: it has no end, and is no JSON. */
+static enum MHD_Result respond_stream(struct call *c)
+{
+    struct MHD_Response *r = watch_response(c);
+    enum MHD_Result rc = MHD_NO;
+
+    if (!r)
+        return rc;
+    add_headers(r, c);
+    rc = MHD_queue_response(c->conn, c->status, r);
+    MHD_destroy_response(r);
+    return rc;
 }
 
 static enum MHD_Result respond(struct call *c)
@@ -224,6 +239,8 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
     }
     if (!c->answered)
         call_problem(c, 500, "Internal Server Error", "out of memory");
+    if (c->watcher)
+        return respond_stream(c);
     shorten(c);
     return respond(c);
 }
@@ -287,6 +304,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     (void)why;
     if (!c)
         return;
+    watch_drop(c->watcher);
     json_decref(c->json);
     json_decref(c->answer);
     drop_body(c);
@@ -351,6 +369,7 @@ void api_stop(struct api *a)
 {
     if (!a)
         return;
+    watch_end(a->m);
     if (a->remote)
         MHD_stop_daemon(a->remote);
     if (a->http)
@@ -420,6 +439,7 @@ void api_run(struct api *a)
 {
     if (!a)
         return;
+    watch_wake(a->m);
     MHD_run(a->http);
     MHD_run(a->remote);
 }

@@ -21,6 +21,7 @@
 #define CALL_NAME_MAX 128
 
 struct manager;
+struct watcher;
 struct MHD_Connection;
 
 struct caller {
@@ -44,7 +45,8 @@ struct call {
     char *text;     /* of a body that is no JSON */
     const char *type;
     char tag[DOCUMENT_TAG_MAX];
-    uint64_t revision; /* of the answer, 0: none */
+    uint64_t revision;       /* of the answer, 0: none */
+    struct watcher *watcher; /* the answer is a stream (watch.h) */
     bool waits, answered;
     bool last;  /* the connection ends with this answer */
     bool again; /* the same request may do better in a moment */

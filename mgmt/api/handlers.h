@@ -30,6 +30,11 @@ void keyring_post(struct call *c);
 void keyring_csr(struct call *c);
 void keyring_remove(struct call *c);
 
+/* watch.c: what has happened, and what happens */
+void watch_refusals(struct call *c);
+void watch_refusal(struct call *c);
+void watch_events(struct call *c);
+
 /* administrators.c: of a gateway that keeps its own management CA */
 void administrators_list(struct call *c);
 void administrators_enroll(struct call *c);

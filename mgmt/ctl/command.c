@@ -316,6 +316,12 @@ static const struct command commands[] = {
      "give an identity a new certificate chain (PEM) of a key that the gateway holds", 2, 2,
      command_install, NULL, NULL},
     {"remove-key", "KEY", "remove a key that nothing uses", 1, 1, command_remove_key, NULL, NULL},
+    {"refusals", "", "refused handshakes of the last hour, newest first", 0, 0, run_read,
+     "/api/v1/refusals", table_refusals},
+    {"refusal", "ID", "one of them: every reason, and the chain that was presented", 1, 1, run_read,
+     "/api/v1/refusals", table_refusal},
+    {"events", "[TYPES]", "what happens, as it happens (session.cut,refusal,revision,expiry,...)",
+     0, 1, command_events, NULL, NULL},
     {"enroll", "URL",
      "become the first administrator (--token TOKEN --name NAME [--out DIR]): makes NAME.key, "
      "NAME.pem, NAME.ca.pem",

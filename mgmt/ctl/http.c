@@ -15,7 +15,17 @@
 struct body {
     char *data;
     size_t n;
+    const struct http_ask *ask;
+    CURL *c;
 };
+
+static bool is_stream(const struct body *b)
+{
+    long status = 0;
+
+    curl_easy_getinfo(b->c, CURLINFO_RESPONSE_CODE, &status);
+    return b->ask->stream && status == 200;
+}
 
 static size_t collect(char *data, size_t size, size_t n, void *arg)
 {
@@ -25,6 +35,11 @@ static size_t collect(char *data, size_t size, size_t n, void *arg)
 
     if (!more)
         return 0;
+    if (is_stream(b)) {
+        b->ask->stream(data, add);
+        b->data = more;
+        return add;
+    }
     memcpy(more + b->n, data, add);
     b->data = more;
     b->n += add;
@@ -121,7 +136,7 @@ int http_request(const struct http_gateway *g, const struct http_ask *ask, struc
     CURL *c = curl_easy_init();
     char *text = ask->body ? json_dumps(ask->body, JSON_COMPACT) : NULL;
     struct curl_slist *headers = NULL;
-    struct body b = {0};
+    struct body b = {.ask = ask, .c = c};
     CURLcode rc = CURLE_OUT_OF_MEMORY;
 
     memset(out, 0, sizeof *out);
@@ -142,7 +157,7 @@ int http_request(const struct http_gateway *g, const struct http_ask *ask, struc
         curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
         curl_easy_setopt(c, CURLOPT_HEADERDATA, out);
         curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(c, CURLOPT_TIMEOUT, TIMEOUT_S);
+        curl_easy_setopt(c, CURLOPT_TIMEOUT, ask->stream ? 0L : TIMEOUT_S);
         rc = curl_easy_perform(c);
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &out->status);
         curl_easy_cleanup(c);

@@ -24,9 +24,10 @@ struct http_ask {
     const json_t *body; /* may be NULL */
     const void *raw;    /* in place of body: bytes as they are */
     size_t n_raw;
-    const char *type;                  /* of raw; NULL: not said */
-    const char *if_match, *none_match; /* may be NULL */
-    const char *passphrase;            /* of a key in raw, base64; may be NULL */
+    const char *type;                                  /* of raw; NULL: not said */
+    const char *if_match, *none_match;                 /* may be NULL */
+    void (*stream)(const char *data, unsigned long n); /* takes the body as it comes; may be NULL */
+    const char *passphrase;                            /* of a key in raw, base64; may be NULL */
 };
 
 struct http_answer {

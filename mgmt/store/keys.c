@@ -204,7 +204,7 @@ static int each(bool (*call)(void *arg, const char *ref), void *arg)
     bool go_on = true;
 
     if (n < 0)
-        return -errno;
+        return errno == ENOENT ? 0 : -errno;
     for (int i = 0; i < n; i++) {
         char ref[KEYS_REF_MAX];
 

@@ -140,6 +140,19 @@ static void seed_query(void)
     end(&b, "query", "stats");
 }
 
+static void seed_notice(void)
+{
+    struct notice refused = sample_refused_notice(), ended = sample_ended_notice(),
+                  lost = {.kind = NOTICE_LOST, .count = 9};
+    struct buf b;
+
+    buf_init(&b, mem, sizeof mem);
+    notice_put(&b, &ended);
+    notice_put(&b, &refused);
+    notice_put(&b, &lost);
+    end(&b, "notice", "rows");
+}
+
 static void seed_peers(void)
 {
     static const uint8_t chain[] = {0, 0, 0, 2, 0x30, 0};
@@ -231,6 +244,7 @@ int main(int argc, char **argv)
     seed_explain();
     seed_vault();
     seed_peers();
+    seed_notice();
     seed_crl();
     seed_policy();
     return 0;

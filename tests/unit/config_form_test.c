@@ -182,7 +182,6 @@ TEST("a key that is needed and not there is named")
 {
     config_refused("/links", NULL, "/links", "missing");
     config_refused("/links", "{}", "/links", "empty");
-    config_refused("/identities/gw/key", NULL, "/identities/gw/key", "missing");
     config_refused("/identities/gw/certificate", NULL, "/identities/gw/certificate", "missing");
     config_refused("/trust/partners/anchors", NULL, "/trust/partners/anchors", "missing");
     config_refused("/links/in/listen", NULL, "/links/in/listen", "missing");

@@ -318,8 +318,9 @@ TEST("FAILED has its golden bytes, a reason of the table, and never \"none\"")
     char golden[128];
 
     handoff_put_failed(&b, &m);
-    snprintf(golden, sizeof golden, ID "000000000715030300020230ffff%04x00026e6f000178",
-             REASON_UNKNOWN_CA);
+    snprintf(golden, sizeof golden,
+             ID "000000000715030300020230ffff%04x00026e6f00017801%04x00026361" CHAIN,
+             REASON_UNKNOWN_CA, REASON_UNKNOWN_CA);
     EXPECT(hex_equal(mem, b.len, golden));
     EXPECT(only_whole(decode_handoff_get_failed, mem, b.len));
     buf_init_read(&r, mem, b.len);
@@ -328,6 +329,8 @@ TEST("FAILED has its golden bytes, a reason of the table, and never \"none\"")
     EXPECT(refuses(decode_handoff_get_failed, mem, b.len, 23, REASON_NONE));
     EXPECT(refuses(decode_handoff_get_failed, mem, b.len, 23, REASON_COUNT));
     EXPECT(refuses(decode_handoff_get_failed, mem, b.len, 22, 1));
+    EXPECT(got.n_reasons == 1 && !strcmp(got.reasons[0].text, "ca") && got.n_chain == 6);
+    EXPECT(refuses(decode_handoff_get_failed, mem, b.len, 31, HANDOFF_REASONS + 1));
 }
 
 TEST("FAILED takes texts up to their bounds and refuses a NUL inside one")
@@ -335,11 +338,13 @@ TEST("FAILED takes texts up to their bounds and refuses a NUL inside one")
     struct handoff_failed m = sample_failed();
     struct buf b = writer();
 
+    m.n_reasons = 0;
+    m.n_chain = 0;
     fill(m.text, sizeof m.text - 1, 't');
     fill(m.peer, sizeof m.peer - 1, 'p');
     handoff_put_failed(&b, &m);
     EXPECT(decode(decode_handoff_get_failed, mem, b.len) == 0);
-    EXPECT(refuses(decode_handoff_get_failed, mem, b.len, b.len - 1, 0));
+    EXPECT(refuses(decode_handoff_get_failed, mem, b.len, b.len - 6, 0));
 }
 
 TEST("JUDGE has its golden bytes and knows two sides")

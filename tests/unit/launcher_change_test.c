@@ -507,7 +507,8 @@ TEST("a data plane that came back gets its revision, then its channels, then the
         chan_msg_close_fds(&m);
     }
     EXPECT(type == CONTROL_COMMIT);
-    EXPECT(seen == (1u << CHANNEL_HANDOFF | 1u << CHANNEL_JUDGE | 1u << CHANNEL_QUERY));
+    EXPECT(seen == (1u << CHANNEL_HANDOFF | 1u << CHANNEL_JUDGE | 1u << CHANNEL_QUERY |
+                    1u << CHANNEL_NOTICES));
     EXPECT(fake_last(&k, fake_child(&k, ROLE_HANDSHAKE)) == CONTROL_CHANNEL);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == 0);
     EXPECT(change_committed(&k.change, dataplane, 1, k.now_ms) == 0);

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dataplane/wire/notice.h"
 #include "dataplane/wire/control.h"
 #include "dataplane/wire/crl.h"
 #include "dataplane/wire/handoff.h"
@@ -102,7 +103,45 @@ static inline struct handoff_failed sample_failed(void)
                                    .link = HANDOFF_LINK_ANY,
                                    .reason = REASON_UNKNOWN_CA,
                                    .text = "no",
-                                   .peer = "x"};
+                                   .peer = "x",
+                                   .n_reasons = 1,
+                                   .reasons = {{REASON_UNKNOWN_CA, "ca"}},
+                                   .chain = (const uint8_t *)"\x00\x00\x00\x02\x30\x00",
+                                   .n_chain = 6};
+}
+
+static inline struct notice sample_refused_notice(void)
+{
+    return (struct notice){.kind = NOTICE_REFUSED,
+                           .at_ms = 1000,
+                           .session = 7,
+                           .revision = 42,
+                           .link = "in",
+                           .reason = REASON_UNKNOWN_CA,
+                           .text = "no",
+                           .peer = "x",
+                           .source = sample_addr("127.0.0.1:1"),
+                           .n_reasons = 1,
+                           .reasons = {{REASON_UNKNOWN_CA, "ca"}},
+                           .chain = (const uint8_t *)"\x00\x00\x00\x02\x30\x00",
+                           .n_chain = 6};
+}
+
+static inline struct notice sample_ended_notice(void)
+{
+    return (struct notice){.kind = NOTICE_ENDED,
+                           .at_ms = 1000,
+                           .session = 7,
+                           .revision = 42,
+                           .link = "in",
+                           .side = LEG_INNER,
+                           .reason = REASON_REVOKED,
+                           .peer = "x",
+                           .source = sample_addr("127.0.0.1:1"),
+                           .target = sample_addr("127.0.0.1:2"),
+                           .up_bytes = 1,
+                           .down_bytes = 2,
+                           .age_ms = 3};
 }
 
 static inline struct handoff_judge sample_judge(void)

@@ -169,7 +169,7 @@ static inline EVP_PKEY *ask_public(struct vault_bytes spki)
 
 static inline bool ask_says(const struct vault_answer *a, int error, const char *words)
 {
-    bool good = a->error == error && strstr(a->why.what, words) != NULL;
+    bool good = a->error == error && (strstr(a->why.what, words) || strstr(a->why.where, words));
 
     if (!good)
         printf("    error %d: %s\n", a->error, a->why.what);
