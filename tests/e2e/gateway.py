@@ -126,6 +126,8 @@ class Gateway:
         try:
             conn = self.api_start(method, path, body, headers)
             answer = conn.getresponse()
+            if answer.headers.get("Content-Type") == "text/event-stream":  # without an end
+                return answer.status, answer.headers, None
             text = answer.read()
         except (OSError, http.client.HTTPException) as e:
             return 0, {}, str(e)

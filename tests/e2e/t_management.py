@@ -32,6 +32,9 @@ class Remote(http.client.HTTPConnection):
     def ask(self, method, path, body=None, headers=None):
         self.request(method, path, json.dumps(body).encode() if body is not None else None, headers or {})
         answer = self.getresponse()
+        if answer.headers.get("Content-Type") == "text/event-stream":  # without an end
+            self.close()
+            return answer.status, answer.headers, None
         text = answer.read()
         is_json = answer.headers.get("Content-Type", "").endswith("json")
         return answer.status, answer.headers, json.loads(text) if text and is_json else text.decode() or None
