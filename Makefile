@@ -35,14 +35,14 @@ LDFLAGS = $(LINK_$(VARIANT))
 MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c mgmt/mgmtd.c \
          mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
 FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
-           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl perf/load
+           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl mgmt/renew perf/load
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(NOT_HERE),$(wildcard $(1)/*.c)))
 
 LIBS_dataplane := dataplane/uring dataplane/core dataplane/record dataplane/wire dataplane/base
 LIBS_handshake := handshake dataplane/wire dataplane/base
 LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
-LIBS_mgmt := mgmt mgmt/api mgmt/store mgmt/model dataplane/wire dataplane/base
+LIBS_mgmt := mgmt mgmt/api mgmt/renew mgmt/store mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
 LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
 LIBS_load := perf/load handshake dataplane/record dataplane/wire dataplane/base
@@ -57,7 +57,7 @@ endif
 SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
 SYS_handshake := -lssl -lcrypto -lseccomp
 SYS_keyring := -lcrypto -lseccomp -lpthread
-SYS_mgmt := -lsqlite3 -ljansson -lmicrohttpd -lssl -lcrypto -lseccomp -lpthread
+SYS_mgmt := -lsqlite3 -ljansson -lmicrohttpd -lcurl -lssl -lcrypto -lseccomp -lpthread
 SYS_launcher := -lseccomp
 SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp -lpthread
 SYS_load := -lssl $(IPSECMB) -lcrypto -ljansson -lm

@@ -11,6 +11,7 @@
 #include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
+#include "mgmt/renew/lists.h"
 #include "mgmt/store/objects.h"
 
 #define SEND_MS 5000
@@ -179,6 +180,7 @@ static void resume(struct manager *m, const struct control_load *load, const cha
     m->document = document;
     adopt_running(m, &c, json_object_get(json_object_get(model.root, MODEL_MANAGEMENT), "access"));
     m->revision = load->revision;
+    lists_follow(m);
     if (m->highest < m->revision)
         m->highest = m->revision;
     m->applied_ms = clock_mono_ms();

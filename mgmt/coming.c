@@ -14,6 +14,7 @@
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/model/node.h"
+#include "mgmt/renew/lists.h"
 #include "mgmt/store/audit.h"
 #include "mgmt/trial.h"
 
@@ -303,6 +304,7 @@ static void adopt(struct manager *m, struct coming *c)
     c->warnings = NULL;
     c->dates = NULL;
     m->revision = c->number;
+    lists_follow(m);
     m->applied_ms = clock_mono_ms();
     m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
     if (c->name[0])

@@ -22,6 +22,7 @@ int manager_init(struct manager *m, int control)
     memset(m, 0, sizeof *m);
     m->control = control;
     m->judge = -1;
+    m->web.fd = -1;
     m->start_ms = clock_mono_ms();
     m->owner = (unsigned)getuid();
     for (int i = 0; i < MANAGER_WORKERS_MAX; i++)

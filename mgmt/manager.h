@@ -16,6 +16,7 @@
 #include "mgmt/coming.h"
 #include "mgmt/events.h"
 #include "mgmt/model/compile.h"
+#include "mgmt/renew/web.h"
 #include "mgmt/store/store.h"
 #include "mgmt/vaultline.h"
 
@@ -24,6 +25,7 @@
 
 struct api;
 struct watcher;
+struct list_source;
 
 struct manager {
     int control;
@@ -48,6 +50,8 @@ struct manager {
     struct callers callers;
     struct vaultline vault;
     struct events events;
+    struct web web;            /* requests to others */
+    struct list_source *lists; /* that are fetched */
     struct watcher *watchers[16]; /* WATCHERS_MAX: streams of events; NULL: free */
     json_t *authority;            /* of the management link's own trust; NULL: it has none yet */
     int64_t authority_at_s;       /* when authority_tick() has to look again */

@@ -1,6 +1,7 @@
 /*
  * penstock-mgmt: configuration in, revisions out; the local API. See DESIGN.md.
  */
+#include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include "mgmt/authority.h"
 #include "mgmt/confirm.h"
 #include "mgmt/manager.h"
+#include "mgmt/renew/lists.h"
 
 static int ready(struct manager *m)
 {
@@ -31,23 +33,26 @@ static int ready(struct manager *m)
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[4 + CALLERS_WAITING_MAX + EVENTS_WORKERS] = {
+        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS] = {
             {.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
         vaultline_poll(m, p + n++);
+        p[n++] = (struct pollfd){.fd = m->web.fd, .events = POLLIN};
         n += callers_poll(m, p + n);
         n += events_poll(m, p + n);
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
         vaultline_run(m);
+        web_run(&m->web);
         events_run(m, clock_wall_s());
         callers_run(m);
         api_run(m->api);
         manager_alarm(m, clock_wall_s());
         confirm_tick(m, clock_wall_s());
         authority_tick(m, clock_wall_s());
+        lists_tick(m, clock_wall_s());
     }
 }
 
@@ -66,6 +71,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     tzset();
     OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
     m = malloc(sizeof *m);
     if (!m || manager_init(m, SPAWN_CONTROL_FD)) {
         log_event(LOG_ERROR, "start_failed", "error=\"out of memory\"");
@@ -77,9 +83,10 @@ int main(int argc, char **argv)
                   log_quote(quoted, sizeof quoted, text, strlen(text)));
         return 1;
     }
-    if (ready(m))
+    if (web_init(&m->web) || ready(m))
         return 1;
     loop(m);
+    web_fini(&m->web);
     api_stop(m->api);
     store_close(&m->store);
     return 0;

@@ -35,6 +35,10 @@ void watch_refusals(struct call *c);
 void watch_refusal(struct call *c);
 void watch_events(struct call *c);
 
+/* schedule.c */
+void schedule_get(struct call *c);
+void schedule_fetch(struct call *c);
+
 /* administrators.c: of a gateway that keeps its own management CA */
 void administrators_list(struct call *c);
 void administrators_enroll(struct call *c);

@@ -216,6 +216,29 @@ static int compile_crls(struct compile_run *r, const struct model_trust *m, stru
     return 0;
 }
 
+/* They are for lists that are fetched later; that they can be read is seen now. */
+static int check_crl_issuers(struct compile_run *r, const struct model_trust *m)
+{
+    for (unsigned i = 0; i < m->crl_issuers.n; i++) {
+        STACK_OF(X509) * certs;
+        uint8_t *data = NULL;
+        char where[160];
+        size_t n;
+        int rc;
+
+        snprintf(where, sizeof where, "/trust/%s/crl_issuers/%u", m->name, i);
+        rc = compile_read(r, OPEN_CERTIFICATE, m->crl_issuers.s[i], where, &data, &n);
+        if (rc)
+            return rc;
+        certs = certs_read(data, n, where, r->e);
+        free(data);
+        if (!certs)
+            return -EINVAL;
+        sk_X509_pop_free(certs, X509_free);
+    }
+    return 0;
+}
+
 static int compile_trust(struct compile_run *r, const struct model_trust *m, struct policy_trust *t)
 {
     STACK_OF(X509) *anchors = sk_X509_new_null();
@@ -227,13 +250,15 @@ static int compile_trust(struct compile_run *r, const struct model_trust *m, str
     if (!m->revocation && strcmp(m->name, MODEL_OWN_TRUST) != 0) /* which has a list of who may */
         compile_warn(r->c, "/trust/%s/revocation: \"none\": revoked certificates are accepted",
                      m->name);
-    else if (m->crls.n == 0)
+    else if (m->crls.n == 0 && m->crl_urls.n == 0)
         compile_warn(r->c, "/trust/%s/crls: none are given, so every certificate is refused",
                      m->name);
     if (!rc)
         rc = compile_anchors(r, m, t, anchors);
     if (!rc)
         rc = compile_crls(r, m, t, anchors);
+    if (!rc)
+        rc = check_crl_issuers(r, m);
     sk_X509_pop_free(anchors, X509_free);
     return rc;
 }

@@ -38,9 +38,31 @@ static int parse_identity(const struct node *n, const char *name, void *out)
     return rc;
 }
 
+/* Where lists come from by themselves. */
+static int parse_fetching(const struct node *n, struct model_trust *t)
+{
+    struct node urls = node_member(n, "crl_urls"), issuers = node_member(n, "crl_issuers"),
+                every = node_member(n, "crl_every_s");
+    int rc = node_strings(&urls, false, 64, &t->crl_urls);
+
+    for (unsigned i = 0; i < t->crl_urls.n && !rc; i++) {
+        struct node url = node_element(&urls, i);
+
+        if (strlen(t->crl_urls.s[i]) > 2000 || strpbrk(t->crl_urls.s[i], " \t\r\n@") ||
+            (strncmp(t->crl_urls.s[i], "http://", 7) != 0 &&
+             strncmp(t->crl_urls.s[i], "https://", 8) != 0))
+            rc = node_fail(&url, "give http://... or https://..., without a user",
+                           "is no address that a list can be fetched from");
+    }
+    if (!rc)
+        rc = node_strings(&issuers, false, 64, &t->crl_issuers);
+    return rc ? rc : node_seconds(&every, 60, 86400, &t->crl_every_ms);
+}
+
 static int parse_trust(const struct node *n, const char *name, void *out)
 {
-    static const char *const known[] = {"anchors", "crls", "revocation", "crl_stale", NULL};
+    static const char *const known[] = {"anchors",  "crls",        "revocation",  "crl_stale",
+                                        "crl_urls", "crl_issuers", "crl_every_s", NULL};
     static const char *const revocation[] = {"none", "crl", NULL}, *const stale[] = {"refuse-new",
                                                                                      "cut", NULL};
     struct model_trust *t = out;
@@ -68,7 +90,7 @@ static int parse_trust(const struct node *n, const char *name, void *out)
         rc = node_word(&st, stale, &s);
     t->revocation = r == 1;
     t->stale_cuts = s == 1;
-    return rc;
+    return rc ? rc : parse_fetching(n, t);
 }
 
 static int parse_versions(const struct node *n, struct model_profile *p)
@@ -254,6 +276,8 @@ void model_fini(struct model *m)
     for (unsigned i = 0; i < m->n_trusts; i++) {
         free(m->trusts[i].anchors.s);
         free(m->trusts[i].crls.s);
+        free(m->trusts[i].crl_urls.s);
+        free(m->trusts[i].crl_issuers.s);
     }
     for (unsigned i = 0; i < m->n_profiles; i++) {
         free(m->profiles[i].suites.s);

@@ -31,6 +31,9 @@ struct model_identity {
 struct model_trust {
     const char *name;
     struct model_strings anchors, crls;
+    struct model_strings crl_urls;    /* lists that are fetched again and again */
+    struct model_strings crl_issuers; /* certificates, for their signatures */
+    uint32_t crl_every_ms;            /* 0: by the lists' own dates */
     bool revocation, stale_cuts;
 };
 
