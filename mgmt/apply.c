@@ -12,6 +12,7 @@
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
 #include "mgmt/renew/lists.h"
+#include "mgmt/renew/renew.h"
 #include "mgmt/store/objects.h"
 
 #define SEND_MS 5000
@@ -135,12 +136,14 @@ static int parse_running(struct manager *m, json_t *document, struct model *mode
         json_object_del(document, AUTHORITY_MEMBER);
         authority_adopt(m, authority);
         filled = authority_fill(authority, document, e);
-        if (filled)
-            rc = model_filled(model, filled, e);
         json_decref(authority);
     } else {
-        rc = model_filled(model, json_deep_copy(document), e);
+        filled = json_deep_copy(document);
     }
+    if (filled && !renew_fill(filled, e))
+        rc = model_filled(model, filled, e);
+    else
+        json_decref(filled);
     return rc;
 }
 
@@ -181,6 +184,7 @@ static void resume(struct manager *m, const struct control_load *load, const cha
     adopt_running(m, &c, json_object_get(json_object_get(model.root, MODEL_MANAGEMENT), "access"));
     m->revision = load->revision;
     lists_follow(m);
+    renew_follow(m);
     if (m->highest < m->revision)
         m->highest = m->revision;
     m->applied_ms = clock_mono_ms();

@@ -15,6 +15,7 @@
 #include "mgmt/coming_parts.h"
 #include "mgmt/model/node.h"
 #include "mgmt/renew/lists.h"
+#include "mgmt/renew/renew.h"
 #include "mgmt/store/audit.h"
 #include "mgmt/trial.h"
 
@@ -41,15 +42,23 @@ static void judged_fini(struct judged *j)
     json_decref(j->authority);
 }
 
-/* The management link's trust is the gateway's own: the model gets what is kept of it. */
+/* The model gets what the gateway adds: the management link's trust, links of its own. */
 static int fill(struct judged *j, const json_t *authority, struct err *e)
 {
     json_t *filled;
 
-    j->authority = authority_state(j->run.m, authority, j->document, e);
-    filled = j->authority ? authority_fill(j->authority, j->document, e) : NULL;
+    if (j->model.automatic) {
+        j->authority = authority_state(j->run.m, authority, j->document, e);
+        filled = j->authority ? authority_fill(j->authority, j->document, e) : NULL;
+    } else {
+        filled = json_deep_copy(j->document);
+    }
     if (!filled)
         return -EINVAL;
+    if (renew_fill(filled, e)) {
+        json_decref(filled);
+        return -EINVAL;
+    }
     model_fini(&j->model);
     return model_filled(&j->model, filled, e);
 }
@@ -64,7 +73,7 @@ static int judge(struct judged *j, const char *text, size_t n, uint64_t number,
     if (rc)
         return rc;
     j->document = json_incref(j->model.root);
-    if (j->model.automatic)
+    if (j->model.automatic || renew_is_asked(j->document))
         rc = fill(j, authority, e);
     if (!rc)
         rc = model_validate(&j->model, e);
@@ -305,6 +314,7 @@ static void adopt(struct manager *m, struct coming *c)
     c->dates = NULL;
     m->revision = c->number;
     lists_follow(m);
+    renew_follow(m);
     m->applied_ms = clock_mono_ms();
     m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
     if (c->name[0])

@@ -26,6 +26,7 @@
 struct api;
 struct watcher;
 struct list_source;
+struct renewal;
 
 struct manager {
     int control;
@@ -50,8 +51,9 @@ struct manager {
     struct callers callers;
     struct vaultline vault;
     struct events events;
-    struct web web;            /* requests to others */
-    struct list_source *lists; /* that are fetched */
+    struct web web;               /* requests to others */
+    struct list_source *lists;    /* that are fetched */
+    struct renewal *renewals;     /* of identities */
     struct watcher *watchers[16]; /* WATCHERS_MAX: streams of events; NULL: free */
     json_t *authority;            /* of the management link's own trust; NULL: it has none yet */
     int64_t authority_at_s;       /* when authority_tick() has to look again */

@@ -19,6 +19,7 @@
 #include "mgmt/confirm.h"
 #include "mgmt/manager.h"
 #include "mgmt/renew/lists.h"
+#include "mgmt/renew/renew.h"
 
 static int ready(struct manager *m)
 {
@@ -53,6 +54,7 @@ static void loop(struct manager *m)
         confirm_tick(m, clock_wall_s());
         authority_tick(m, clock_wall_s());
         lists_tick(m, clock_wall_s());
+        renew_tick(m, clock_wall_s());
     }
 }
 

@@ -334,9 +334,9 @@ json_t *opener_canonical(const struct opener_run *run, const json_t *document)
     static const struct {
         const char *table, *key;
     } places[] = {{"identities", "certificate"},
-                    {"trust", "anchors"},
-                    {"trust", "crls"},
-                    {"trust", "crl_issuers"}};
+                  {"trust", "anchors"},
+                  {"trust", "crls"},
+                  {"trust", "crl_issuers"}};
     json_t *copy = json_deep_copy(document), *entry;
     const char *name;
 

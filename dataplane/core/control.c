@@ -66,6 +66,23 @@ static int take_channel(struct control *c, struct chan_msg *m)
     return 0;
 }
 
+/* It goes to one worker: there are few of these. */
+static int take_call(struct control *c, struct chan_msg *m)
+{
+    struct control_call call;
+    struct note *n;
+
+    if (control_get_call(&m->body, &call) || m->n_fds != 1)
+        return -EPROTO;
+    n = note_new(NOTE_CALL);
+    if (!n)
+        return -ENOMEM;
+    memcpy(n->link, call.link, sizeof n->link);
+    n->fd = chan_msg_take_fd(m, 0);
+    inbox_post(&c->worker[0], n);
+    return 0;
+}
+
 static int take_attach(struct control *c, struct chan_msg *m)
 {
     struct control_attach a;
@@ -160,7 +177,7 @@ static const struct {
 } messages[] = {
     {CONTROL_CHANNEL, take_channel}, {CONTROL_ATTACH, take_attach}, {CONTROL_PREPARE, take_prepare},
     {CONTROL_COMMIT, take_commit},   {CONTROL_ABORT, take_abort},   {CONTROL_DRAIN, take_drain},
-    {CONTROL_DIALLED, take_dialled},
+    {CONTROL_DIALLED, take_dialled}, {CONTROL_CALL, take_call},
 };
 
 static int take_message(struct control *c, struct chan_msg *m)

@@ -71,6 +71,26 @@ void flow_accepted(struct worker *w, unsigned listener, int fd, const struct add
         flow_admitted(s);
 }
 
+void flow_called(struct worker *w, const char *link, int fd)
+{
+    struct gate_link *l = w->gate ? gate_find(w->gate, link) : NULL;
+    struct session *s = l && l->policy->internal && !w->draining ? session_new(w, w->gate) : NULL;
+    enum reason why;
+
+    if (!s) {
+        close(fd);
+        return;
+    }
+    s->leg[LEG_OUTER].fd = fd;
+    s->leg[LEG_OUTER].addr.sa.sa_family = AF_UNIX;
+    if (!session_enter_link(s, l, &why)) {
+        session_close(s, why, NULL);
+        return;
+    }
+    w->net->plain(&s->leg[LEG_OUTER]);
+    flow_dial(s);
+}
+
 void flow_admitted(struct session *s)
 {
     const struct policy_listener *l = &s->gate->policy->listeners[s->shake->listener];

@@ -12,6 +12,8 @@
 #include "dataplane/wire/handoff.h"
 
 /* S1. A connection arrived at a listener. Takes fd in any case. */
+/* A stream of penstock-mgmt's (taken) for an internal link of this name. */
+void flow_called(struct worker *w, const char *link, int fd);
 void flow_accepted(struct worker *w, unsigned listener, int fd, const struct addr *peer,
                    const struct addr *local);
 /* The inbound PROXY header was read (source already set in leg and session). */

@@ -21,6 +21,7 @@ enum note_kind {
     NOTE_SWAP,    /* to a worker: gate (counted), fds of its listeners; answered by NOTE_SWAPPED */
     NOTE_PEERS,   /* to a worker: look at every session's peer */
     NOTE_DIALLED, /* to a worker: session, fd or error */
+    NOTE_CALL,    /* to a worker: link, fd: a stream for an internal link */
     NOTE_STOP_LISTENING,
     NOTE_DRAIN,   /* to a worker: end what is left */
     NOTE_STOP,    /* to a worker: leave the loop */
@@ -39,6 +40,7 @@ struct note {
     int error;
     uint64_t session;
     struct addr addr;
+    char link[64];
     struct gate *gate;
     unsigned n_fds;
     int *fds;

@@ -62,6 +62,9 @@ static void take_note(struct ring *r, struct note *n)
     case NOTE_DIALLED:
         dial_answered(r->w, n->session, n->fd, n->error);
         break;
+    case NOTE_CALL:
+        flow_called(r->w, n->link, n->fd);
+        break;
     case NOTE_STOP_LISTENING:
         r->w->draining = true;
         ring_stop_listening(r);

@@ -115,3 +115,14 @@ int control_get_dial(struct buf *b, struct control_dial *m)
     codec_get_addr_optional(b, &m->addr);
     return codec_done(b);
 }
+
+void control_put_call(struct buf *b, const struct control_call *m)
+{
+    buf_put_str(b, m->link);
+}
+
+int control_get_call(struct buf *b, struct control_call *m)
+{
+    buf_get_str(b, m->link, sizeof m->link);
+    return codec_done(b);
+}

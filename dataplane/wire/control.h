@@ -19,6 +19,8 @@
  *   data plane   DIAL(token, addr): connect to a unix: target of the running revision; without an
  *                address: to mgmt, which gets the other end as CHANNEL(CALLER)
  *                L: DIALLED(token, error)+fd
+ *   a call       mgmt: CALL(link)+fd: a stream to be carried by an internal link of the running
+ *                revision, which nobody else can reach; L passes it on to the data plane
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
  *
  * mgmt to the launcher, ATTACH kinds: the three images, CRL tables (index = attachment), and KEY:
@@ -37,6 +39,7 @@
 #include "dataplane/base/err.h"
 
 #define CONTROL_PATH_MAX 1024
+#define CONTROL_LINK_MAX 64
 
 enum control_type {
     CONTROL_CHANNEL = 1, /* L to child */
@@ -49,6 +52,7 @@ enum control_type {
     CONTROL_OPENED,
     CONTROL_APPLIED,
     CONTROL_DIALLED,
+    CONTROL_CALL,       /* mgmt to L, L to the data plane */
     CONTROL_READY = 32, /* child to L */
     CONTROL_PREPARED,
     CONTROL_REFUSED, /* both ways */
@@ -122,6 +126,9 @@ struct control_dial {
     uint32_t token;
     struct addr addr;
 };
+struct control_call {
+    char link[CONTROL_LINK_MAX];
+};
 
 /* put writes the body; get reads it and returns 0 or -EPROTO (malformed, left over). */
 void control_put_channel(struct buf *b, const struct control_channel *m);
@@ -142,5 +149,7 @@ void control_put_refused(struct buf *b, const struct control_refused *m);
 int control_get_refused(struct buf *b, struct control_refused *m);
 void control_put_dial(struct buf *b, const struct control_dial *m);
 int control_get_dial(struct buf *b, struct control_dial *m);
+void control_put_call(struct buf *b, const struct control_call *m);
+int control_get_call(struct buf *b, struct control_call *m);
 
 #endif

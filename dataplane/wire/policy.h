@@ -134,6 +134,7 @@ struct policy_link {
                                          n_alpn and n_rules are carried */
     bool accept_proxy; /* a PROXY v1/v2 header comes before anything else on the outer leg */
     bool management;   /* the built-in link: its one target, without an address, is penstock-mgmt */
+    bool internal;     /* nobody can reach it but penstock-mgmt, by CALL: it has no listener */
     uint16_t n_sources;
     struct cidr *sources; /* empty: all */
     uint16_t n_targets;

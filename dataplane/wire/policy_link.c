@@ -35,12 +35,15 @@ static void get_cidr(struct policy_reader *r, struct cidr *c)
         r->b.bad = true;
 }
 
+enum { LINK_MANAGEMENT = 1, LINK_INTERNAL = 2 };
+
 static void put_transport(struct buf *b, const struct policy_link *l)
 {
     buf_put_u16(b, l->n_sources);
     for (unsigned i = 0; i < l->n_sources; i++)
         put_cidr(b, &l->sources[i]);
-    buf_put_u8(b, l->management);
+    buf_put_u8(
+        b, (uint8_t)((l->management ? LINK_MANAGEMENT : 0) | (l->internal ? LINK_INTERNAL : 0)));
     buf_put_u16(b, l->n_targets);
     for (unsigned i = 0; i < l->n_targets; i++) {
         codec_put_addr(b, &l->targets[i].addr);
@@ -84,11 +87,17 @@ static void get_limits(struct policy_reader *r, struct policy_link *l)
 
 static void get_transport(struct policy_reader *r, struct policy_link *l)
 {
+    uint8_t flags;
+
     l->n_sources = buf_get_u16(&r->b);
     l->sources = reader_take(r, l->n_sources, sizeof *l->sources, CIDR_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_sources; i++)
         get_cidr(r, &l->sources[i]);
-    l->management = codec_get_bool(&r->b);
+    flags = codec_get_upto(&r->b, LINK_MANAGEMENT | LINK_INTERNAL);
+    l->management = flags & LINK_MANAGEMENT;
+    l->internal = flags & LINK_INTERNAL;
+    if (l->management && l->internal)
+        r->b.bad = true;
     l->n_targets = buf_get_u16(&r->b);
     if (l->n_targets == 0 || (l->management && l->n_targets != 1))
         r->b.bad = true;

@@ -38,6 +38,7 @@ void watch_events(struct call *c);
 /* schedule.c */
 void schedule_get(struct call *c);
 void schedule_fetch(struct call *c);
+void schedule_renew(struct call *c);
 
 /* administrators.c: of a gateway that keeps its own management CA */
 void administrators_list(struct call *c);

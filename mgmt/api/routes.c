@@ -48,6 +48,7 @@ static const struct route routes[] = {
     {"DELETE", "/api/v1/keys/{name}", PKI, keyring_remove, "remove a key that nothing uses"},
     {"POST", "/api/v1/keys/{name}/csr", PKI, keyring_csr, "a request for a certificate (PKCS#10)"},
     RESOURCES("identities", PKI, "identity"),
+    {"POST", "/api/v1/identities/{name}/renew", PKI, schedule_renew, "renew its certificate now"},
     RESOURCES("trust", PKI, "trust"),
     {"POST", "/api/v1/trust/{name}/fetch", PKI, schedule_fetch, "fetch its lists now"},
     {"POST", "/api/v1/trust/{name}/crls", PKI, crl_post, "a new list in its issuer's place"},

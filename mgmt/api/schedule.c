@@ -2,6 +2,7 @@
 #include "mgmt/api/handlers.h"
 #include "mgmt/manager.h"
 #include "mgmt/renew/lists.h"
+#include "mgmt/renew/renew.h"
 
 void schedule_fetch(struct call *c)
 {
@@ -15,5 +16,14 @@ void schedule_fetch(struct call *c)
 
 void schedule_get(struct call *c)
 {
-    call_answer(c, 200, json_pack("{s:o}", "crls", lists_json(c->m)));
+    call_answer(c, 200,
+                json_pack("{s:o, s:o}", "crls", lists_json(c->m), "renewals", renew_json(c->m)));
+}
+
+void schedule_renew(struct call *c)
+{
+    if (renew_hurry(c->m, c->name))
+        call_answer(c, 202, json_pack("{s:s}", "renewing", c->name));
+    else
+        call_problem(c, 404, "Not Found", "identity \"%s\" does not renew itself", c->name);
 }

@@ -322,6 +322,10 @@ static const struct command commands[] = {
      "/api/v1/refusals", table_refusal},
     {"events", "[TYPES]", "what happens, as it happens (session.cut,refusal,revision,expiry,...)",
      0, 1, command_events, NULL, NULL},
+    {"schedule", "", "lists to be fetched, certificates to be renewed", 0, 0, run_read,
+     "/api/v1/schedule", NULL},
+    {"fetch", "TRUST", "fetch its revocation lists now", 1, 1, command_fetch, NULL, NULL},
+    {"renew", "IDENTITY", "renew its certificate now", 1, 1, command_renew, NULL, NULL},
     {"enroll", "URL",
      "become the first administrator (--token TOKEN --name NAME [--out DIR]): makes NAME.key, "
      "NAME.pem, NAME.ca.pem",

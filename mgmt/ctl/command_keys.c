@@ -1,4 +1,4 @@
-/* command_keys: private keys that the gateway holds. */
+/* command_keys: private keys that the gateway holds, and what renews itself. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,4 +155,24 @@ int command_remove_key(const struct options *o, const struct command *c)
 
     snprintf(path, sizeof path, "/api/v1/keys/%.128s", o->args[0]);
     return command_change(o, c, path, &q);
+}
+
+static int post(const struct options *o, const struct command *c, const char *table,
+                const char *verb)
+{
+    char path[COMMAND_PATH_ROOM];
+    struct http_ask q = {.method = "POST", .path = path};
+
+    snprintf(path, sizeof path, "/api/v1/%s/%.128s/%s", table, o->args[0], verb);
+    return command_finish(o, c, &q);
+}
+
+int command_fetch(const struct options *o, const struct command *c)
+{
+    return post(o, c, "trust", "fetch");
+}
+
+int command_renew(const struct options *o, const struct command *c)
+{
+    return post(o, c, "identities", "renew");
 }

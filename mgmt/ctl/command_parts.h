@@ -30,6 +30,9 @@ int command_add_admin(const struct options *o, const struct command *c);
 int command_remove_admin(const struct options *o, const struct command *c);
 int command_recover(const struct options *o, const struct command *c);
 
+int command_fetch(const struct options *o, const struct command *c);
+int command_renew(const struct options *o, const struct command *c);
+
 /* command_watch.c */
 int command_events(const struct options *o, const struct command *c);
 

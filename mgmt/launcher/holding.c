@@ -196,6 +196,15 @@ void holding_give(const struct holding *r, struct child *c)
     child_send_number(c, CONTROL_PREPARE, r->number);
 }
 
+bool holding_has_internal(const struct holding *r, const char *link)
+{
+    for (unsigned i = 0; r && r->policy && i < r->policy->n_links; i++) {
+        if (r->policy->links[i].internal && !strcmp(r->policy->links[i].name, link))
+            return true;
+    }
+    return false;
+}
+
 bool holding_has_target(const struct holding *r, const struct addr *a)
 {
     if (!r || !r->policy || (a->len && a->sa.sa_family != AF_UNIX))

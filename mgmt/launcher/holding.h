@@ -51,6 +51,8 @@ int holding_settle(struct holding *r, const struct holding *old, unsigned worker
 void holding_give(const struct holding *r, struct child *c);
 /* Close all that only a running revision needs; the policy stays. */
 void holding_retire(struct holding *r);
+/* True if the revision has an internal link of this name. */
+bool holding_has_internal(const struct holding *r, const char *link);
 /* True if a target of the revision is this unix address; without one: if it has the management
  * link. */
 bool holding_has_target(const struct holding *r, const struct addr *a);

@@ -216,6 +216,26 @@ static int on_dial(struct launcher *l, struct child *c, struct chan_msg *m, uint
     return 0;
 }
 
+/* mgmt's stream over an internal link; where there is none, closing it is the answer. */
+static int on_call(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    struct child *dataplane = fleet_find(&l->fleet, ROLE_DATAPLANE, 0);
+    struct control_call call;
+    uint8_t mem[128];
+    struct buf b;
+
+    (void)c;
+    (void)now_ms;
+    if (control_get_call(&m->body, &call) || m->n_fds != 1)
+        return -EPROTO;
+    if (!holding_has_internal(l->change.running, call.link) || dataplane->stage != STAGE_SERVING)
+        return 0;
+    buf_init(&b, mem, sizeof(mem));
+    control_put_call(&b, &call);
+    child_send(dataplane, CONTROL_CALL, &b, m->fds[0]);
+    return 0;
+}
+
 #define FROM(role) (1u << ROLE_##role)
 #define FROM_ALL   ((1u << ROLE_COUNT) - 1)
 #define FROM_VOTER (FROM_ALL & ~FROM(MGMT))
@@ -236,6 +256,7 @@ static const struct message_row messages[] = {
     {CONTROL_DIAL, FROM(DATAPLANE), true, on_dial},
     {CONTROL_OPEN, FROM(MGMT), true, on_open},
     {CONTROL_ATTACH, FROM(MGMT), true, on_attach},
+    {CONTROL_CALL, FROM(MGMT), true, on_call},
     {CONTROL_APPLY, FROM(MGMT), true, on_apply},
     {CONTROL_REJECT, FROM(MGMT), true, on_reject},
 };

@@ -173,6 +173,7 @@ static int compile_targets(struct compile_run *r, const struct model_link *m, st
     if (!l->targets)
         return compile_memory(r->e);
     l->management = m->management;
+    l->internal = m->internal;
     if (m->management) /* no address: the launcher makes the connection */
         l->targets[l->n_targets++] = (struct policy_target){.text = MODEL_MANAGEMENT};
     for (unsigned i = 0; i < m->targets.n; i++) {

@@ -18,11 +18,41 @@ int model_name(const struct node *n, const char *name)
     return 0;
 }
 
+/* Where the certificate is renewed: by EST (RFC 7030). */
+static int parse_renew(const struct node *n, struct model_identity *id)
+{
+    static const char *const known[] = {"est", "trust", "identity", NULL};
+    struct node url, trust, with;
+    const char *text = NULL;
+    int rc = json_is_object(n->v)
+                 ? node_object(n, known)
+                 : node_fail(n, "give { \"est\": \"https://...\", \"trust\": ... }",
+                             "is no object");
+
+    if (rc)
+        return rc;
+    url = node_member(n, "est");
+    trust = node_member(n, "trust");
+    with = node_member(n, "identity");
+    rc = node_required(&url, "give https://HOST/.well-known/est");
+    if (!rc)
+        rc = node_string(&url, &text);
+    if (!rc && (strncmp(text, "https://", 8) != 0 || !text[8] || text[8] == '/' ||
+                !strchr(text + 8, '/') || strlen(text) > 1000 || strpbrk(text, " \t\r\n@?#")))
+        rc = node_fail(&url, "give https://HOST[:PORT]/.well-known/est[/LABEL]",
+                       "is no address of an EST server");
+    if (!rc)
+        rc = node_required(&trust, "name the trust that the server's certificate is checked with");
+    if (!rc)
+        rc = node_string(&trust, &id->renew_trust);
+    return !rc && with.v ? node_string(&with, &id->renew_identity) : rc;
+}
+
 static int parse_identity(const struct node *n, const char *name, void *out)
 {
-    static const char *const known[] = {"certificate", "key", NULL};
+    static const char *const known[] = {"certificate", "key", "renew", NULL};
     struct model_identity *id = out;
-    struct node cert, key;
+    struct node cert, key, renew;
     int rc = node_object(n, known);
 
     if (rc)
@@ -35,7 +65,8 @@ static int parse_identity(const struct node *n, const char *name, void *out)
         rc = node_string(&cert, &id->certificate);
     if (!rc && key.v)
         rc = node_string(&key, &id->key);
-    return rc;
+    renew = node_member(n, "renew");
+    return !rc && renew.v ? parse_renew(&renew, id) : rc;
 }
 
 /* Where lists come from by themselves. */
@@ -211,6 +242,13 @@ static int parse_root(struct model *m, struct err *e)
     if (!rc)
         rc = parse_table(&root, "links", sizeof *m->links, POLICY_LINKS_MAX, &m->n_links,
                          (void **)&m->links, model_link);
+    for (unsigned i = 0; i < m->n_links && !rc && !m->filled; i++) {
+        struct node link = node_member(&links, m->links[i].name),
+                    key = node_member(&link, "internal");
+
+        if (m->links[i].internal)
+            rc = node_fail(&key, "leave it out", "is for links that the gateway adds by itself");
+    }
     if (!rc && !management.v && m->n_links == 0)
         rc = node_fail(&links, "give at least one link", "is empty");
     if (!rc && !m->links)

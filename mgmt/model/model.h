@@ -26,6 +26,7 @@ struct model_strings {
 
 struct model_identity {
     const char *name, *certificate, *key; /* key NULL: the one that is held for the certificate */
+    const char *renew_trust, *renew_identity; /* NULL: it does not renew itself; with its own */
 };
 
 struct model_trust {
@@ -61,6 +62,7 @@ struct model_tls {
 struct model_link {
     const char *name;
     bool management; /* to penstock-mgmt: it has no targets */
+    bool internal;   /* for penstock-mgmt's own calls: it has no listener */
     struct model_strings addresses, server_names, sources, targets;
     struct model_tls listen, forward;
     bool accept_proxy;

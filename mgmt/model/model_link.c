@@ -202,12 +202,12 @@ void model_link_defaults(struct model_link *l)
 
 int model_link(const struct node *n, const char *name, void *out)
 {
-    static const char *const known[] = {"listen",      "forward",        "engine",
-                                        "limits",      "sources",        "accept_proxy",
-                                        "keepalive_s", "user_timeout_s", NULL};
+    static const char *const known[] = {
+        "listen",       "forward",     "engine",         "limits",   "sources",
+        "accept_proxy", "keepalive_s", "user_timeout_s", "internal", NULL};
     static const char *const engines[] = {"auto", "ktls", "soft", "dpdk", NULL};
     struct model_link *l = out;
-    struct node listen, forward, engine, limits, sources, proxy, keepalive, user;
+    struct node listen, forward, engine, limits, sources, proxy, keepalive, user, internal;
     int rc = node_object(n, known);
 
     if (rc)
@@ -224,7 +224,10 @@ int model_link(const struct node *n, const char *name, void *out)
     proxy = node_member(n, "accept_proxy");
     keepalive = node_member(n, "keepalive_s");
     user = node_member(n, "user_timeout_s");
-    rc = model_listen(&listen, l);
+    internal = node_member(n, "internal");
+    rc = node_bool(&internal, &l->internal);
+    if (!rc && !l->internal)
+        rc = model_listen(&listen, l);
     if (!rc)
         rc = parse_forward(&forward, l);
     if (!rc)

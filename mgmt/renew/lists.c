@@ -358,9 +358,9 @@ json_t *lists_json(const struct manager *m)
     for (const struct list_source *s = m->lists; s; s = s->next)
         if (s->wanted)
             json_array_append_new(
-                list, json_pack("{s:s, s:s, s:I, s:I, s:i, s:s, s:I}", "trust", s->trust, "url",
-                                s->url, "last_at", (json_int_t)s->last_s, "next_at",
-                                (json_int_t)s->next_s, "failures", (int)s->failures, "result",
-                                s->result, "next_update", (json_int_t)s->next_update));
+                list, json_pack("{s:s, s:s, s:b, s:I, s:I, s:i, s:s, s:I}", "trust", s->trust,
+                                "url", s->url, "busy", s->busy, "last_at", (json_int_t)s->last_s,
+                                "next_at", (json_int_t)s->next_s, "failures", (int)s->failures,
+                                "result", s->result, "next_update", (json_int_t)s->next_update));
     return list;
 }

@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "mgmt/renew/stream.h"
 
 #define CONNECT_S   10L
 #define LOW_SPEED_B 100L /* bytes a second, for so long: */
@@ -72,35 +73,6 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return add;
 }
 
-/* The value of a header line, if it is this one; trimmed. */
-static bool header(const char *line, size_t n, const char *name, char *out, size_t room)
-{
-    size_t at = strlen(name);
-
-    if (n <= at || strncasecmp(line, name, at) != 0 || line[at] != ':')
-        return false;
-    at += 1 + strspn(line + at + 1, " \t");
-    while (n > at && strchr(" \t\r\n", line[n - 1]))
-        n--;
-    snprintf(out, room, "%.*s", (int)(n - at), line + at);
-    return true;
-}
-
-/* Seconds, or a date. */
-static int64_t delay_of(const char *text)
-{
-    char *end;
-    long long seconds = strtoll(text, &end, 10);
-    time_t date;
-
-    if (end != text && !*end)
-        return seconds >= 0 ? seconds : -1;
-    date = curl_getdate(text, NULL);
-    if (date < 0)
-        return -1;
-    return date > time(NULL) ? date - time(NULL) : 0;
-}
-
 static size_t take_header(char *line, size_t size, size_t n, void *arg)
 {
     struct web_answer *a = arg;
@@ -113,31 +85,12 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
         a->type[0] = a->etag[0] = '\0';
         a->retry_after_s = -1;
     }
-    if (header(copy, n, "Content-Type", a->type, sizeof a->type))
+    if (stream_header(copy, n, "Content-Type", a->type, sizeof a->type))
         a->type[strcspn(a->type, "; \t")] = '\0';
-    header(copy, n, "ETag", a->etag, sizeof a->etag);
-    if (header(copy, n, "Retry-After", text, sizeof text))
-        a->retry_after_s = delay_of(text);
+    stream_header(copy, n, "ETag", a->etag, sizeof a->etag);
+    if (stream_header(copy, n, "Retry-After", text, sizeof text))
+        a->retry_after_s = stream_delay(text);
     return all;
-}
-
-static curl_socket_t give_stream(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct web_job *j = arg;
-    int fd = j->fd;
-
-    (void)purpose;
-    (void)address;
-    j->fd = -1; /* curl closes it */
-    return fd >= 0 ? fd : CURL_SOCKET_BAD;
-}
-
-static int is_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    (void)arg;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 static int go_on(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -157,7 +110,7 @@ static void bound(CURL *c, struct web_job *j)
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, j->fd < 0 && !j->body ? 1L : 0L);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, j->body ? 0L : 1L);
     curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)WEB_REDIRECTS);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)j->timeout_s);
@@ -203,6 +156,24 @@ static void explain(struct web_job *j, CURLcode rc, const char *text)
             *p = '?'; /* curl quotes what a server said */
 }
 
+static bool is_unwanted(void *arg)
+{
+    return atomic_load(&((struct web_job *)arg)->unwanted);
+}
+
+static void perform_stream(struct web_job *j)
+{
+    const struct web_ask ask = {.url = j->url,
+                                .fd = j->fd,
+                                .body = j->body,
+                                .n_body = j->n_body,
+                                .type = j->type,
+                                .max = j->max,
+                                .timeout_s = j->timeout_s};
+
+    stream_ask(j->fd, &ask, is_unwanted, j, &j->answer);
+}
+
 static void perform(struct web_job *j)
 {
     char text[CURL_ERROR_SIZE] = "";
@@ -223,11 +194,6 @@ static void perform(struct web_job *j)
             curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)j->n_body);
             curl_easy_setopt(c, CURLOPT_POSTFIELDS, (char *)j->body);
         }
-        if (j->fd >= 0) {
-            curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, give_stream);
-            curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, j);
-            curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, is_connected);
-        }
         rc = curl_easy_perform(c);
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &j->answer.status);
         curl_easy_cleanup(c);
@@ -242,7 +208,10 @@ static void *work(void *arg)
     const uint64_t one = 1;
     struct web_job *j = arg;
 
-    perform(j);
+    if (j->fd >= 0)
+        perform_stream(j);
+    else
+        perform(j);
     atomic_store(&j->finished, true);
     if (write(j->wake, &one, sizeof one) < 0) {
         /* full: the loop looks anyway */
