@@ -35,14 +35,14 @@ LDFLAGS = $(LINK_$(VARIANT))
 MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c mgmt/mgmtd.c \
          mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
 FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
-           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl mgmt/renew perf/load
+           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl mgmt/renew mgmt/page perf/load
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(NOT_HERE),$(wildcard $(1)/*.c)))
 
 LIBS_dataplane := dataplane/uring dataplane/core dataplane/record dataplane/wire dataplane/base
 LIBS_handshake := handshake dataplane/wire dataplane/base
 LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
-LIBS_mgmt := mgmt mgmt/api mgmt/renew mgmt/store mgmt/model dataplane/wire dataplane/base
+LIBS_mgmt := mgmt mgmt/api mgmt/page mgmt/renew mgmt/store mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
 LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
 LIBS_load := perf/load handshake dataplane/record dataplane/wire dataplane/base
@@ -97,6 +97,9 @@ $(eval $(call program_rule,penstock-mgmt,mgmt/mgmtd,mgmt))
 $(eval $(call program_rule,penstockd,mgmt/launcher/penstockd,launcher))
 $(eval $(call program_rule,penstockctl,mgmt/ctl/penstockctl,ctl))
 $(eval $(call program_rule,penstock-load,perf/load/main,load))
+
+# The page is taken in by the assembler, which tells nobody what it read.
+$(BUILD)/mgmt/page/page.o: $(wildcard mgmt/page/*.html mgmt/page/*.css mgmt/page/*.js)
 
 # Unit tests: tests/unit/X_test.c is one program; it may use every archive.
 UNIT := $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))

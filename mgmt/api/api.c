@@ -21,6 +21,10 @@
 #define BODY_FIRST      4096
 #define BODY_DROP_MAX   (64u * 1024 * 1024)
 
+#define PAGE_POLICY                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 struct api {
     struct manager *m;
     struct MHD_Daemon *http;   /* on the local socket */
@@ -46,6 +50,11 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
                                 c->text           ? c->type
                                 : c->status < 400 ? "application/json"
                                                   : "application/problem+json");
+    if (c->page) {
+        MHD_add_response_header(r, "Content-Security-Policy", PAGE_POLICY);
+        MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+        MHD_add_response_header(r, "X-Frame-Options", "DENY");
+    }
     if (c->tag[0])
         MHD_add_response_header(r, "ETag", c->tag);
     if (c->status == 405)

@@ -49,6 +49,7 @@ struct call {
     struct watcher *watcher; /* the answer is a stream (watch.h) */
     bool waits, answered;
     bool last;  /* the connection ends with this answer */
+    bool page;  /* it is for a browser: say what it may do */
     bool again; /* the same request may do better in a moment */
 };
 

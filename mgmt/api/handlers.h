@@ -35,6 +35,9 @@ void watch_refusals(struct call *c);
 void watch_refusal(struct call *c);
 void watch_events(struct call *c);
 
+/* front.c: the status page */
+void front_get(struct call *c);
+
 /* schedule.c */
 void schedule_get(struct call *c);
 void schedule_fetch(struct call *c);

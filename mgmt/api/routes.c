@@ -21,6 +21,9 @@
     }
 
 static const struct route routes[] = {
+    {"GET", "/", READ, front_get, "the status page"},
+    {"GET", "/page.css", READ, front_get, "the status page's looks"},
+    {"GET", "/page.js", READ, front_get, "the status page's doings"},
     {"GET", "/healthz", READ, live_health, "is the management alive?"},
     {"GET", "/readyz", READ, live_ready, "does a revision run and do all workers answer?"},
     {"GET", "/openapi.json", READ, describe_openapi, "this interface, described"},
