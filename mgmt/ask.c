@@ -118,40 +118,100 @@ static json_t *session_json(const struct query_session *s)
                      leg_json(&s->inner));
 }
 
-static int worker_sessions(struct manager *m, unsigned worker, uint64_t end_ms,
-                           struct query_page *page, json_t *list)
-{
-    uint64_t cursor = 0;
+/* One walk over the sessions: what is wanted, and how far it came. */
+struct walk {
+    json_t *list;
+    uint64_t limit;
+    bool (*wanted)(void *arg, const json_t *session); /* NULL: all */
+    void *arg;
+    uint64_t last; /* id of the last one in the list */
+    bool more;     /* there is one behind it */
+};
 
-    do {
+/* False: that is enough. */
+static bool add_session(struct walk *w, const struct query_session *s)
+{
+    json_t *row = session_json(s);
+
+    if (w->wanted && !w->wanted(w->arg, row)) {
+        json_decref(row);
+        return true;
+    }
+    if (json_array_size(w->list) == w->limit) {
+        w->more = true;
+        json_decref(row);
+        return false;
+    }
+    json_array_append_new(w->list, row);
+    w->last = s->id;
+    return true;
+}
+
+/* The cursor is the worker's next slot. */
+static int worker_sessions(struct manager *m, unsigned worker, uint64_t cursor, uint64_t end_ms,
+                           struct query_page *page, struct walk *w)
+{
+    bool begun = false;
+
+    while (!w->more && (cursor || !begun)) {
         struct chan_msg answer;
         int rc = ask(m, worker, QUERY_SESSIONS, cursor, end_ms, &answer);
 
         if (rc)
             return rc;
+        begun = true;
         chan_msg_close_fds(&answer);
         if (answer.type != QUERY_PAGE || query_get_page(&answer.body, page)) {
             drop(m, worker);
             return -EPROTO;
         }
         for (unsigned i = 0; i < page->n_rows; i++)
-            json_array_append_new(list, session_json(&page->rows[i]));
+            if (!add_session(w, &page->rows[i]))
+                break;
         cursor = page->next;
-    } while (cursor);
+    }
     return 0;
+}
+
+/*
+ * An id is the worker's number and the session's slot, from the top: so ids are in the order in
+ * which workers are asked, and each of them can go on where the page before ended.
+ */
+static json_t *walk(struct manager *m, uint64_t after, struct walk *w)
+{
+    struct query_page *page = malloc(sizeof *page);
+    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
+    unsigned first = (unsigned)(after >> 56);
+    int missing = 0;
+
+    for (unsigned i = first; page && i < m->n_workers && !w->more; i++) {
+        uint64_t slot = after && i == first ? (after >> 32 & 0xffffff) + 1 : 0;
+
+        missing += worker_sessions(m, i, slot, end_ms, page, w) != 0;
+    }
+    free(page);
+    return json_pack("{s:o, s:i}", "sessions", w->list, "missing_workers", missing);
 }
 
 json_t *ask_sessions(struct manager *m)
 {
-    struct query_page *page = malloc(sizeof *page);
-    uint64_t end_ms = clock_mono_ms() + QUERY_MS;
-    json_t *list = json_array();
-    int missing = 0;
+    struct walk w = {.list = json_array(), .limit = UINT64_MAX};
 
-    for (unsigned i = 0; page && i < m->n_workers; i++)
-        missing += worker_sessions(m, i, end_ms, page, list) != 0;
-    free(page);
-    return json_pack("{s:o, s:i}", "sessions", list, "missing_workers", missing);
+    return walk(m, 0, &w);
+}
+
+json_t *ask_sessions_page(struct manager *m, uint64_t after, uint64_t limit,
+                          bool (*wanted)(void *arg, const json_t *session), void *arg)
+{
+    struct walk w = {.list = json_array(), .limit = limit, .wanted = wanted, .arg = arg};
+    json_t *out = walk(m, after, &w);
+    char next[17];
+
+    if (out && w.more) {
+        snprintf(next, sizeof next, "%016" PRIx64, w.last);
+        json_object_set_new(out, "next", json_string(next));
+    }
+    return out;
 }
 
 static void add_links(json_t *links, const struct query_stats *st)

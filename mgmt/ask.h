@@ -15,7 +15,14 @@
 #define QUERY_MS 2000
 
 json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers": n} */
-json_t *ask_stats(struct manager *m);    /* {"links": [...], "reasons": {...}} */
+/*
+ * At most `limit` of those that are wanted (NULL: all), in the order of their ids, behind the id
+ * `after` (0: from the first); "next" is the last one's id if there are more. One that lives all
+ * the time is in exactly one page.
+ */
+json_t *ask_sessions_page(struct manager *m, uint64_t after, uint64_t limit,
+                          bool (*wanted)(void *arg, const json_t *session), void *arg);
+json_t *ask_stats(struct manager *m); /* {"links": [...], "reasons": {...}} */
 /* The judge's word on a chain. 0 or -errno: it did not answer. */
 int ask_explain(struct manager *m, const struct explain_ask *q, struct explain_answer *a);
 /*

@@ -21,6 +21,7 @@
 #include "mgmt/vaultline.h"
 
 #define MANAGER_WORKERS_MAX 64
+#define ONCE_MAX            64
 #define MANAGER_WAITING_MAX 256 /* all channels may come while a file is opened */
 
 struct api;
@@ -54,6 +55,7 @@ struct manager {
     struct web web;               /* requests to others */
     struct list_source *lists;    /* that are fetched */
     struct renewal *renewals;     /* of identities */
+    char under_way[ONCE_MAX][65]; /* POSTs with an Idempotency-Key; "": free */
     struct watcher *watchers[16]; /* WATCHERS_MAX: streams of events; NULL: free */
     json_t *authority;            /* of the management link's own trust; NULL: it has none yet */
     int64_t authority_at_s;       /* when authority_tick() has to look again */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "dataplane/base/log.h"
 #include "dataplane/base/secret.h"
+#include "mgmt/api/once.h"
 #include "mgmt/api/routes.h"
 #include "mgmt/api/watch.h"
 #include "mgmt/manager.h"
@@ -250,6 +251,7 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
         call_problem(c, 500, "Internal Server Error", "out of memory");
     if (c->watcher)
         return respond_stream(c);
+    once_keep(c);
     shorten(c);
     return respond(c);
 }
@@ -313,6 +315,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     (void)why;
     if (!c)
         return;
+    once_keep(c); /* of a connection that went in the middle of it */
     watch_drop(c->watcher);
     json_decref(c->json);
     json_decref(c->answer);

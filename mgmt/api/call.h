@@ -30,6 +30,12 @@ struct caller {
     uint64_t epoch; /* of who may do what (callers.h); 0: of the local socket */
 };
 
+/* A POST that must not be done twice (once.h). */
+struct once {
+    char name[65]; /* under which its answer is kept; "": not wanted */
+    char print[65];
+};
+
 struct call {
     struct manager *m;
     struct MHD_Connection *conn;
@@ -45,7 +51,8 @@ struct call {
     char *text;     /* of a body that is no JSON */
     const char *type;
     char tag[DOCUMENT_TAG_MAX];
-    uint64_t revision;       /* of the answer, 0: none */
+    uint64_t revision; /* of the answer, 0: none */
+    struct once once;
     struct watcher *watcher; /* the answer is a stream (watch.h) */
     bool waits, answered;
     bool last;  /* the connection ends with this answer */

@@ -82,8 +82,9 @@ void live_ready(struct call *c)
 }
 
 /* Does a value of the query, where it stands, equal the session's? */
-static bool wanted(const struct call *c, const json_t *session)
+static bool wanted(void *arg, const json_t *session)
 {
+    const struct call *c = arg;
     static const char *const keys[] = {"link", "state", "source", "target"};
     const char *peer = call_query(c, "peer");
 
@@ -105,53 +106,33 @@ static bool wanted(const struct call *c, const json_t *session)
     return true;
 }
 
-static int by_id(const void *a, const void *b)
+/* The id of a cursor; 0: there is none. False: answered. */
+static bool cursor_of(struct call *c, uint64_t *after)
 {
-    return strcmp(json_string_value(json_object_get(*(json_t *const *)a, "id")),
-                  json_string_value(json_object_get(*(json_t *const *)b, "id")));
-}
+    const char *text = call_query(c, "cursor");
+    char *end;
 
-/* Those that are wanted, in the order of their ids, from behind the cursor on. */
-static json_t *page(const struct call *c, const json_t *all, uint64_t limit, const char **next)
-{
-    size_t n = json_array_size(all), used = 0;
-    json_t **rows = calloc(n + 1, sizeof *rows), *list = json_array();
-    const char *cursor = call_query(c, "cursor");
-
-    *next = NULL;
-    for (size_t i = 0; rows && i < n; i++) {
-        json_t *s = json_array_get(all, i);
-        const char *id = json_string_value(json_object_get(s, "id"));
-
-        if (id && (!cursor || strcmp(id, cursor) > 0) && wanted(c, s))
-            rows[used++] = s;
-    }
-    if (rows)
-        qsort(rows, used, sizeof *rows, by_id);
-    for (size_t i = 0; rows && i < used && i < limit; i++)
-        json_array_append(list, rows[i]);
-    if (used > limit)
-        *next = json_string_value(json_object_get(rows[limit - 1], "id"));
-    free(rows);
-    return list;
+    *after = 0;
+    if (!text)
+        return true;
+    errno = 0;
+    *after = strtoull(text, &end, 16);
+    if (!errno && strlen(text) == 16 && !*end && strspn(text, "0123456789abcdef") == 16)
+        return true;
+    call_problem(c, 400, "Bad Request", "cursor: give the \"next\" of the page before");
+    return false;
 }
 
 void live_sessions(struct call *c)
 {
-    json_t *all, *list;
-    const char *next;
-    uint64_t limit;
+    uint64_t limit, after;
+    json_t *page;
 
-    if (!call_number(c, "limit", PAGE_MAX, PAGE_MAX, &limit))
+    if (!call_number(c, "limit", PAGE_MAX, PAGE_MAX, &limit) || !cursor_of(c, &after))
         return;
-    all = ask_sessions(c->m);
-    if (!all)
-        return;
-    list = page(c, json_object_get(all, "sessions"), limit, &next);
-    if (next)
-        json_object_set_new(all, "next", json_string(next));
-    json_object_set_new(all, "sessions", list);
-    call_answer(c, 200, all);
+    page = ask_sessions_page(c->m, after, limit, wanted, c);
+    if (page)
+        call_answer(c, 200, page);
 }
 
 void live_end_session(struct call *c)

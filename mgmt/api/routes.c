@@ -4,6 +4,7 @@
 #include <string.h>
 #include "dataplane/base/check.h"
 #include "mgmt/api/handlers.h"
+#include "mgmt/api/once.h"
 
 #define READ   ROLE_ANYBODY
 #define LIVE   (ROLE_OPERATOR | ROLE_ADMIN)
@@ -121,10 +122,12 @@ void routes_dispatch(struct call *c)
         known = true;
         if (!same_method(r->method, c->method))
             continue;
-        if (c->who.roles & r->roles)
-            r->answer(c);
-        else
+        if (c->who.roles & r->roles) {
+            if (!once_answered(c))
+                r->answer(c);
+        } else {
             call_problem(c, 403, "Forbidden", "%s may not do this", c->who.name);
+        }
         return;
     }
     if (known)

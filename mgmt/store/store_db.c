@@ -20,6 +20,8 @@ static const char *const schema[] = {
     "END;"
     "CREATE TRIGGER audit_fixed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'append-only'); "
     "END;",
+    "CREATE TABLE replies(name TEXT PRIMARY KEY, at INTEGER NOT NULL, print TEXT NOT NULL, status "
+    "INTEGER NOT NULL, revision INTEGER NOT NULL, tag TEXT NOT NULL, body TEXT NOT NULL);",
 };
 
 static int to_errno(int rc)

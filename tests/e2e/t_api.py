@@ -475,3 +475,59 @@ def inventory(t):
     equal(found["live"]["version"], {"1.3": 1})
     equal(list(found["live"]["suite"].values()), [1])
     equal(json.loads(g.ctl("inventory"))["identities"], found["identities"])
+
+
+@test("a POST with an Idempotency-Key is done once, whoever asks again and after a restart, and a key is for one request")
+def once(t):
+    g = gateway(t)
+    key = {"Idempotency-Key": "a-7f3"}
+    status, headers, made = g.api("POST", "/api/v1/keys", {"kind": "ec-p256"}, key)
+    equal(status, 201)
+    equal(g.api("POST", "/api/v1/keys", {"kind": "ec-p256"}, key)[2], made)
+    equal(g.api("POST", "/api/v1/keys", {"kind": "ec-p384"}, key)[0], 422)
+    expect(g.api("POST", "/api/v1/keys", {"kind": "ec-p256"}, {"Idempotency-Key": "b"})[2]["id"] != made["id"], "another key")
+    expect(g.api("POST", "/api/v1/keys", {"kind": "ec-p256"})[2]["id"] != made["id"], "no key")
+    tag = g.api("GET", "/api/v1/config")[1]["ETag"]
+    care = {"If-Match": tag, "Idempotency-Key": "back"}
+    status, headers, _ = g.api("POST", "/api/v1/config/rollback", {"revision": 1}, care)
+    equal((status, headers["Penstock-Revision"]), (200, "2"))
+    for pid in g.children()["penstock-mgmt"]:
+        os.kill(pid, signal.SIGKILL)
+    g.wait(lambda: g.api("GET", "/healthz")[0] == 200, 20, "the next management")
+    status, headers, _ = g.api("POST", "/api/v1/config/rollback", {"revision": 1}, care)
+    equal((status, headers["Penstock-Revision"], g.status()["revision"]), (200, "2", 2))
+    slow = [g.api_start("POST", "/api/v1/keys", {"kind": "rsa-4096"}, {"Idempotency-Key": "slow"}) for _ in range(2)]
+    answers = sorted(conn.getresponse().status for conn in slow)
+    expect(answers in ([201, 409], [201, 201]), answers)
+    for bad in ("", "x" * 129, "a b"):
+        equal(g.api("POST", "/api/v1/keys", {"kind": "ec-p256"}, {"Idempotency-Key": bad})[0], 400, bad)
+    equal(g.api("POST", "/api/v1/keys", {"kind": "no"}, {"Idempotency-Key": "wrong"})[0], 422)
+    equal(g.api("POST", "/api/v1/keys", {"kind": "no"}, {"Idempotency-Key": "wrong"})[0], 422)
+
+
+@test("sessions come in pages without one twice or missed, while others come and go, and filters count")
+def session_pages(t):
+    g = gateway(t)
+    port = int(g.api("GET", "/api/v1/links/in")[2]["listen"]["address"][0].split(":")[1])
+    stay = [connect(t, port) for _ in range(40)]
+    g.wait(lambda: len(g.sessions()) == 40, 10, "sessions")
+    wanted = {s["id"] for s in g.sessions()}
+    seen, cursor, passing = [], "", []
+    while True:
+        page = g.api("GET", "/api/v1/sessions?limit=7" + cursor)[2]
+        seen += [s["id"] for s in page["sessions"]]
+        expect(len(page["sessions"]) <= 7, page)
+        passing.append(connect(t, port))
+        if len(passing) > 3:
+            passing.pop(0).close()
+        if "next" not in page:
+            break
+        cursor = "&cursor=" + page["next"]
+    equal(len(seen), len(set(seen)))
+    expect(wanted <= set(seen), "missed: %s" % (wanted - set(seen)))
+    equal(g.api("GET", "/api/v1/sessions?link=none")[2]["sessions"], [])
+    equal(len(g.api("GET", "/api/v1/sessions?limit=3&link=in")[2]["sessions"]), 3)
+    for bad in ("x", "12", "0" * 15 + "g", "0" * 17, ""):
+        equal(g.api("GET", "/api/v1/sessions?cursor=" + bad)[0], 400, bad)
+    for s in stay:
+        s.close()
