@@ -15,9 +15,10 @@
 #include "mgmt/store/audit.h"
 #include "mgmt/store/objects.h"
 
-#define CUTS_WAIT_S 1
-#define CUTS_PEERS  100 /* that one row names */
-#define MESSAGES    256 /* of one worker, before the others have their turn */
+#define CUTS_WAIT_S   1
+#define LOGINS_WAIT_S 60  /* between two writings */
+#define CUTS_PEERS    100 /* that one row names */
+#define MESSAGES      256 /* of one worker, before the others have their turn */
 
 static void begin(struct events *e)
 {
@@ -168,6 +169,102 @@ static json_t *checks_json(const struct notice *n)
     return list;
 }
 
+/* ---- what belongs in the audit ---- */
+
+/* Ends that somebody's word or the clock brought about: they belong in the audit. */
+static bool is_cut(enum reason r)
+{
+    switch (r) {
+    case REASON_ENDED: /* noted when it was asked for */
+    case REASON_PEER_ALERT:
+    case REASON_INTERNAL:
+    case REASON_ENGINE:
+    case REASON_BAD_RECORD:
+    case REASON_RECORD_TYPE:
+    case REASON_KEYUPDATE_RATE:
+    case REASON_REKEY_UNSUPPORTED:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void add_peer(json_t *row, const struct notice *n)
+{
+    json_t *peers = json_object_get(row, "peers"), *one = json_object_get(peers, n->peer);
+
+    if (one || json_object_size(peers) < CUTS_PEERS)
+        json_object_set_new(peers, n->peer, json_integer(json_integer_value(one) + 1));
+}
+
+/* One row for each link and reason, with what is counted of each peer. */
+static void gather(struct manager *m, json_t *table, const struct notice *n, const char *counted)
+{
+    char key[128];
+    json_t *row;
+
+    snprintf(key, sizeof key, "%s/%u", n->link, (unsigned)n->reason);
+    row = json_object_get(table, key);
+    if (!row) {
+        row = json_pack("{s:s, s:s, s:o, s:i, s:{}, s:I}", "link", n->link, "reason",
+                        reason_name(n->reason), "text", text_json(n->text), counted, 0, "peers",
+                        "revision", (json_int_t)m->revision);
+        if (!row || json_object_set_new(table, key, row))
+            return;
+    }
+    json_object_set_new(row, counted,
+                        json_integer(json_integer_value(json_object_get(row, counted)) + 1));
+    add_peer(row, n);
+}
+
+static void note_cut(struct manager *m, const struct notice *n)
+{
+    struct events *e = &m->events;
+
+    if (!e->cuts) {
+        e->cuts = json_object();
+        e->cuts_at_s = clock_wall_s() + CUTS_WAIT_S + 1;
+    }
+    gather(m, e->cuts, n, "sessions");
+}
+
+/* Whoever knocks at the management's door; summed, so that knocking does not fill the disk. */
+static void note_login(struct manager *m, const struct notice *n)
+{
+    struct events *e = &m->events;
+
+    if (!e->logins) {
+        e->logins = json_object();
+        if (e->logins_at_s < clock_wall_s())
+            e->logins_at_s = clock_wall_s() + 1;
+    }
+    gather(m, e->logins, n, "attempts");
+}
+
+static void write_rows(struct manager *m, json_t **table, const char *action, const char *result)
+{
+    const char *key, *link;
+    json_t *row;
+
+    json_object_foreach(*table, key, row)
+    {
+        struct audit_row r = {.actor = "penstock", .action = action, .result = result};
+        struct err err;
+        char text[1100];
+
+        link = json_string_value(json_object_get(row, "link"));
+        r.object = link ? link : "";
+        r.revision = (uint64_t)json_integer_value(json_object_get(row, "revision"));
+        r.detail = row;
+        if (audit_add(&m->store, &r, &err))
+            log_event(LOG_ERROR, "audit_failed", "error=\"%s\"", err_text(&err, text, sizeof text));
+    }
+    json_decref(*table);
+    *table = NULL;
+}
+
+/* ---- notices ---- */
+
 static void take_refused(struct manager *m, const struct notice *n)
 {
     struct events *e = &m->events;
@@ -197,82 +294,8 @@ static void take_refused(struct manager *m, const struct notice *n)
     json_object_set_new(slot->facts, "at", json_string(at));
     json_object_set_new(slot->facts, "checks", checks_json(n));
     add_at(m, "refusal", facts, n->at_ms);
-}
-
-/* ---- cuts ---- */
-
-/* Ends that somebody's word or the clock brought about: they belong in the audit. */
-static bool is_cut(enum reason r)
-{
-    switch (r) {
-    case REASON_ENDED: /* noted when it was asked for */
-    case REASON_PEER_ALERT:
-    case REASON_INTERNAL:
-    case REASON_ENGINE:
-    case REASON_BAD_RECORD:
-    case REASON_RECORD_TYPE:
-    case REASON_KEYUPDATE_RATE:
-    case REASON_REKEY_UNSUPPORTED:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static void add_peer(json_t *row, const struct notice *n)
-{
-    json_t *peers = json_object_get(row, "peers"), *one = json_object_get(peers, n->peer);
-
-    if (one || json_object_size(peers) < CUTS_PEERS)
-        json_object_set_new(peers, n->peer, json_integer(json_integer_value(one) + 1));
-}
-
-/* One row for each link and reason, with the sessions of each peer. */
-static void note_cut(struct manager *m, const struct notice *n)
-{
-    struct events *e = &m->events;
-    char key[128];
-    json_t *row;
-
-    if (!e->cuts) {
-        e->cuts = json_object();
-        e->cuts_at_s = clock_wall_s() + CUTS_WAIT_S + 1;
-    }
-    snprintf(key, sizeof key, "%s/%u", n->link, (unsigned)n->reason);
-    row = json_object_get(e->cuts, key);
-    if (!row) {
-        row = json_pack("{s:s, s:s, s:o, s:i, s:{}, s:I}", "link", n->link, "reason",
-                        reason_name(n->reason), "text", text_json(n->text), "sessions", 0, "peers",
-                        "revision", (json_int_t)m->revision);
-        if (!row || json_object_set_new(e->cuts, key, row))
-            return;
-    }
-    json_object_set_new(row, "sessions",
-                        json_integer(json_integer_value(json_object_get(row, "sessions")) + 1));
-    add_peer(row, n);
-}
-
-static void write_cuts(struct manager *m)
-{
-    struct events *e = &m->events;
-    const char *key, *link;
-    json_t *row;
-
-    json_object_foreach(e->cuts, key, row)
-    {
-        struct audit_row r = {.actor = "penstock", .action = "sessions.cut", .result = "done"};
-        struct err err;
-        char text[1100];
-
-        link = json_string_value(json_object_get(row, "link"));
-        r.object = link ? link : "";
-        r.revision = (uint64_t)json_integer_value(json_object_get(row, "revision"));
-        r.detail = row;
-        if (audit_add(&m->store, &r, &err))
-            log_event(LOG_ERROR, "audit_failed", "error=\"%s\"", err_text(&err, text, sizeof text));
-    }
-    json_decref(e->cuts);
-    e->cuts = NULL;
+    if (!strcmp(n->link, MODEL_MANAGEMENT))
+        note_login(m, n);
 }
 
 static void take_ended(struct manager *m, const struct notice *n)
@@ -289,7 +312,7 @@ static void take_ended(struct manager *m, const struct notice *n)
         note_cut(m, n);
 }
 
-/* ---- notices ---- */
+/* ---- reading them ---- */
 
 static int take_rows(struct manager *m, struct buf *b)
 {
@@ -348,6 +371,10 @@ void events_run(struct manager *m, int64_t now_s)
         if (e->fds[i] >= 0)
             read_worker(m, i);
     if (e->cuts && now_s >= e->cuts_at_s)
-        write_cuts(m);
+        write_rows(m, &e->cuts, "sessions.cut", "done");
+    if (e->logins && now_s >= e->logins_at_s) {
+        write_rows(m, &e->logins, "login", "refused");
+        e->logins_at_s = now_s + LOGINS_WAIT_S;
+    }
     forget_old(e, now_s);
 }

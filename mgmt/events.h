@@ -53,8 +53,10 @@ struct events {
     uint64_t last_refusal, first_refusal;
     size_t chain_bytes;
     uint64_t lost;     /* notices that found no room on their way */
-    json_t *cuts;      /* for the audit: "revision/link/peer/reason" -> row */
+    json_t *cuts;      /* for the audit: "link/reason" -> row */
     int64_t cuts_at_s; /* when they are written */
+    json_t *logins;    /* refused ones of the management link, in the same form */
+    int64_t logins_at_s;
 };
 
 /* A worker's channel (taken). */

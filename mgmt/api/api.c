@@ -175,6 +175,16 @@ static void drop_body(struct call *c)
     free(c->body);
 }
 
+/* A request line that has been cut, by a NUL in it or by an old client, has no version. */
+static bool is_http(struct call *c, const char *version)
+{
+    if (!strcmp(version, "HTTP/1.1") || !strcmp(version, "HTTP/1.0"))
+        return true;
+    c->last = true;
+    call_problem(c, 505, "HTTP Version Not Supported", "the request line is not HTTP/1.1");
+    return false;
+}
+
 static struct call *begin(struct manager *m, struct MHD_Connection *conn, const char *url,
                           const char *method)
 {
@@ -226,7 +236,8 @@ static void collect(struct call *c, const char *data, size_t n)
 
 static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct call *c),
                                   struct MHD_Connection *conn, const char *url, const char *method,
-                                  const char *upload, size_t *n_upload, void **state)
+                                  const char *version, const char *upload, size_t *n_upload,
+                                  void **state)
 {
     struct call *c = *state;
 
@@ -234,7 +245,7 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
         *state = c = begin(m, conn, url, method);
         if (!c)
             return MHD_NO;
-        return identify(c) && body_may_come(c) ? MHD_YES : respond(c);
+        return identify(c) && is_http(c, version) && body_may_come(c) ? MHD_YES : respond(c);
     }
     if (*n_upload) {
         collect(c, upload, *n_upload);
@@ -260,16 +271,14 @@ static enum MHD_Result on_local(void *arg, struct MHD_Connection *conn, const ch
                                 const char *method, const char *version, const char *upload,
                                 size_t *n_upload, void **state)
 {
-    (void)version;
-    return on_request(arg, identify_local, conn, url, method, upload, n_upload, state);
+    return on_request(arg, identify_local, conn, url, method, version, upload, n_upload, state);
 }
 
 static enum MHD_Result on_remote(void *arg, struct MHD_Connection *conn, const char *url,
                                  const char *method, const char *version, const char *upload,
                                  size_t *n_upload, void **state)
 {
-    (void)version;
-    return on_request(arg, identify_remote, conn, url, method, upload, n_upload, state);
+    return on_request(arg, identify_remote, conn, url, method, version, upload, n_upload, state);
 }
 
 static struct caller *take_arriving(struct api *a, int fd)
@@ -341,7 +350,8 @@ static struct MHD_Daemon *start_local(struct manager *m, int fd)
                             MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
                             (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_completed, NULL, MHD_OPTION_END);
 }
 
 static struct MHD_Daemon *start_remote(struct api *a)
@@ -351,8 +361,8 @@ static struct MHD_Daemon *start_remote(struct api *a)
         NULL, NULL, on_remote, a->m, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, a, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, a, MHD_OPTION_END);
 }
 
 int api_start(struct manager *m, int fd)

@@ -109,6 +109,9 @@ def strangers(t):
     equal(len(reasons), 3)
     expect(reasons[0] == "no_certificate" and reasons[1] == "unknown_ca", reasons)
     equal(m.as_("viewer").ask("GET", "/healthz")[0], 200)
+    m.g.wait(lambda: [r for r in m.g.api("GET", "/api/v1/audit")[2]["items"] if r["action"] == "login"], 10, "the audit's rows")
+    rows = [r for r in m.g.api("GET", "/api/v1/audit")[2]["items"] if r["action"] == "login"]
+    expect({r["detail"]["reason"] for r in rows} <= {"no_certificate", "unknown_ca", "no_rule"} and all(r["result"] == "refused" for r in rows), rows)
 
 
 @test("no configured link can lead there, whatever its target is called, and none may have its name or its trust")
