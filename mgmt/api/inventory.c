@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "mgmt/api/handlers.h"
+#include "mgmt/authority.h"
 #include "mgmt/ask.h"
 #include "mgmt/model/certs.h"
 #include "mgmt/model/crls.h"
+#include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 
 /* A name as text; what is no UTF-8 is masked by OpenSSL's escapes. */
@@ -173,16 +175,29 @@ static json_t *in_use(const json_t *sessions)
     return out;
 }
 
+/* With what the gateway adds to the document by itself. */
+static json_t *whole(const struct manager *m)
+{
+    struct err e;
+
+    if (m->authority && authority_is_asked(m->document))
+        return authority_fill(m->authority, m->document, &e);
+    return json_incref(m->document);
+}
+
 void inventory_get(struct call *c)
 {
-    json_t *sessions = ask_sessions(c->m);
+    json_t *sessions = ask_sessions(c->m), *document = whole(c->m);
     const json_t *profiles = json_object_get(c->m->document, "profiles");
 
     c->revision = c->m->revision;
     call_answer(c, 200,
-                json_pack("{s:I, s:o, s:o, s:o?, s:o}", "revision", (json_int_t)c->m->revision,
-                          "identities", identities(c->m->document), "trust", trusts(c->m->document),
+                json_pack("{s:I, s:o, s:o, s:o?, s:o?, s:o?, s:o}", "revision",
+                          (json_int_t)c->m->revision, "identities", identities(document), "trust",
+                          trusts(document), "keys", keys_list(), "administrators",
+                          json_deep_copy(json_object_get(c->m->authority, "administrators")),
                           "profiles", profiles ? json_deep_copy(profiles) : NULL, "live",
                           in_use(json_object_get(sessions, "sessions"))));
+    json_decref(document);
     json_decref(sessions);
 }

@@ -64,6 +64,9 @@ def first(t):
     expect("bootstrap.enroll" in actions and "bootstrap.closed" in actions, actions)
     expect(token not in f.g.log() and token.replace("-", "") not in f.g.log(), "the token in the log")
     expect(token not in json.dumps(f.g.api("GET", "/api/v1/config")[2]), "the token in the configuration")
+    inventory = f.g.api("GET", "/api/v1/inventory")[2]
+    expect("penstock.management" in inventory["identities"] and "penstock.management" in inventory["trust"], inventory)
+    equal(([a["name"] for a in inventory["administrators"]], len(inventory["keys"])), (["alice"], 3))
     text = openssl("x509", "-in", f.file("alice", ".pem"), "-noout", "-text").decode()
     expect("URI:urn:penstock:administrator:alice" in text and "TLS Web Client Authentication" in text, text)
 
