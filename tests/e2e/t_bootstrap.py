@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from gateway import BIN, Gateway
 from harness import equal, expect, free_port, test
@@ -12,6 +13,16 @@ from pki import openssl
 def ctl(*args):
     r = subprocess.run([os.path.join(BIN, "penstockctl"), *args], capture_output=True, text=True, timeout=40)
     return r.returncode, r.stdout, r.stderr
+
+
+def patient(g, *ask):
+    """The token's way in is closed by a change of its own, a second after it was used: then it is worth to ask again."""
+    for _ in range(50):
+        answer = g.api(*ask)
+        if answer[0] != 409 or not answer[1].get("Retry-After"):
+            break
+        time.sleep(0.1)
+    return answer
 
 
 class Fresh:
@@ -123,7 +134,7 @@ def others(t):
     f.g.wait(lambda: f.as_("bob", "status")[0] == 3, 10, "bob is out")
     f.g.ctl("rollback", str(number))  # brings no administrator back
     equal((f.as_("bob", "status")[0], f.as_("carol", "status")[0]), (3, 0))
-    renewed = f.g.api("POST", "/api/v1/administrators/carol/certificate", {"csr": open(f.file("bob", ".csr")).read()})
+    renewed = patient(f.g, "POST", "/api/v1/administrators/carol/certificate", {"csr": open(f.file("bob", ".csr")).read()})
     equal((renewed[0], renewed[2]["roles"]), (200, ["admin"]), renewed[2])
     f.g.wait(lambda: f.as_("carol", "status")[0] == 3, 10, "carol's old certificate is out")
 
