@@ -93,12 +93,34 @@ static json_t *with(const struct call *c, const char *table, json_t *value)
     return document;
 }
 
+/*
+ * Whoever changes whom the management link believes, or what it presents, can make himself what he
+ * likes: that takes an admin, whatever else he may do with trusts and identities. False: answered.
+ */
+static bool may_touch(struct call *c, const char *table)
+{
+    const json_t *management = json_object_get(c->m->document, MODEL_MANAGEMENT);
+    const json_t *tls = json_object_get(json_object_get(management, "listen"), "tls");
+    const json_t *used = json_object_get(tls, strcmp(table, "trust") ? "identity" : "trust"), *one;
+    bool is = json_is_string(used) && !strcmp(json_string_value(used), c->name);
+    size_t i;
+
+    if ((c->who.roles & ROLE_ADMIN) || (strcmp(table, "trust") && strcmp(table, "identities")))
+        return true;
+    json_array_foreach(used, i, one)
+        is = is || (json_is_string(one) && !strcmp(json_string_value(one), c->name));
+    if (is)
+        call_problem(c, 403, "Forbidden",
+                     "the management link uses it: only an admin may change it");
+    return !is;
+}
+
 void resources_put(struct call *c)
 {
     char table[32], action[64];
     json_t *old = resource(c, table_of(c, table));
 
-    if (!call_may_change(c, old != NULL, old) || !call_object(c))
+    if (!may_touch(c, table) || !call_may_change(c, old != NULL, old) || !call_object(c))
         return;
     snprintf(action, sizeof action, "%s.%s", table, old ? "replace" : "create");
     change_begin(c, with(c, table, json_incref(c->json)), action, c->name, table, c->name);
@@ -113,7 +135,7 @@ void resources_patch(struct call *c)
         not_there(c, table);
         return;
     }
-    if (!call_may_change(c, true, old) || !call_object(c))
+    if (!may_touch(c, table) || !call_may_change(c, true, old) || !call_object(c))
         return;
     patched = document_merge(old, c->json);
     if (!patched) {
@@ -133,7 +155,7 @@ void resources_delete(struct call *c)
         not_there(c, table);
         return;
     }
-    if (!call_may_change(c, true, old))
+    if (!may_touch(c, table) || !call_may_change(c, true, old))
         return;
     snprintf(action, sizeof action, "%s.remove", table);
     change_begin(c, with(c, table, NULL), action, c->name, table, c->name);

@@ -95,6 +95,22 @@ def cells(t):
     expect(all("viewer" not in op["x-roles"] and "auditor" not in op["x-roles"] for op in writes), "who only reads")
 
 
+@test("who may change trusts can not make himself an admin: what the management link believes and presents takes one")
+def no_climbing(t):
+    m = Managed(t)
+    pki = m.as_("pki-admin")
+    for path, body in (("/api/v1/trust/operators", {"anchors": [open(t.pki.root.pem).read()]}), ("/api/v1/identities/mgmt", {"certificate": open(t.pki.gw.chain).read()})):
+        tag = pki.ask("GET", path)[1]["ETag"]
+        for method in ("PATCH", "PUT", "DELETE"):
+            status, _, problem = pki.ask(method, path, body, {"If-Match": tag})
+            equal((status, "only an admin" in problem["detail"]), (403, True), problem)
+    tag = pki.ask("GET", "/api/v1/trust/partners")[1]["ETag"]
+    equal(pki.ask("PATCH", "/api/v1/trust/partners", {"crl_stale": "cut"}, {"If-Match": tag})[0], 200)
+    m.g.wait(lambda: m.as_("pki-admin").ask("GET", "/healthz")[0] == 200, 10, "the new revision")
+    tag = m.as_("admin").ask("GET", "/api/v1/trust/operators")[1]["ETag"]
+    equal(m.as_("admin").ask("PATCH", "/api/v1/trust/operators", {"crl_stale": "cut"}, {"If-Match": tag})[0], 200)
+
+
 @test("strangers, certificates of a link's CA, and unnamed ones of the right CA never reach the interface")
 def strangers(t):
     m = Managed(t)
