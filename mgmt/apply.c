@@ -175,6 +175,8 @@ static void resume(struct manager *m, const struct control_load *load, const cha
 
     if (!rc)
         rc = compile(&model, &opener, load->revision, clock_wall_s(), &c, &e);
+    if (!rc && authority_is_asked(document))
+        authority_dates(m->authority, &c);
     if (rc)
         compile_warn(&c, "the running revision can not be read again: %s",
                      err_text(&e, why, sizeof why));

@@ -20,7 +20,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include "dataplane/base/err.h"
-#include "mgmt/model/model.h"
+#include "mgmt/model/compile.h"
 
 #define AUTHORITY_NAME      MODEL_OWN_TRUST      /* of the filled-in identity and trust */
 #define AUTHORITY_MEMBER    "penstock.authority" /* of a document that is to be resumed */
@@ -43,6 +43,8 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
                         struct err *e);
 /* The document as the model gets it; a new reference. NULL with *e. */
 json_t *authority_fill(const json_t *state, const json_t *document, struct err *e);
+/* When administrators' certificates end, for alarms. */
+void authority_dates(const json_t *state, struct compiled *c);
 /* A revision with this state runs. */
 void authority_adopt(struct manager *m, json_t *state);
 /* Take away the rule of a token that was used; renew the server's certificate in time. */

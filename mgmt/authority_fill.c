@@ -9,11 +9,27 @@
 #include "mgmt/store/keys.h"
 #include "mgmt/store/pem.h"
 
+#define ADMIN_LEAD (30 * 86400)
+
 static const char *word(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
 
     return s ? s : "";
+}
+
+void authority_dates(const json_t *state, struct compiled *c)
+{
+    json_t *admin;
+    size_t i;
+
+    json_array_foreach(json_object_get(state, "administrators"), i, admin)
+    {
+        int64_t ends = json_integer_value(json_object_get(admin, "not_after"));
+
+        compile_date(c, ends - ADMIN_LEAD, ends, "/management: certificate of administrator %s",
+                     word(admin, "name"));
+    }
 }
 
 /* Everybody whose certificate the CA issued and nobody has taken away since. */

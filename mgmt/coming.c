@@ -79,6 +79,8 @@ static int judge(struct judged *j, const char *text, size_t n, uint64_t number,
         rc = model_validate(&j->model, e);
     if (!rc)
         rc = compile(&j->model, &opener, number, clock_wall_s(), &j->compiled, e);
+    if (!rc)
+        authority_dates(j->authority, &j->compiled);
     return rc;
 }
 

@@ -61,6 +61,9 @@ struct compiled {
 int compile(const struct model *m, const struct opener *o, uint64_t revision, int64_t now,
             struct compiled *c, struct err *e);
 void compiled_fini(struct compiled *c);
+/* `what` runs out at ends_at; warn from warn_at on. */
+void compile_date(struct compiled *c, int64_t warn_at, int64_t ends_at, const char *what, ...)
+    __attribute__((format(printf, 4, 5)));
 /* A key's path that can not be opened: -errno with *e. */
 int compile_no_file(const struct compile_wish *w, int rc, struct err *e);
 /* One more warning for the operator. */

@@ -33,9 +33,6 @@ int compile_read(struct compile_run *r, uint8_t kind, const char *path, const ch
                  uint8_t **data, size_t *n);
 /* The DER of a certificate. 0 or -ENOMEM. */
 int compile_blob(struct compiled *c, X509 *x, struct policy_blob *out);
-/* `what` runs out at ends_at; warn from warn_at on. */
-void compile_date(struct compiled *c, int64_t warn_at, int64_t ends_at, const char *what, ...)
-    __attribute__((format(printf, 4, 5)));
 int compile_trusts(struct compile_run *r);
 int compile_profiles(struct compiled *c, const struct model *m, struct err *e);
 int compile_links(struct compile_run *r);

@@ -78,6 +78,7 @@ def first(t):
     inventory = f.g.api("GET", "/api/v1/inventory")[2]
     expect("penstock.management" in inventory["identities"] and "penstock.management" in inventory["trust"], inventory)
     equal(([a["name"] for a in inventory["administrators"]], len(inventory["keys"])), (["alice"], 3))
+    expect("administrator alice" in f.g.api("GET", "/metrics")[2], "the end of the certificate, as a metric")
     text = openssl("x509", "-in", f.file("alice", ".pem"), "-noout", "-text").decode()
     expect("URI:urn:penstock:administrator:alice" in text and "TLS Web Client Authentication" in text, text)
 
