@@ -13,7 +13,7 @@
 #define LINGER_MS            1000 /* for the peer to read our last words */
 #define REFUSALS_LOGGED      100  /* lines a second; the rest are summed up */
 #define CHECK_A_TURN         512  /* sessions looked at between two rounds of events, */
-#define CUT_A_TURN           16   /* and ended: each costs a last word and a line */
+#define CUT_A_TURN           4    /* and ended: each costs a last word and a line */
 
 /* id: worker (8 bits), slot (24), generation (16), zero (16) */
 static uint64_t session_make_id(const struct worker *w, const struct session *s)
