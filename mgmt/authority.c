@@ -23,8 +23,10 @@
 #define FILE_NAME "authority.json"
 #define TOKEN     "bootstrap" /* for people */
 #define FILE_MAX  (1024u * 1024)
-#define SPENT_S   1 /* for the answer to reach who enrolled, before his way in goes */
-#define RETRY_S   60
+#define SPENT_S                                                                                    \
+    2 /* one at least, by the clock's seconds, for the answer to reach who enrolled, before his    \
+         way in goes */
+#define RETRY_S 60
 
 static const char *word(const json_t *o, const char *key)
 {

@@ -242,15 +242,16 @@ static int check_crl_issuers(struct compile_run *r, const struct model_trust *m)
 static int compile_trust(struct compile_run *r, const struct model_trust *m, struct policy_trust *t)
 {
     STACK_OF(X509) *anchors = sk_X509_new_null();
+    bool own = !strcmp(m->name, MODEL_OWN_TRUST); /* which has a list of who may come in */
     int rc = anchors ? 0 : compile_memory(r->e);
 
     snprintf(t->name, sizeof t->name, "%s", m->name);
     t->revocation = m->revocation;
     t->stale_cuts = m->stale_cuts;
-    if (!m->revocation && strcmp(m->name, MODEL_OWN_TRUST) != 0) /* which has a list of who may */
+    if (!own && !m->revocation)
         compile_warn(r->c, "/trust/%s/revocation: \"none\": revoked certificates are accepted",
                      m->name);
-    else if (m->crls.n == 0 && m->crl_urls.n == 0)
+    else if (!own && m->crls.n == 0 && m->crl_urls.n == 0)
         compile_warn(r->c, "/trust/%s/crls: none are given, so every certificate is refused",
                      m->name);
     if (!rc)

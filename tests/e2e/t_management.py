@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 
 from gateway import Gateway
@@ -95,6 +96,31 @@ def cells(t):
     expect(all("viewer" not in op["x-roles"] and "auditor" not in op["x-roles"] for op in writes), "who only reads")
 
 
+@test("while the configuration changes again and again, a caller is served or told to come again, never just cut off")
+def changing(t):
+    m = Managed(t)
+    stop, answers = [], []
+
+    def knock():
+        while not stop:
+            try:
+                answers.append(m.as_("viewer").ask("GET", "/healthz"))
+            except (OSError, http.client.HTTPException) as e:
+                answers.append((str(e) or type(e).__name__, {}, None))
+
+    threads = [threading.Thread(target=knock) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for i in range(25):
+        tag = m.g.api("GET", "/api/v1/links/in")[1]["ETag"]
+        equal(m.g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": 100 + i}}, {"If-Match": tag})[0], 200)
+    stop.append(True)
+    for thread in threads:
+        thread.join(30)
+    bad = [a for a in answers if a[0] != 200 and not (a[0] == 503 and a[1].get("Retry-After"))]
+    expect(len(answers) > 20 and not bad, bad[:3])
+
+
 @test("who may change trusts can not make himself an admin: what the management link believes and presents takes one")
 def no_climbing(t):
     m = Managed(t)
@@ -121,6 +147,7 @@ def strangers(t):
         except (ssl.SSLError, ConnectionError, http.client.HTTPException):
             pass
         m.g.wait_event("refused", link="management")
+    m.g.wait(lambda: len(m.g.events("refused", link="management")) >= 3, 10, "three refusals")
     reasons = [e["reason"] for e in m.g.events("refused", link="management")]
     equal(len(reasons), 3)
     expect(reasons[0] == "no_certificate" and reasons[1] == "unknown_ca", reasons)
