@@ -198,6 +198,17 @@ bool addr_is_ip(const struct addr *a)
     return a->len && (a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6);
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+    struct addr plain = *a;
+
+    addr_unmap(&plain);
+    if (!addr_is_ip(&plain))
+        return false;
+    return plain.sa.sa_family == AF_INET ? ntohl(plain.in4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+                                         : IN6_IS_ADDR_LOOPBACK(&plain.in6.sin6_addr);
+}
+
 uint16_t addr_port(const struct addr *a)
 {
     if (!addr_is_ip(a))

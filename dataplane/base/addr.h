@@ -49,6 +49,8 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 /* IPv4-mapped IPv6 becomes IPv4, in place (RFC 4291 2.5.5.2). */
 void addr_unmap(struct addr *a);
 bool addr_is_ip(const struct addr *a);
+/* 127.0.0.0/8 or ::1: whoever is at the other end is on this machine. False for unix. */
+bool addr_is_loopback(const struct addr *a);
 uint16_t addr_port(const struct addr *a);
 /* The source's network for limits: /24 or /64 as 16 bytes (IPv4 mapped); zeros for unix. */
 void addr_source_net(const struct addr *a, uint8_t net[16]);

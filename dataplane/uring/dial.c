@@ -16,6 +16,7 @@ static int dial_socket(const struct policy_link *l, const struct addr *to)
     if (fd < 0)
         return -errno;
     sock_options(fd, l->keepalive_s, l->user_timeout_s);
+    sock_local(fd, to);
     if (l->source.len && l->source.sa.sa_family == to->sa.sa_family) {
         /* One source address can then serve many targets without a port kept for each. */
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);

@@ -134,6 +134,9 @@ void pump_from(struct worker *w, struct session *s, struct leg *src)
 
 void pump_start(struct worker *w, struct session *s)
 {
+    const struct policy_link *l = s->link->policy;
+
+    sock_options(s->leg[LEG_OUTER].fd, l->keepalive_s, l->user_timeout_s);
     for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
         struct leg *leg = &s->leg[i];
         if (leg->out)

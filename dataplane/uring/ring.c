@@ -264,6 +264,7 @@ int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned
     for (unsigned i = 0; i < n; i++) {
         set->listener[i].fd = fds[i];
         set->listener[i].addr = p->listeners[i].addr;
+        sock_local(fds[i], &p->listeners[i].addr);
         accept_arm(r, set, i);
     }
     return 0;

@@ -21,6 +21,14 @@ void sock_options(int fd, uint32_t keepalive_s, uint32_t user_timeout_s)
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof user_ms);
 }
 
+void sock_local(int fd, const struct addr *at)
+{
+    static const char name[] = "reno";
+
+    if (addr_is_loopback(at))
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof name - 1);
+}
+
 void sock_hard(int fd)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};

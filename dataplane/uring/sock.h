@@ -11,6 +11,13 @@
 
 /* Descriptor options of a session's socket: no delay, keep-alive, user time-out. */
 void sock_options(int fd, uint32_t keepalive_s, uint32_t user_timeout_s);
+/*
+ * A listening or not yet connected socket whose other end can only be on this machine: congestion
+ * control without pacing, whatever the system's default is. There is no path to pace for, and the
+ * timers of a pacing one (BBR) cost more there than the copying. After the connection is up it
+ * would be too late: pacing, once begun, stays.
+ */
+void sock_local(int fd, const struct addr *at);
 /* The next close() resets the connection. */
 void sock_hard(int fd);
 

@@ -1,6 +1,7 @@
 """Goal: a ClientHello may come in any pieces, a protocol must be shared, a source and a deadline are bounded."""
 import socket
 import ssl
+import subprocess
 import time
 
 from harness import equal, expect, free_port, recv_exactly, test
@@ -139,6 +140,27 @@ def tiny_records(t):
         pass
     equal(g.wait_event("refused")["reason"], "tls_protocol")
     equal(server.connections, 0)
+
+
+def gateway_sockets(here, there):
+    """What the kernel tells of established connections from one port to another (0: any), in one line each."""
+    which = " and ".join(w for w in ("sport = :%d" % here if here else "", "dport = :%d" % there if there else "") if w)
+    r = subprocess.run(["ss", "-tinoOH", "state", "established", "( %s )" % which], capture_output=True, text=True, check=True)
+    return r.stdout.splitlines()
+
+
+@test("keepalive_s counts for both legs, and connections within this machine are not paced")
+def socket_options(t):
+    server = t.server()
+    g = t.terminate(server.address, link={"keepalive_s": 77})
+    with context(t).wrap_socket(dial(g.port), server_hostname="gw.test") as s:
+        s.sendall(b"x")
+        equal(recv_exactly(s, 1), b"x")
+        for ports in ((g.port, 0), (0, server.port)):
+            # Once the last byte is acknowledged, the next timer is the keep-alive's.
+            g.wait(lambda: "keepalive,1min" in "".join(gateway_sockets(*ports)), what="the keep-alive timer")
+            legs = gateway_sockets(*ports)
+            equal([" reno " in leg for leg in legs], [True], legs)
 
 
 @test("a link listens on IPv6 and reaches a target on IPv6")

@@ -163,6 +163,22 @@ static bool same_net(const char *x, const char *y)
     return !memcmp(net_a, net_b, 16);
 }
 
+TEST("the loopback network is known in each of its forms, and nothing else is taken for it")
+{
+    static const char *const local[] = {"127.0.0.1:1", "127.255.0.9:1", "[::1]:1",
+                                        "[::ffff:127.0.0.1]:1"};
+    static const char *const other[] = {"0.0.0.0:1",        "126.0.0.1:1", "128.0.0.1:1",
+                                        "[::]:1",           "[::2]:1",     "10.0.0.1:1",
+                                        "unix:/run/socket", "[fe80::1]:1"};
+    struct addr a;
+
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        EXPECT(addr_parse(&a, local[i]) == 0 && addr_is_loopback(&a));
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        EXPECT(addr_parse(&a, other[i]) == 0 && !addr_is_loopback(&a));
+    EXPECT(!addr_is_loopback(&(struct addr){0}));
+}
+
 TEST("limits see a /24 of IPv4 and a /64 of IPv6 as one source")
 {
     EXPECT(same_net("10.1.2.3:1", "10.1.2.250:2"));
