@@ -73,7 +73,7 @@ static void fill_links(struct worker *w, struct query_stats *st, uint32_t first)
     const struct gate *g = w->gate;
 
     st->first = first;
-    if (w->index != 0 || !g)
+    if (w->index != w->shared->first_worker || !g)
         return;
     st->total = g->policy->n_links;
     for (uint32_t i = first; i < st->total && st->n_links < QUERY_LINKS_MAX; i++) {

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/socket.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/secret.h"
 #include "dataplane/core/balance.h"
+#include "dataplane/core/legs.h"
+#include "dataplane/core/notes.h"
 #include "dataplane/core/proxy.h"
+#include "dataplane/core/pump.h"
+#include "dataplane/core/shake.h"
 
 static void flow_dial(struct session *s);
 static void flow_ready(struct session *s);
@@ -17,11 +20,8 @@ static void flow_ready(struct session *s);
 /* Drop a connection that never became a session. */
 static void refuse_now(struct worker *w, int fd, enum reason reason)
 {
-    struct linger hard = {.l_onoff = 1, .l_linger = 0};
-
     w->reasons[reason]++;
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    close(fd);
+    w->net->refuse(w, fd);
 }
 
 /* S1: the whole box and the source's network count before anything is known of the link. */
@@ -66,7 +66,7 @@ void flow_accepted(struct worker *w, unsigned listener, int fd, const struct add
     s->local = *local;
     s->shake->listener = (uint16_t)listener;
     if (l->accept_proxy)
-        w->net->read_records(w, s, outer); /* a PROXY header comes first; then flow_admitted() */
+        shake_read(w, s, outer); /* a PROXY header comes first; then flow_admitted() */
     else
         flow_admitted(s);
 }
@@ -78,7 +78,7 @@ void flow_called(struct worker *w, const char *link, int fd)
     enum reason why;
 
     if (!s) {
-        close(fd);
+        close(fd); /* mgmt calls where legs are sockets */
         return;
     }
     s->leg[LEG_OUTER].fd = fd;
@@ -87,7 +87,7 @@ void flow_called(struct worker *w, const char *link, int fd)
         session_close(s, why, NULL);
         return;
     }
-    w->net->plain(&s->leg[LEG_OUTER]);
+    s->leg[LEG_OUTER].ops = &leg_plain_ops;
     flow_dial(s);
 }
 
@@ -104,10 +104,10 @@ void flow_admitted(struct session *s)
     if (s->link && s->link->policy->engine == ENGINE_SOFT)
         s->leg[LEG_OUTER].exact = false;
     if (!s->leg[LEG_OUTER].tls) {
-        w->net->plain(&s->leg[LEG_OUTER]);
+        s->leg[LEG_OUTER].ops = &leg_plain_ops;
         flow_dial(s);
     } else if (session_move(s, SESSION_SHAKING)) {
-        w->net->read_records(w, s, &s->leg[LEG_OUTER]);
+        shake_read(w, s, &s->leg[LEG_OUTER]);
     }
 }
 
@@ -161,7 +161,7 @@ void flow_link(struct worker *w, const struct handoff_link *m)
 /* Bytes of an answer; false if the session ended over them. */
 static bool flow_send(struct session *s, struct leg *leg, const uint8_t *data, size_t n)
 {
-    int rc = n ? s->worker->net->send_raw(s->worker, s, leg, data, n) : 0;
+    int rc = n ? shake_send(s->worker, s, leg, data, n) : 0;
 
     if (rc)
         session_close(s, REASON_HANDSHAKE_CLOSED, "the peer reset the connection");
@@ -181,7 +181,7 @@ void flow_step(struct worker *w, const struct handoff_step *m)
         return;
     }
     leg->fed = 0;
-    w->net->read_records(w, s, leg);
+    shake_read(w, s, leg);
 }
 
 /* A handshake moved under another policy is judged again by the control thread. */
@@ -270,7 +270,7 @@ void flow_failed(struct worker *w, const struct handoff_failed *m)
     if (!s->link && m->link < s->gate->policy->n_links)
         s->link = &s->gate->links[m->link];
     snprintf(s->peer_name, sizeof s->peer_name, "%s", m->peer);
-    if (m->n_send && !s->worker->net->send_raw(w, s, leg, m->send, m->n_send))
+    if (m->n_send && !shake_send(w, s, leg, m->send, m->n_send))
         leg->linger = true;
     w->evidence = m;
     session_close(s, m->reason, m->text);
@@ -322,7 +322,7 @@ void flow_dialled(struct session *s, int err)
     }
     inner->tls = s->link->policy->inner != NULL;
     if (!inner->tls) {
-        s->worker->net->plain(inner);
+        inner->ops = &leg_plain_ops;
         flow_ready(s);
         return;
     }
@@ -357,7 +357,7 @@ static bool flow_prefix(struct session *s)
     };
     long n = proxy_write(s->link->policy->proxy, &f, header, sizeof header);
 
-    return n >= 0 && (n == 0 || s->worker->net->prefix(s->worker, s, header, (size_t)n) == 0);
+    return n >= 0 && (n == 0 || pump_prefix(s->worker, s, header, (size_t)n) == 0);
 }
 
 static void flow_ready(struct session *s)
@@ -375,13 +375,13 @@ static void flow_ready(struct session *s)
     free(s->shake);
     s->shake = NULL;
     if (s->gate != s->worker->gate) {
-        s->worker->rejudge(s->worker);
+        notes_rejudge(s->worker);
         flow_regate(s);
     }
     if (s->state != SESSION_PUMPING)
         return;
     session_arm_timer(s);
-    s->worker->net->pump(s->worker, s);
+    pump_start(s->worker, s);
 }
 
 static bool source_listed(const struct policy_link *l, const struct addr *a)

@@ -68,3 +68,23 @@ void iobuf_add(struct iobuf *io, uint8_t *data, size_t n)
     check(io->n < IOBUF_PIECES);
     io->piece[io->n++] = (struct iovec){.iov_base = data, .iov_len = n};
 }
+
+void iobuf_layout(struct iobuf *io, struct iovec iov[IOBUF_RECORDS])
+{
+    for (unsigned i = 0; i < IOBUF_RECORDS; i++) {
+        iov[i].iov_base = io->mem + IOBUF_FRONT + (size_t)i * IOBUF_RECORD;
+        iov[i].iov_len = RECORD_PLAIN_MAX;
+    }
+}
+
+void iobuf_filled(struct iobuf *io, const struct iovec iov[IOBUF_RECORDS], size_t n)
+{
+    io->gap = IOBUF_RECORD - RECORD_PLAIN_MAX;
+    for (unsigned i = 0; n > 0; i++) {
+        size_t step = n < RECORD_PLAIN_MAX ? n : RECORD_PLAIN_MAX;
+
+        check(i < IOBUF_RECORDS);
+        iobuf_add(io, iov[i].iov_base, step);
+        n -= step;
+    }
+}

@@ -49,4 +49,10 @@ void iobuf_cache_fini(struct iobuf_cache *c);
  */
 void iobuf_add(struct iobuf *io, uint8_t *data, size_t n);
 
+/* Lay out io's memory as IOBUF_RECORDS pieces of RECORD_PLAIN_MAX with room around each, for
+ * reading. */
+void iobuf_layout(struct iobuf *io, struct iovec iov[IOBUF_RECORDS]);
+/* n bytes were read into that layout: make them pieces. */
+void iobuf_filled(struct iobuf *io, const struct iovec iov[IOBUF_RECORDS], size_t n);
+
 #endif

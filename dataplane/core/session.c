@@ -7,6 +7,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/log.h"
 #include "dataplane/core/flow.h"
+#include "dataplane/core/wind.h"
 #include "dataplane/core/worker.h"
 
 #define HANDSHAKE_MS_DEFAULT 5000 /* until the link is known */
@@ -254,7 +255,7 @@ void session_close(struct session *s, enum reason reason, const char *text)
     session_move(s, SESSION_CLOSING);
     s->deadline_ms = w->now_ms + LINGER_MS;
     session_arm_timer(s);
-    w->net->wind_down(w, s);
+    wind_down(w, s);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -310,7 +311,7 @@ void session_timer(struct session *s)
         session_timer_pumping(s);
         break;
     case SESSION_CLOSING:
-        s->worker->net->cut(s->worker, s);
+        wind_cut(s->worker, s);
         break;
     default:
         break;

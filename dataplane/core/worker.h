@@ -11,11 +11,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 #include "dataplane/base/pool.h"
 #include "dataplane/base/timer.h"
 #include "dataplane/core/bucket.h"
 #include "dataplane/core/gate.h"
 #include "dataplane/core/hsclient.h"
+#include "dataplane/core/inbox.h"
 #include "dataplane/core/iobuf.h"
 #include "dataplane/core/notices.h"
 #include "dataplane/core/peers.h"
@@ -39,36 +42,54 @@ struct shared {
     struct sources sources;
     struct ktls_ability ktls;
     unsigned n_workers;
+    unsigned first_worker;           /* of the whole gateway's: ours are numbered from here on */
     uint32_t sessions_max;           /* of each worker */
     uint64_t rekey_records;          /* send a KeyUpdate before this many records */
     _Atomic uint32_t live;           /* sessions of all workers, winding down included */
     _Atomic uint64_t refused_logged; /* second << 32 | lines in it: failed handshakes */
 };
 
-/* What the layer below (sockets, or DPDK) does for the core. */
+/*
+ * What the layer below (sockets, or DPDK) does for the core. A leg's `fd` is that layer's handle
+ * of the connection: a descriptor, or an index of its own.
+ */
 struct net_ops {
-    /* Read what the handshake needs next on this leg and call flow_records(). */
-    void (*read_records)(struct worker *w, struct session *s, struct leg *leg);
-    /* Send handshake bytes as they are. 0 or -errno. */
-    int (*send_raw)(struct worker *w, struct session *s, struct leg *leg, const uint8_t *data,
-                    size_t n);
+    /* Read what is there into n pieces. >0, 0: the peer's FIN, -EAGAIN: nothing now, -errno. */
+    ssize_t (*read)(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+    /* Send as much as fits now; the bytes are taken. >0, -EAGAIN: full, -errno. */
+    ssize_t (*write)(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+    /* A link's options: no delay, keep-alive, how long sent bytes may stay unacknowledged (0: off).
+     */
+    void (*options)(struct worker *w, struct leg *leg, uint32_t keepalive_s,
+                    uint32_t user_timeout_s);
+    /* FIN, behind what was written. */
+    void (*finish)(struct worker *w, struct leg *leg);
+    /* hang_up() is to reset the connection. */
+    void (*reset)(struct worker *w, struct leg *leg);
+    /* Let go of the connection; leg->fd is -1 after it. */
+    void (*hang_up)(struct worker *w, struct leg *leg);
+    /* Reset a connection that never became a session. Takes it. */
+    void (*refuse)(struct worker *w, int fd);
+    /* Call event_readable() (event_writable()) once when it is so; harmless if already asked. */
+    void (*want_in)(struct worker *w, struct session *s, struct leg *leg);
+    void (*want_out)(struct worker *w, struct session *s, struct leg *leg);
+    /* Take both back: no event of the leg comes any more. */
+    void (*unwant)(struct worker *w, struct session *s, struct leg *leg);
     /* Begin to connect the inner leg; flow_dialled() follows, now or later. */
     void (*dial)(struct worker *w, struct session *s, const struct policy_target *t);
-    /* Choose an engine and install the keys in leg->rx/tx. 0, or -errno with leg->fault_text. */
-    int (*install)(struct worker *w, struct session *s, struct leg *leg);
-    /* Make a plain leg able to carry data. */
-    void (*plain)(struct leg *leg);
-    /* Send these bytes up before anything else (PROXY header). 0 or -errno. */
-    int (*prefix)(struct worker *w, struct session *s, const uint8_t *data, size_t n);
-    /* Both legs are ready. */
-    void (*pump)(struct worker *w, struct session *s);
-    /* Wind down: say last words where a leg has some, reset or close the rest; session_gone()
-     * follows. */
-    void (*wind_down)(struct worker *w, struct session *s);
-    /* CLOSING took long enough. */
-    void (*cut)(struct worker *w, struct session *s);
+    /* The dialling leg became writable: it is connected, or failed. */
+    void (*dial_writable)(struct worker *w, struct session *s);
+    /* The launcher's answer for a unix: target. Takes fd (-1: error). */
+    void (*dial_answered)(struct worker *w, uint64_t session, int fd, int error);
     /* Give up the dial in progress. */
     void (*dial_cancel)(struct worker *w, struct session *s);
+    /* Choose an engine and install the keys in leg->rx/tx. 0, or -errno with leg->fault_text. */
+    int (*install)(struct worker *w, struct session *s, struct leg *leg);
+    /* Accept on the listeners of this policy from now on. Takes the n descriptors. 0 or -errno. */
+    int (*listen)(struct worker *w, const struct policy *p, const int *fds, unsigned n);
+    void (*stop_listening)(struct worker *w);
+    /* The channel of mgmt's questions is this one now (-1: none). */
+    void (*watch_query)(struct worker *w, int fd);
 };
 
 struct worker {
@@ -81,15 +102,17 @@ struct worker {
     struct hsclient hs;
     struct notices notices;
     struct list ready; /* sessions with work that no event will announce */
+    struct list dead;  /* sessions in DRAINING with nothing in flight */
+    struct inbox *inbox, *to_main;
+    int query_fd; /* of mgmt's questions, or -1 */
     const struct net_ops *net;
     void *ring; /* the net's own */
-    uint64_t now_ms;
+    uint64_t now_ms, tick_ms;
     int64_t wall_s;
     bool draining;
-    bool checking;     /* peers of sessions are being looked at, */
-    uint32_t check_at; /* from this slot on */
-    void (*rejudge)(
-        struct worker *w); /* tell the control thread: a verdict is of an old revision */
+    bool stop;                             /* leave the loop */
+    bool checking;                         /* peers of sessions are being looked at, */
+    uint32_t check_at;                     /* from this slot on */
     const struct handoff_failed *evidence; /* of the session that is being refused, or NULL */
     _Atomic uint64_t reasons[REASON_COUNT];
     _Atomic uint64_t stale_ids;

@@ -40,10 +40,10 @@ static int dial_launcher(struct worker *w, struct session *s, const struct addr 
 
     if (!n)
         return -ENOMEM;
-    n->worker = w->index;
+    n->worker = w->index - w->shared->first_worker;
     n->session = s->id;
     n->addr = *to;
-    inbox_post(ring_of(w)->to_main, n);
+    inbox_post(w->to_main, n);
     s->shake->dial_token = 1;
     return 0;
 }

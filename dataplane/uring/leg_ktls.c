@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include "dataplane/base/secret.h"
-#include "dataplane/core/worker.h"
+#include "dataplane/core/stream.h"
 #include "dataplane/record/schedule.h"
 #include "dataplane/uring/ktls.h"
 #include "dataplane/uring/sock.h"
@@ -52,7 +52,7 @@ static enum leg_event recv_error(struct leg *leg, int err)
             leg, REASON_REKEY_UNSUPPORTED, 0,
             "the kernel can not take a KeyUpdate that is split over records: engine soft does");
     default:
-        return sock_recv_error(leg, err);
+        return stream_recv_error(leg, err);
     }
 }
 
@@ -83,7 +83,7 @@ static enum leg_event ktls_leg_recv(struct worker *w, struct leg *leg, struct io
 static int ktls_leg_send(struct worker *w, struct leg *leg, struct iobuf *io)
 {
     leg->tx_records += io->bytes / RECORD_PLAIN_MAX + 1;
-    return sock_send(w, leg, io);
+    return stream_send(w, leg, io);
 }
 
 static int ktls_leg_control(struct worker *w, struct leg *leg, uint8_t type, const uint8_t *data,
@@ -147,7 +147,7 @@ const struct leg_ops leg_ktls_ops = {
     .engine = LEG_KTLS,
     .recv = ktls_leg_recv,
     .send = ktls_leg_send,
-    .flush = sock_flush,
+    .flush = stream_flush,
     .control = ktls_leg_control,
     .rekey_tx = ktls_rekey_tx,
 };

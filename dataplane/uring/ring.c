@@ -7,14 +7,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
-#include "dataplane/base/clock.h"
+#include "dataplane/core/event.h"
 #include "dataplane/core/flow.h"
+#include "dataplane/core/notes.h"
+#include "dataplane/core/round.h"
+#include "dataplane/core/wind.h"
 #include "dataplane/uring/sock.h"
 
 #define RING_ENTRIES 1024
 #define RING_CQES    16384
 #define ROUND_CQES   256 /* events taken before timers and turns */
-#define TICK_MS      1000
 #define REARM_MS     100
 
 /* user_data: op (8 bits) | leg and its epoch (8) | slot (24) | generation (16) | 0 (8), or for
@@ -88,19 +90,6 @@ void ring_disarm(struct ring *r, struct session *s, struct leg *leg)
     leg->epoch++;
 }
 
-void ring_ready(struct ring *r, struct session *s)
-{
-    list_remove(&s->node);
-    list_push(&r->w->ready, &s->node);
-}
-
-void ring_reap(struct ring *r, struct session *s)
-{
-    list_remove(&s->node);
-    if (s->inflight == 0)
-        list_push(&r->dead, &s->node);
-}
-
 static void leg_event(struct ring *r, enum op op, uint64_t user_data)
 {
     struct session *s = pool_at(&r->w->sessions, (user_data >> 24) & 0xffffff,
@@ -112,14 +101,14 @@ static void leg_event(struct ring *r, enum op op, uint64_t user_data)
     s->inflight--;
     leg = &s->leg[side];
     if (s->state == SESSION_DRAINING) {
-        ring_reap(r, s);
+        wind_reap(r->w, s);
     } else if ((leg->epoch & 0x7f) == epoch) {
         if (op == OP_IN) {
             leg->armed_in = false;
-            uring_readable(r->w, s, leg);
+            event_readable(r->w, s, leg);
         } else {
             leg->armed_out = false;
-            uring_writable(r->w, s, leg);
+            event_writable(r->w, s, leg);
         }
     }
 }
@@ -140,7 +129,8 @@ static void accept_set_free_if_done(struct accept_set *set)
     if (!set->closing || set->armed)
         return;
     for (unsigned i = 0; i < set->n; i++)
-        close(set->listener[i].fd);
+        if (set->listener[i].fd >= 0)
+            close(set->listener[i].fd);
     list_remove(&set->node);
     free(set);
 }
@@ -229,7 +219,7 @@ static void accept_rearm(struct ring *r)
             continue;
         set->rearm_ms = 0;
         for (unsigned i = 0; i < set->n; i++)
-            if (!set->listener[i].armed)
+            if (!set->listener[i].armed && set->listener[i].fd >= 0)
                 accept_arm(r, set, i);
     }
 }
@@ -264,6 +254,8 @@ int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned
     for (unsigned i = 0; i < n; i++) {
         set->listener[i].fd = fds[i];
         set->listener[i].addr = p->listeners[i].addr;
+        if (fds[i] < 0) /* another process has it */
+            continue;
         sock_local(fds[i], &p->listeners[i].addr);
         accept_arm(r, set, i);
     }
@@ -308,7 +300,15 @@ static void channel_event(struct ring *r, uint64_t user_data, int res)
     if (r->channel[which].epoch != ((user_data >> 32) & 0xff))
         return;
     r->channel[which].armed = false;
-    ring_channel_event(r, which, res);
+    if (which == RING_INBOX) {
+        notes_take(r->w);
+    } else if (which == RING_QUERY) {
+        notes_query(r->w);
+    } else {
+        if (res > 0 && (res & POLLOUT))
+            hsclient_writable(r->w);
+        hsclient_readable(r->w);
+    }
 }
 
 static void ring_event(struct ring *r, const struct io_uring_cqe *cqe)
@@ -325,14 +325,12 @@ static void ring_event(struct ring *r, const struct io_uring_cqe *cqe)
 
 static void ring_wait(struct ring *r)
 {
-    uint64_t wait_ms = timers_wait_ms(&r->w->timers, r->w->now_ms, TICK_MS);
+    uint64_t wait_ms = round_wait_ms(r->w);
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
-    if (!list_empty(&r->w->ready) || !list_empty(&r->dead) || r->w->checking)
-        wait_ms = 0;
-    else if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
-             list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
+    if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
+        list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
         wait_ms = REARM_MS;
     ts.tv_sec = (long long)(wait_ms / 1000);
     ts.tv_nsec = (long long)(wait_ms % 1000) * 1000000;
@@ -350,69 +348,16 @@ static void ring_events(struct ring *r)
     }
 }
 
-static void ring_timers(struct ring *r)
+void ring_run(void *self)
 {
-    struct timer *tm;
+    struct ring *r = self;
 
-    while ((tm = timers_pop(&r->w->timers, r->w->now_ms)))
-        session_timer(list_entry(tm, struct session, timer));
-}
-
-static void ring_turns(struct ring *r)
-{
-    struct list turn, *pos, *tmp;
-
-    if (list_empty(&r->w->ready))
-        return;
-    /* Those that are ready again after their turn wait for the next round. */
-    turn = r->w->ready;
-    turn.next->prev = turn.prev->next = &turn;
-    list_init(&r->w->ready);
-    list_for_each_safe(pos, tmp, &turn)
-    {
-        list_remove(pos);
-        uring_turn(r->w, list_entry(pos, struct session, node));
-        tmp = turn.next;
-    }
-}
-
-static void ring_bury(struct ring *r)
-{
-    struct list *pos, *tmp;
-
-    list_for_each_safe(pos, tmp, &r->dead)
-    {
-        struct session *s = list_entry(pos, struct session, node);
-        uring_close(s);
-        session_gone(s);
-    }
-}
-
-static void ring_clock(struct ring *r)
-{
-    r->w->now_ms = clock_mono_ms();
-    if (r->w->now_ms >= r->tick_ms) {
-        r->tick_ms = r->w->now_ms + TICK_MS;
-        r->w->wall_s = clock_wall_s();
-        worker_each_session(r->w, ring_tick_session);
-        if (!r->w->checking)
-            worker_check_begin(r->w); /* certificates end by the clock too */
-    }
-}
-
-void ring_run(struct ring *r)
-{
-    while (!r->stop) {
+    while (!r->w->stop) {
         channels_arm(r);
         ring_wait(r);
-        ring_clock(r);
+        round_clock(r->w);
         ring_events(r);
-        ring_timers(r);
-        ring_turns(r);
-        if (r->w->checking)
-            worker_check_turn(r->w);
-        notices_flush(&r->w->notices);
-        ring_bury(r);
+        round_end(r->w);
         accept_rearm(r);
     }
 }
@@ -463,9 +408,9 @@ static int ring_setup(struct ring *r)
     return rc;
 }
 
-int ring_init(struct ring *r, struct worker *w, struct inbox *inbox, struct inbox *to_main,
-              struct err *e)
+int ring_init(void *self, struct worker *w, struct err *e)
 {
+    struct ring *r = self;
     int rc;
 
     memset(r, 0, sizeof *r);
@@ -476,21 +421,18 @@ int ring_init(struct ring *r, struct worker *w, struct inbox *inbox, struct inbo
                        "container profile that allows io_uring",
                        "can not be set up: %s", strerror(-rc));
     r->w = w;
-    r->inbox = inbox;
-    r->to_main = to_main;
     list_init(&r->accept_sets);
-    list_init(&r->dead);
     for (int i = 0; i < RING_CHANNELS; i++)
         r->channel[i].fd = -1;
-    ring_watch(r, RING_INBOX, inbox->event_fd);
+    ring_watch(r, RING_INBOX, w->inbox->event_fd);
     w->ring = r;
     w->net = &uring_net;
-    w->now_ms = clock_mono_ms();
-    w->wall_s = clock_wall_s();
     return 0;
 }
 
-void ring_fini(struct ring *r)
+void ring_fini(void *self)
 {
+    struct ring *r = self;
+
     io_uring_queue_exit(&r->u);
 }

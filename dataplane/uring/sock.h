@@ -1,8 +1,8 @@
 /*
- * sock: the few socket calls that every kind of leg shares.
+ * sock: a leg's byte stream when a socket carries it, and the legs that only a socket can have.
  *
- * Why: sending a block's pieces, parking what did not fit, and reading errors the same way
- * everywhere. Owner: the leg's worker.
+ * Why: the kernel's calls and options stand in one place; what is done with the bytes is core's.
+ * Owner: the leg's worker.
  */
 #ifndef PENSTOCK_URING_SOCK_H
 #define PENSTOCK_URING_SOCK_H
@@ -21,29 +21,16 @@ void sock_local(int fd, const struct addr *at);
 /* The next close() resets the connection. */
 void sock_hard(int fd);
 
-/*
- * Send io's pieces. When all went out the block is freed, else it is kept as leg->out.
- * 0 (look at leg->out) or -errno (the block is freed).
- */
-int sock_send(struct worker *w, struct leg *leg, struct iobuf *io);
-/* Go on with leg->out, the same way. */
-int sock_flush(struct worker *w, struct leg *leg);
-/* Send bytes as they are, behind what is waiting. 0 or -errno. */
-int sock_send_bytes(struct worker *w, struct leg *leg, const uint8_t *data, size_t n);
+/* As struct net_ops says. */
+ssize_t sock_read(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+ssize_t sock_write(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+void sock_finish(struct worker *w, struct leg *leg);
+void sock_reset(struct worker *w, struct leg *leg);
+void sock_hang_up(struct worker *w, struct leg *leg);
+void sock_refuse(struct worker *w, int fd);
 
-/* What a failed recv means: LEG_AGAIN, or LEG_FAILED with the leg's fault set. */
-enum leg_event sock_recv_error(struct leg *leg, int err);
+extern const struct leg_ops leg_ktls_ops;
 
-/* Lay out io's memory as IOBUF_RECORDS pieces of RECORD_PLAIN_MAX with room around each, for
- * reading. */
-void iobuf_layout(struct iobuf *io, struct iovec iov[IOBUF_RECORDS]);
-/* n bytes were read into that layout: make them pieces. */
-void iobuf_filled(struct iobuf *io, const struct iovec iov[IOBUF_RECORDS], size_t n);
-
-extern const struct leg_ops leg_plain_ops, leg_soft_ops, leg_ktls_ops;
-
-/* Put the keys in leg->rx/tx to work. 0 or -errno. */
-int leg_soft_install(struct leg *leg);
 /* NULL if the kernel can carry this leg, else why not. */
 const char *leg_ktls_unfit(const struct ktls_ability *k, const struct leg *leg, bool required);
 /*

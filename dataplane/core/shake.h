@@ -1,11 +1,11 @@
 /*
  * shake: the bytes of a leg before it is keyed.
  *
- * Why: until the keys are installed not one byte too many may leave the socket, or the kernel could
+ * Why: until the keys are installed not one byte too many may leave a socket, or the kernel could
  * not take over. Owner: the session's worker. Never: gives the handshake process a partial record.
  */
-#ifndef PENSTOCK_URING_SHAKE_H
-#define PENSTOCK_URING_SHAKE_H
+#ifndef PENSTOCK_CORE_SHAKE_H
+#define PENSTOCK_CORE_SHAKE_H
 
 #include "dataplane/core/worker.h"
 

@@ -2,12 +2,12 @@
  * The pump: bytes from leg to leg, one block at a time. A leg whose socket is full holds one block
  * and stops its partner from reading; nothing else is queued.
  */
+#include "dataplane/core/pump.h"
+
 #include <errno.h>
-#include <sys/socket.h>
+#include <string.h>
 #include "dataplane/core/flow.h"
-#include "dataplane/uring/pump.h"
-#include "dataplane/uring/ring.h"
-#include "dataplane/uring/sock.h"
+#include "dataplane/core/legs.h"
 
 #define BLOCKS_PER_TURN 4 /* then other sessions have theirs */
 
@@ -30,16 +30,16 @@ static bool settle(struct worker *w, struct session *s, struct leg *leg)
     }
     if (leg->tx_closed && !leg->out && !leg->fin_sent) {
         leg->fin_sent = true;
-        shutdown(leg->fd, SHUT_WR);
+        w->net->finish(w, leg);
     }
     if (leg->out || leg->retry_control)
-        ring_arm_out(ring_of(w), s, leg);
+        w->net->want_out(w, s, leg);
     return true;
 }
 
 static uint64_t sent_records(const struct leg *leg)
 {
-    return leg->ops == &leg_soft_ops ? leg->tx.keys.seq : leg->tx_records;
+    return leg_seals(leg) ? leg->tx.keys.seq : leg->tx_records;
 }
 
 static void own_rekey(struct worker *w, struct leg *leg)
@@ -126,21 +126,36 @@ void pump_from(struct worker *w, struct session *s, struct leg *src)
         return;
     if (more) {
         src->turn = true;
-        ring_ready(ring_of(w), s);
+        list_remove(&s->node);
+        list_push(&w->ready, &s->node);
     } else {
-        ring_arm_in(ring_of(w), s, src);
+        w->net->want_in(w, s, src);
     }
+}
+
+int pump_prefix(struct worker *w, struct session *s, const uint8_t *data, size_t n)
+{
+    struct leg *inner = &s->leg[LEG_INNER];
+    struct iobuf *io = iobuf_get(&w->iobufs);
+    struct iovec iov[IOBUF_RECORDS];
+
+    if (!io)
+        return -ENOMEM;
+    iobuf_layout(io, iov);
+    memcpy(iov[0].iov_base, data, n); /* PROXY_MAX is less than a record */
+    iobuf_filled(io, iov, n);
+    return inner->ops->send(w, inner, io);
 }
 
 void pump_start(struct worker *w, struct session *s)
 {
     const struct policy_link *l = s->link->policy;
 
-    sock_options(s->leg[LEG_OUTER].fd, l->keepalive_s, l->user_timeout_s);
+    w->net->options(w, &s->leg[LEG_OUTER], l->keepalive_s, l->user_timeout_s);
     for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
         struct leg *leg = &s->leg[i];
         if (leg->out)
-            ring_arm_out(ring_of(w), s, leg);
+            w->net->want_out(w, s, leg);
         pump_from(w, s, leg);
     }
 }
@@ -160,7 +175,7 @@ void pump_writable(struct worker *w, struct session *s, struct leg *leg)
         pump_from(w, s, leg_other(s, leg));
 }
 
-void uring_turn(struct worker *w, struct session *s)
+void pump_turn(struct worker *w, struct session *s)
 {
     for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
         if (!s->leg[i].turn)

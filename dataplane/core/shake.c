@@ -2,16 +2,15 @@
  * Before KEYED: reading an inbound PROXY header, and whole TLS records for the handshake process.
  * `exact` legs may go to the kernel: nothing is read behind the record in hand.
  */
+#include "dataplane/core/shake.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "dataplane/core/flow.h"
 #include "dataplane/core/proxy.h"
+#include "dataplane/core/stream.h"
 #include "dataplane/record/frame.h"
-#include "dataplane/uring/ring.h"
-#include "dataplane/uring/shake.h"
-#include "dataplane/uring/sock.h"
 
 #define STASH_FIRST 2048 /* enough for a hello and a client's flight; grows to a whole record */
 #define STASH_MAX   (RECORD_HEADER + RECORD_BODY_MAX)
@@ -21,20 +20,20 @@ static void raw_alert(struct session *s, struct leg *leg, uint8_t alert)
 {
     uint8_t record[7] = {CONTENT_ALERT, 3, 3, 0, 2, 2, alert};
 
-    if (sock_send_bytes(s->worker, leg, record, sizeof record) == 0)
+    if (stream_send_bytes(s->worker, leg, record, sizeof record) == 0)
         leg->linger = true;
 }
 
 /* Read up to n more bytes into the stash. >0, 0: the peer closed, -errno. */
-static long stash_read(struct leg *leg, size_t n)
+static long stash_read(struct worker *w, struct leg *leg, size_t n)
 {
     ssize_t got;
 
     if (stash_reserve(&leg->in, leg->in.n + n))
         return -ENOMEM;
-    got = recv(leg->fd, leg->in.data + leg->in.n, n, MSG_DONTWAIT);
+    got = w->net->read(w, leg, &(struct iovec){leg->in.data + leg->in.n, n}, 1);
     if (got < 0)
-        return errno == EINTR ? -EAGAIN : -errno;
+        return got;
     leg->in.n += (uint32_t)got;
     return got;
 }
@@ -107,9 +106,9 @@ static void read_records(struct worker *w, struct session *s, struct leg *leg)
             flow_records(s, leg, (size_t)rc);
             return;
         }
-        rc = stash_read(leg, records_want(leg));
+        rc = stash_read(w, leg, records_want(leg));
         if (rc == -EAGAIN) {
-            ring_arm_in(ring_of(w), s, leg);
+            w->net->want_in(w, s, leg);
             return;
         }
         if (rc <= 0) {
@@ -126,10 +125,10 @@ static void read_proxy(struct worker *w, struct session *s, struct leg *leg)
     long rc;
 
     while ((rc = proxy_read(leg->in.data, leg->in.n, &src, &dst)) > 0) {
-        long got = stash_read(leg, (size_t)rc);
+        long got = stash_read(w, leg, (size_t)rc);
 
         if (got == -EAGAIN) {
-            ring_arm_in(ring_of(w), s, leg);
+            w->net->want_in(w, s, leg);
             return;
         }
         if (got <= 0) {
@@ -159,21 +158,21 @@ void shake_read(struct worker *w, struct session *s, struct leg *leg)
 
 int shake_send(struct worker *w, struct session *s, struct leg *leg, const uint8_t *data, size_t n)
 {
-    int rc = sock_send_bytes(w, leg, data, n);
+    int rc = stream_send_bytes(w, leg, data, n);
 
     if (!rc && leg->out)
-        ring_arm_out(ring_of(w), s, leg);
+        w->net->want_out(w, s, leg);
     return rc;
 }
 
 void shake_writable(struct worker *w, struct session *s, struct leg *leg)
 {
-    int rc = sock_flush(w, leg);
+    int rc = stream_flush(w, leg);
 
     if (rc)
         records_ended(s, leg, rc);
     else if (leg->out)
-        ring_arm_out(ring_of(w), s, leg);
+        w->net->want_out(w, s, leg);
     else if (leg->keyed_wait)
         flow_install(s, leg);
 }

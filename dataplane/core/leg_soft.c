@@ -1,11 +1,10 @@
 /* The soft leg: records are opened and sealed here, in place, by record/seal. */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "dataplane/base/check.h"
-#include "dataplane/core/worker.h"
+#include "dataplane/core/legs.h"
+#include "dataplane/core/stream.h"
 #include "dataplane/record/frame.h"
-#include "dataplane/uring/sock.h"
 
 /* RFC 8446 5.2; TLS 1.2 allows more expansion, but no AEAD suite uses more than 24 bytes of it. */
 #define BODY_MAX (RECORD_PLAIN_MAX + 256)
@@ -83,10 +82,10 @@ static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf 
     check(have < IOBUF_READ);
     if (have)
         memcpy(base, leg->in.data, have);
-    n = recv(leg->fd, base + have, room, MSG_DONTWAIT);
+    n = w->net->read(w, leg, &(struct iovec){base + have, room}, 1);
     *more = n == (ssize_t)room;
     if (n < 0)
-        sock = sock_recv_error(leg, errno);
+        sock = stream_recv_error(leg, (int)-n);
     else if (n == 0)
         sock = LEG_EOF;
     if (n <= 0 && have == 0 && sock != LEG_EOF)
@@ -154,7 +153,7 @@ static int soft_send(struct worker *w, struct leg *leg, struct iobuf *io)
         iobuf_put(&w->iobufs, io);
         return rc;
     }
-    return sock_send(w, leg, io);
+    return stream_send(w, leg, io);
 }
 
 static int soft_control(struct worker *w, struct leg *leg, uint8_t type, const uint8_t *data,
@@ -166,10 +165,10 @@ static int soft_control(struct worker *w, struct leg *leg, uint8_t type, const u
 
     check(n + seal_overhead(&leg->tx) <= sizeof record);
     rc = seal_record(&leg->tx, type, data, n, record, &len);
-    return rc ? rc : sock_send_bytes(w, leg, record, len);
+    return rc ? rc : stream_send_bytes(w, leg, record, len);
 }
 
-int leg_soft_install(struct leg *leg)
+int leg_soft_install(struct leg *leg, const struct leg_ops *ops)
 {
     struct traffic_keys rx, tx;
     int rc;
@@ -182,7 +181,7 @@ int leg_soft_install(struct leg *leg)
     traffic_keys_wipe(&rx);
     traffic_keys_wipe(&tx);
     if (!rc)
-        leg->ops = &leg_soft_ops;
+        leg->ops = ops;
     return rc;
 }
 
@@ -190,7 +189,16 @@ const struct leg_ops leg_soft_ops = {
     .engine = LEG_SOFT,
     .recv = soft_recv,
     .send = soft_send,
-    .flush = sock_flush,
+    .flush = stream_flush,
+    .control = soft_control,
+    .rekey_tx = soft_rekey_tx,
+};
+
+const struct leg_ops leg_dpdk_ops = {
+    .engine = LEG_DPDK,
+    .recv = soft_recv,
+    .send = soft_send,
+    .flush = stream_flush,
     .control = soft_control,
     .rekey_tx = soft_rekey_tx,
 };

@@ -1,0 +1,88 @@
+#include "dataplane/core/round.h"
+
+#include "dataplane/base/clock.h"
+#include "dataplane/core/legs.h"
+#include "dataplane/core/pump.h"
+
+#define QUIET_MS 2000 /* after this an idle leg gives its expanded keys back */
+
+static void round_timers(struct worker *w)
+{
+    struct timer *tm;
+
+    while ((tm = timers_pop(&w->timers, w->now_ms)))
+        session_timer(list_entry(tm, struct session, timer));
+}
+
+static void round_turns(struct worker *w)
+{
+    struct list turn, *pos, *tmp;
+
+    if (list_empty(&w->ready))
+        return;
+    /* Those that are ready again after their turn wait for the next round. */
+    turn = w->ready;
+    turn.next->prev = turn.prev->next = &turn;
+    list_init(&w->ready);
+    list_for_each_safe(pos, tmp, &turn)
+    {
+        list_remove(pos);
+        pump_turn(w, list_entry(pos, struct session, node));
+        tmp = turn.next;
+    }
+}
+
+static void round_bury(struct worker *w)
+{
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &w->dead)
+    {
+        struct session *s = list_entry(pos, struct session, node);
+
+        for (int i = 0; i < 2; i++)
+            if (s->leg[i].fd >= 0)
+                w->net->hang_up(w, &s->leg[i]);
+        session_gone(s);
+    }
+}
+
+static void tick_session(struct session *s)
+{
+    if (s->state != SESSION_PUMPING || s->active_ms + QUIET_MS > s->worker->now_ms)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (leg_seals(&s->leg[i])) {
+            seal_idle(&s->leg[i].rx);
+            seal_idle(&s->leg[i].tx);
+        }
+}
+
+void round_clock(struct worker *w)
+{
+    w->now_ms = clock_mono_ms();
+    if (w->now_ms < w->tick_ms)
+        return;
+    w->tick_ms = w->now_ms + ROUND_TICK_MS;
+    w->wall_s = clock_wall_s();
+    worker_each_session(w, tick_session);
+    if (!w->checking)
+        worker_check_begin(w); /* certificates end by the clock too */
+}
+
+void round_end(struct worker *w)
+{
+    round_timers(w);
+    round_turns(w);
+    if (w->checking)
+        worker_check_turn(w);
+    notices_flush(&w->notices);
+    round_bury(w);
+}
+
+uint64_t round_wait_ms(const struct worker *w)
+{
+    if (!list_empty(&w->ready) || !list_empty(&w->dead) || w->checking)
+        return 0;
+    return timers_wait_ms(&w->timers, w->now_ms, ROUND_TICK_MS);
+}
