@@ -11,6 +11,7 @@
 #include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
+#include "mgmt/offered.h"
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
 #include "mgmt/store/objects.h"
@@ -155,6 +156,8 @@ static void adopt_running(struct manager *m, struct compiled *c, json_t *access)
     m->warnings = json_array();
     for (unsigned i = 0; i < c->n_warnings; i++)
         json_array_append_new(m->warnings, json_string(c->warnings[i]));
+    json_decref(m->offered);
+    m->offered = offered_json(&c->policy);
     free(m->dates);
     m->dates = c->dates;
     m->n_dates = c->n_dates;

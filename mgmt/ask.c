@@ -72,7 +72,7 @@ static int ask(struct manager *m, unsigned worker, uint8_t type, uint64_t argume
 }
 
 /* Names come from certificates: what is no UTF-8 would cost the whole answer. */
-static json_t *text_json(const char *s)
+json_t *ask_text(const char *s)
 {
     json_t *v = json_string(s);
     char masked[512];
@@ -101,7 +101,7 @@ static json_t *leg_json(const struct query_leg *l)
                      : l->version == TLS13 ? "1.3"
                                            : "1.2",
                      "suite", tls && s ? s->name : NULL, "group", tls ? l->group : NULL, "peer",
-                     tls ? text_json(l->peer) : NULL, "chain_sha256", tls ? sha : NULL,
+                     tls ? ask_text(l->peer) : NULL, "chain_sha256", tls ? sha : NULL,
                      "keyupdates_rx", (json_int_t)l->keyupdates_rx, "keyupdates_tx",
                      (json_int_t)l->keyupdates_tx);
 }

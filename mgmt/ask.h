@@ -22,6 +22,8 @@ json_t *ask_sessions(struct manager *m); /* {"sessions": [...], "missing_workers
  */
 json_t *ask_sessions_page(struct manager *m, uint64_t after, uint64_t limit,
                           bool (*wanted)(void *arg, const json_t *session), void *arg);
+/* A name of a certificate; what is no UTF-8 in it is masked. */
+json_t *ask_text(const char *s);
 json_t *ask_stats(struct manager *m); /* {"links": [...], "reasons": {...}} */
 /* The judge's word on a chain. 0 or -errno: it did not answer. */
 int ask_explain(struct manager *m, const struct explain_ask *q, struct explain_answer *a);

@@ -13,6 +13,7 @@
 #include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
+#include "mgmt/offered.h"
 #include "mgmt/model/node.h"
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
@@ -112,6 +113,7 @@ static void forget(struct coming *c)
     free(c->document);
     free(c->imported);
     json_decref(c->warnings);
+    json_decref(c->offered);
     json_decref(c->authority);
     json_decref(c->access);
     free(c->dates);
@@ -147,6 +149,7 @@ static int take_result(struct coming *c, struct judged *j)
     c->document = canonical ? document_text(canonical) : NULL;
     json_decref(canonical);
     c->warnings = warnings_json(compiled);
+    c->offered = offered_json(&compiled->policy);
     c->authority = json_incref(j->authority);
     c->access = json_incref(
         json_object_get(json_object_get(j->model.root, MODEL_MANAGEMENT), "access"));
@@ -309,6 +312,9 @@ static void adopt(struct manager *m, struct coming *c)
     m->document = document;
     json_decref(m->warnings);
     m->warnings = c->warnings;
+    json_decref(m->offered);
+    m->offered = c->offered;
+    c->offered = NULL;
     free(m->dates);
     m->dates = c->dates;
     m->n_dates = c->n_dates;

@@ -37,7 +37,7 @@ struct coming {
     char *document;  /* canonical text */
     char *imported;  /* hash of it when it came from the file, else NULL */
     char name[1024]; /* the file's */
-    json_t *warnings;
+    json_t *warnings, *offered;
     json_t *authority, *access; /* that it was made with; NULL: it has none */
     struct compile_date *dates;
     unsigned n_dates;

@@ -46,6 +46,7 @@ struct manager {
     json_t *document;            /* of the running revision, canonical */
     char name[CONTROL_PATH_MAX]; /* the file's */
     json_t *warnings;
+    json_t *offered;            /* by profile (offered.h) */
     struct compile_date *dates; /* what runs out, for alarms */
     unsigned n_dates;
     struct coming coming;

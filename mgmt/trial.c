@@ -32,10 +32,10 @@ static void key_of(char out[256], const char *link, unsigned side, const char *c
 static void deny(struct trial *t, const struct query_peer *p, const struct explain_answer *a)
 {
     char sha[65], key[256];
-    json_t *name = json_string(p->name);
+    json_t *name = json_string(p->facts.name);
 
     for (int i = 0; i < 32; i++)
-        snprintf(sha + 2 * i, 3, "%02x", p->chain_sha256[i]);
+        snprintf(sha + 2 * i, 3, "%02x", p->facts.chain_sha256[i]);
     key_of(key, p->link, p->side, sha);
     json_object_set_new(t->denied, key,
                         json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:s}", "link", p->link, "side",

@@ -136,8 +136,8 @@ static uint8_t answer_peers(struct worker *w, uint64_t cursor, struct buf *out)
 
         memcpy(row->link, peers[i]->link_name, sizeof row->link);
         row->side = peers[i]->side;
-        snprintf(row->name, sizeof row->name, "%s", peers[i]->facts.name);
-        memcpy(row->chain_sha256, peers[i]->facts.chain_sha256, sizeof row->chain_sha256);
+        row->facts = peers[i]->facts;
+        row->facts.until = atomic_load(&peers[i]->until); /* of its present verdict */
         row->chain = peers[i]->chain;
         row->n_chain = peers[i]->n_chain;
     }

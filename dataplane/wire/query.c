@@ -191,8 +191,7 @@ void query_put_peers(struct buf *b, const struct query_peers *m)
 
         buf_put_str(b, p->link);
         buf_put_u8(b, p->side);
-        buf_put_str(b, p->name);
-        buf_put_bytes(b, p->chain_sha256, sizeof p->chain_sha256);
+        peer_facts_put(b, &p->facts);
         codec_put_blob(b, p->chain, p->n_chain, CHAIN_DER_MAX);
     }
 }
@@ -206,14 +205,10 @@ int query_get_peers(struct buf *b, struct query_peers *m)
         return -EPROTO;
     for (unsigned i = 0; i < m->n && buf_ok(b); i++) {
         struct query_peer *p = &m->rows[i];
-        const uint8_t *sha;
 
         buf_get_str(b, p->link, sizeof p->link);
         p->side = codec_get_upto(b, LEG_INNER);
-        buf_get_str(b, p->name, sizeof p->name);
-        sha = buf_get_bytes(b, sizeof p->chain_sha256);
-        if (sha)
-            memcpy(p->chain_sha256, sha, sizeof p->chain_sha256);
+        peer_facts_get(b, &p->facts);
         p->chain = buf_get_blob(b, CHAIN_DER_MAX, &p->n_chain);
     }
     return codec_done(b);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "dataplane/base/addr.h"
 #include "dataplane/base/buf.h"
+#include "dataplane/wire/facts.h"
 #include "dataplane/wire/policy.h"
 #include "dataplane/wire/reason.h"
 
@@ -82,8 +83,7 @@ struct query_stats {
 struct query_peer {
     char link[POLICY_NAME_MAX];
     uint8_t side; /* enum leg_side */
-    char name[256];
-    uint8_t chain_sha256[32];
+    struct peer_facts facts;
     const uint8_t *chain; /* as in handoff; of the page's bytes after get */
     size_t n_chain;
 };

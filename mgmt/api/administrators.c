@@ -107,7 +107,8 @@ static const char *text_of(const struct call *c, const char *key)
     return json_string_value(json_object_get(c->json, key));
 }
 
-static bool is_there(const struct call *c, const char *name)
+/* NULL: there is none of this name. */
+static json_t *find(const struct call *c, const char *name)
 {
     json_t *admin;
     size_t i;
@@ -115,9 +116,21 @@ static bool is_there(const struct call *c, const char *name)
     json_array_foreach(json_object_get(c->m->authority, "administrators"), i, admin)
     {
         if (!strcmp(json_string_value(json_object_get(admin, "name")), name))
-            return true;
+            return admin;
     }
-    return false;
+    return NULL;
+}
+
+/* The one that the path names, under the tag that was read. NULL: answered. */
+static json_t *to_change(struct call *c)
+{
+    json_t *admin = find(c, c->name);
+
+    if (!admin)
+        call_problem(c, 404, "Not Found", "there is no administrator \"%s\"", c->name);
+    else if (call_may_change(c, true, admin))
+        return admin;
+    return NULL;
 }
 
 /* The certificate, and what else a client needs. */
@@ -183,7 +196,7 @@ void administrators_add(struct call *c)
     if (!asked(c) || !call_object(c))
         return;
     name = text_of(c, "name");
-    if (name && is_there(c, name)) {
+    if (name && find(c, name)) {
         call_problem(c, 409, "Conflict", "there is an administrator \"%s\": remove that one first",
                      name);
         return;
@@ -202,22 +215,12 @@ void administrators_add(struct call *c)
 /* A new certificate in the place of one that ends, with the roles that he has. */
 void administrators_renew(struct call *c)
 {
-    json_t *admin, *roles = NULL, *state, *answer;
-    size_t i;
+    json_t *admin = asked(c) ? to_change(c) : NULL, *state, *answer;
 
-    if (!asked(c) || !call_object(c))
+    if (!admin || !call_object(c))
         return;
     json_object_set_new(c->json, "name", json_string(c->name));
-    json_array_foreach(json_object_get(c->m->authority, "administrators"), i, admin)
-    {
-        if (!strcmp(json_string_value(json_object_get(admin, "name")), c->name))
-            roles = json_object_get(admin, "roles");
-    }
-    if (!roles) {
-        call_problem(c, 404, "Not Found", "there is no administrator \"%s\"", c->name);
-        return;
-    }
-    state = issue(c, roles, &answer);
+    state = issue(c, json_object_get(admin, "roles"), &answer);
     if (state)
         begin(c, state, "administrators.renew", c->name, 200, answer);
 }
@@ -227,13 +230,25 @@ void administrators_remove(struct call *c)
     json_t *state;
     struct err e;
 
-    if (!asked(c))
+    if (!asked(c) || !to_change(c))
         return;
     state = authority_remove(c->m, c->name, &e);
     if (state)
         begin(c, state, "administrators.remove", c->name, 204, NULL);
     else
         call_problem(c, 404, "Not Found", "%s", e.what);
+}
+
+void administrators_get(struct call *c)
+{
+    json_t *admin = asked(c) ? find(c, c->name) : NULL;
+
+    if (admin) {
+        document_tag(admin, c->tag);
+        call_answer(c, 200, json_deep_copy(admin));
+    } else if (!c->answered) {
+        call_problem(c, 404, "Not Found", "there is no administrator \"%s\"", c->name);
+    }
 }
 
 void administrators_list(struct call *c)

@@ -84,9 +84,40 @@ static enum MHD_Result respond_stream(struct call *c)
     return rc;
 }
 
-static enum MHD_Result respond(struct call *c)
+static bool is_read(const struct call *c)
+{
+    return !strcmp(c->method, "GET") || !strcmp(c->method, "HEAD");
+}
+
+/* The reader has it already (RFC 9110 13.1.2). */
+static bool is_known(const struct call *c)
+{
+    const char *seen = call_header(c, "If-None-Match");
+
+    return c->status == 200 && c->tag[0] && seen && strstr(seen, c->tag) && is_read(c);
+}
+
+/* The answer's body: JSON as text. What is read has a tag, its handler's or one of the text. */
+static char *body_of(struct call *c)
 {
     char *text = c->answer ? json_dumps(c->answer, JSON_COMPACT) : c->text ? c->text : strdup("");
+    bool json = c->answer != NULL;
+
+    if (text && json && c->status == 200 && !c->tag[0] && is_read(c))
+        document_text_tag(text, c->tag);
+    if (!text || !is_known(c))
+        return text;
+    c->status = 304;
+    json_decref(c->answer);
+    c->answer = NULL;
+    c->text = NULL;
+    text[0] = '\0';
+    return text;
+}
+
+static enum MHD_Result respond(struct call *c)
+{
+    char *text = body_of(c);
     struct MHD_Response *r =
         text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
     enum MHD_Result rc;
@@ -101,19 +132,6 @@ static enum MHD_Result respond(struct call *c)
     rc = MHD_queue_response(c->conn, c->status, r);
     MHD_destroy_response(r);
     return rc;
-}
-
-/* The reader has it already (RFC 9110 13.1.2). */
-static void shorten(struct call *c)
-{
-    const char *seen = call_header(c, "If-None-Match");
-
-    if (c->status == 200 && c->tag[0] && seen && strstr(seen, c->tag) &&
-        (!strcmp(c->method, "GET") || !strcmp(c->method, "HEAD"))) {
-        json_decref(c->answer);
-        c->answer = NULL;
-        c->status = 304;
-    }
 }
 
 /* ---- requests ---- */
@@ -263,7 +281,6 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
     if (c->watcher)
         return respond_stream(c);
     once_keep(c);
-    shorten(c);
     return respond(c);
 }
 

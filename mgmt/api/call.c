@@ -80,6 +80,7 @@ static const struct {
     const char *title;
 } refusals[] = {
     {-EBUSY, 409, "Conflict"},
+    {-EEXIST, 409, "Conflict"},
     {-ENOSPC, 507, "Insufficient Storage"},
     {-ENOMEM, 503, "Service Unavailable"},
     {-EAGAIN, 503, "Service Unavailable"},

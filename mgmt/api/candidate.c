@@ -1,5 +1,6 @@
 /* candidate: a document in preparation, and commits that must be confirmed. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,22 +10,34 @@
 #include "mgmt/manager.h"
 #include "mgmt/store/audit.h"
 
-#define SETTING "candidate"
+#define SETTING "candidate" /* {"base": the revision it was begun from, "document": ...} */
 
-static json_t *candidate(struct call *c)
+/* NULL: there is none; *base is the revision that it was begun from. */
+static json_t *candidate(const struct call *c, uint64_t *base)
 {
     char *text = store_setting(&c->m->store, SETTING);
-    json_t *document = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *kept = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *document = json_incref(json_object_get(kept, "document"));
 
+    *base = (uint64_t)json_integer_value(json_object_get(kept, "base"));
+    json_decref(kept);
     free(text);
     return document;
 }
 
+json_t *candidate_document(const struct call *c)
+{
+    uint64_t base;
+
+    return candidate(c, &base);
+}
+
 void candidate_get(struct call *c)
 {
-    json_t *document = candidate(c);
+    json_t *document = candidate(c, &c->revision);
 
     if (!document) {
+        c->revision = 0;
         call_problem(c, 404, "Not Found", "there is no candidate");
         return;
     }
@@ -32,43 +45,53 @@ void candidate_get(struct call *c)
     call_answer(c, 200, document);
 }
 
-/* Keep a new one (taken) if it could run; the answer has it. */
-static void keep(struct call *c, const json_t *document)
+static int write_down(struct call *c, json_t *document, uint64_t base)
+{
+    json_t *kept = json_pack("{s:I, s:O}", "base", (json_int_t)base, "document", document);
+    char *text = kept ? document_text(kept) : NULL;
+    int rc = text ? store_set(&c->m->store, SETTING, text) : -ENOMEM;
+
+    free(text);
+    json_decref(kept);
+    return rc;
+}
+
+/* Keep a new one if it could run; the answer has it. */
+static void keep(struct call *c, const json_t *document, uint64_t base)
 {
     struct coming_trial t = {0};
     struct err e;
     int rc = coming_try(c->m, document, false, &t, &e);
-    char *text;
 
     if (rc) {
         call_refuse(c, rc, &e);
         return;
     }
-    text = document_text(t.document);
-    rc = text ? store_set(&c->m->store, SETTING, text) : -ENOMEM;
-    free(text);
-    if (rc) {
+    if (write_down(c, t.document, base)) {
         call_problem(c, 507, "Insufficient Storage", "the candidate can not be kept");
     } else {
         document_tag(t.document, c->tag);
+        c->revision = base;
         call_answer(c, 200, json_incref(t.document));
     }
     coming_trial_free(&t);
 }
 
+/* A whole new one is begun from what runs now, and says so about everything. */
 void candidate_put(struct call *c)
 {
-    json_t *old = candidate(c);
+    json_t *old = candidate_document(c);
 
     if (call_may_change(c, old != NULL, old) && call_object(c))
-        keep(c, c->json);
+        keep(c, c->json, c->m->revision);
     json_decref(old);
 }
 
 /* Of the candidate, or of what runs while there is none. */
 void candidate_patch(struct call *c)
 {
-    json_t *old = candidate(c), *patched;
+    uint64_t base;
+    json_t *old = candidate(c, &base), *patched;
     bool exists = old != NULL;
 
     if (!call_may_change(c, exists, old) || !call_object(c)) {
@@ -77,7 +100,7 @@ void candidate_patch(struct call *c)
     }
     patched = document_merge(exists ? old : c->m->document, c->json);
     if (patched)
-        keep(c, patched);
+        keep(c, patched, exists ? base : c->m->revision);
     else
         call_problem(c, 400, "Bad Request", "the patch is nested too deep");
     json_decref(patched);
@@ -86,7 +109,7 @@ void candidate_patch(struct call *c)
 
 void candidate_delete(struct call *c)
 {
-    json_t *old = candidate(c);
+    json_t *old = candidate_document(c);
 
     if (!old) {
         call_problem(c, 404, "Not Found", "there is no candidate");
@@ -103,7 +126,7 @@ void candidate_delete(struct call *c)
 
 struct commit {
     struct call *call;
-    uint64_t before, confirm_s;
+    uint64_t confirm_s;
 };
 
 static void on_committed(void *arg, int rc, uint64_t revision, const struct err *e)
@@ -147,35 +170,83 @@ static int begin(struct call *c, struct commit *k, const json_t *document, struc
     return rc;
 }
 
-void candidate_commit(struct call *c)
+/*
+ * The candidate (taken) on top of what others, or the gateway itself, have changed since it was
+ * begun; nobody's change is undone by a commit that never saw it. NULL: answered.
+ */
+static json_t *brought_up(struct call *c, json_t *document, uint64_t base)
+{
+    char where[DOCUMENT_POINTER_MAX] = "/";
+    struct store_revision r;
+    json_t *before, *merged = NULL;
+    struct err e;
+
+    if (base == c->m->revision)
+        return document;
+    if (!store_get(&c->m->store, base, &r)) {
+        before = json_loads(r.document, 0, NULL);
+        merged = document_rebase(before, document, c->m->document, where);
+        json_decref(before);
+        store_revision_free(&r);
+    }
+    json_decref(document);
+    if (merged)
+        return merged;
+    err_set(&e, -EEXIST, where[0] ? where : "/",
+            "compare with config/diff?from=candidate&to=running, and PUT the candidate anew",
+            "was changed since revision %" PRIu64 ", where the candidate was begun", base);
+    call_refuse(c, -EEXIST, &e);
+    return NULL;
+}
+
+/* The document to commit, and that the caller may. NULL: answered. */
+static json_t *to_commit(struct call *c, uint64_t *confirm_s)
+{
+    uint64_t base;
+    json_t *document = candidate(c, &base);
+
+    if (!document) {
+        call_problem(c, 404, "Not Found", "there is no candidate: PUT or PATCH one first");
+        return NULL;
+    }
+    if (call_may_change(c, true, document) &&
+        call_number(c, "confirm", CONFIRM_MAX_S, 0, confirm_s))
+        return brought_up(c, document, base);
+    json_decref(document);
+    return NULL;
+}
+
+static void commit(struct call *c, const json_t *document, uint64_t confirm_s)
 {
     struct commit *k = calloc(1, sizeof *k);
-    json_t *document = candidate(c);
     struct err e;
     int rc;
 
-    if (!k)
-        goto out;
-    k->call = c;
-    k->before = c->m->revision;
-    if (!document) {
-        call_problem(c, 404, "Not Found", "there is no candidate: PUT or PATCH one first");
-        goto out;
+    if (!k) {
+        call_problem(c, 503, "Service Unavailable", "out of memory");
+        return;
     }
-    if (!call_may_change(c, true, document) ||
-        !call_number(c, "confirm", CONFIRM_MAX_S, 0, &k->confirm_s))
-        goto out;
+    *k = (struct commit){.call = c, .confirm_s = confirm_s};
     c->waits = true;
     rc = begin(c, k, document, &e);
-    if (!rc) {
-        k = NULL; /* on_committed() has it */
-        goto out;
+    if (rc) {
+        c->waits = false;
+        call_refuse(c, rc, &e);
+        free(k);
     }
-    c->waits = false;
-    call_refuse(c, rc, &e);
-out:
+}
+
+void candidate_commit(struct call *c)
+{
+    bool good, trial = change_is_trial(c, &good);
+    uint64_t confirm_s;
+    json_t *document = good ? to_commit(c, &confirm_s) : NULL;
+
+    if (document && trial)
+        change_try(c, document);
+    else if (document)
+        commit(c, document, confirm_s);
     json_decref(document);
-    free(k);
 }
 
 void candidate_confirm(struct call *c)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dataplane/base/check.h"
 #include "mgmt/api/handlers.h"
 #include "mgmt/manager.h"
 
@@ -46,8 +47,7 @@ static void on_done(void *arg, int rc, uint64_t revision, const struct err *e)
     call_done(c);
 }
 
-/* What it would change, without changing it. */
-static void try_only(struct call *c, const json_t *document)
+void change_try(struct call *c, const json_t *document)
 {
     struct coming_trial t = {0};
     struct err e;
@@ -64,9 +64,22 @@ static void try_only(struct call *c, const json_t *document)
     coming_trial_free(&t);
 }
 
-static bool says_yes(const char *v)
+bool change_is_trial(struct call *c, bool *good)
 {
-    return v && (!strcmp(v, "true") || !strcmp(v, "1") || !strcmp(v, ""));
+    static const char *const yes[] = {"true", "1", ""}, *const no[] = {"false", "0"};
+    const char *v = call_query(c, "dry_run");
+
+    *good = true;
+    for (size_t i = 0; v && i < ARRAY_LEN(yes); i++)
+        if (!strcmp(v, yes[i]))
+            return true;
+    for (size_t i = 0; v && i < ARRAY_LEN(no); i++)
+        if (!strcmp(v, no[i]))
+            return false;
+    *good = !v;
+    if (v)
+        call_problem(c, 400, "Bad Request", "dry_run: give true or false");
+    return false;
 }
 
 void change_begin(struct call *c, json_t *document, const char *action, const char *comment,
@@ -75,14 +88,16 @@ void change_begin(struct call *c, json_t *document, const char *action, const ch
     struct pending *p = calloc(1, sizeof *p);
     struct coming_wish w = {
         .actor = c->who.name, .action = action, .comment = comment, .done = on_done, .arg = p};
+    bool good, trial = change_is_trial(c, &good);
     struct err e;
     int rc;
 
     if (!p || !document) {
         call_problem(c, 503, "Service Unavailable", "out of memory");
         free(p);
-    } else if (says_yes(call_query(c, "dry_run"))) {
-        try_only(c, document);
+    } else if (trial || !good) {
+        if (trial)
+            change_try(c, document);
         free(p);
     } else {
         p->call = c;

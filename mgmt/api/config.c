@@ -112,10 +112,7 @@ static json_t *document_of(struct call *c, const char *key)
     json_t *document;
 
     if (which && !strcmp(which, "candidate")) {
-        char *text = store_setting(&c->m->store, "candidate");
-
-        document = text ? json_loads(text, 0, NULL) : NULL;
-        free(text);
+        document = candidate_document(c);
         if (!document)
             call_problem(c, 404, "Not Found", "there is no candidate");
         return document;

@@ -15,9 +15,34 @@ static json_t *names_of(unsigned set)
     return list;
 }
 
+static const char *type_of(const char *name)
+{
+    return !strcmp(name, "limit") || !strcmp(name, "confirm") ? "integer"
+           : !strcmp(name, "dry_run")                         ? "boolean"
+                                                              : "string";
+}
+
+/* Each word of the row's list. */
+static void add_query(json_t *list, const char *names)
+{
+    char name[64];
+
+    for (const char *at = names; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s}}", "name", name, "in", "query",
+                                              "schema", "type", type_of(name)));
+        at += n;
+    }
+}
+
 static json_t *parameters(const struct route *r)
 {
     json_t *list = json_array();
+
+    if (strcmp(r->query, ROUTES_ANY_QUERY) != 0)
+        add_query(list, r->query);
 
     if (strchr(r->path, '{'))
         json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "name", "in",

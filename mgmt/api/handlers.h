@@ -45,6 +45,7 @@ void schedule_renew(struct call *c);
 
 /* administrators.c: of a gateway that keeps its own management CA */
 void administrators_list(struct call *c);
+void administrators_get(struct call *c);
 void administrators_enroll(struct call *c);
 void administrators_add(struct call *c);
 void administrators_renew(struct call *c);
@@ -70,6 +71,7 @@ void config_diff(struct call *c);
 void config_rollback(struct call *c);
 
 /* candidate.c: a document that is being prepared, and changes that must be confirmed */
+json_t *candidate_document(const struct call *c); /* NULL: there is none; else the caller's */
 void candidate_get(struct call *c);
 void candidate_put(struct call *c);
 void candidate_patch(struct call *c);
@@ -90,5 +92,9 @@ void describe_openapi(struct call *c);
  */
 void change_begin(struct call *c, json_t *document, const char *action, const char *comment,
                   const char *table, const char *name);
+/* Does the query want it tried only? *good is false where it says neither yes nor no: answered. */
+bool change_is_trial(struct call *c, bool *good);
+/* What the document would change and whom it would cut, as the answer; nothing changes. */
+void change_try(struct call *c, const json_t *document);
 
 #endif

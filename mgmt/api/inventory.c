@@ -61,12 +61,12 @@ static json_t *cert_json(X509 *x)
         objects_hash(der, (size_t)n, hex);
     OPENSSL_free(der);
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:s}", "subject", name_json(X509_get_subject_name(x)),
-        "issuer", name_json(X509_get_issuer_name(x)), "serial",
+        "{s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:s}", "subject",
+        name_json(X509_get_subject_name(x)), "issuer", name_json(X509_get_issuer_name(x)), "serial",
         serial_json(X509_get0_serialNumber(x)), "not_before", time_json(X509_get0_notBefore(x)),
         "not_after", time_json(X509_get0_notAfter(x)), "key",
         key ? EVP_PKEY_get0_type_name(key) : "", "key_bits", key ? EVP_PKEY_get_bits(key) : 0,
-        "sha256", hex);
+        "signature", OBJ_nid2sn(X509_get_signature_nid(x)), "sha256", hex);
 }
 
 /* Add every certificate of an object to the list. */
@@ -87,6 +87,14 @@ static void add_certs(json_t *list, const json_t *ref)
     sk_X509_pop_free(certs, X509_free);
 }
 
+/* A list that lists nobody has no stack at all. */
+static int entries(X509_CRL *crl)
+{
+    int n = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
+
+    return n > 0 ? n : 0;
+}
+
 static void add_crls(json_t *list, const json_t *ref)
 {
     const char *name = json_string_value(ref);
@@ -105,8 +113,7 @@ static void add_crls(json_t *list, const json_t *ref)
         json_array_append_new(
             list, json_pack("{s:o, s:o, s:o, s:i}", "issuer", name_json(X509_CRL_get_issuer(crl)),
                             "this_update", time_json(X509_CRL_get0_lastUpdate(crl)), "next_update",
-                            time_json(X509_CRL_get0_nextUpdate(crl)), "entries",
-                            sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl))));
+                            time_json(X509_CRL_get0_nextUpdate(crl)), "entries", entries(crl)));
     }
     sk_X509_CRL_pop_free(crls, X509_CRL_free);
 }
@@ -188,7 +195,6 @@ static json_t *whole(const struct manager *m)
 void inventory_get(struct call *c)
 {
     json_t *sessions = ask_sessions(c->m), *document = whole(c->m);
-    const json_t *profiles = json_object_get(c->m->document, "profiles");
 
     c->revision = c->m->revision;
     call_answer(c, 200,
@@ -196,7 +202,7 @@ void inventory_get(struct call *c)
                           (json_int_t)c->m->revision, "identities", identities(document), "trust",
                           trusts(document), "keys", keys_list(), "administrators",
                           json_deep_copy(json_object_get(c->m->authority, "administrators")),
-                          "profiles", profiles ? json_deep_copy(profiles) : NULL, "live",
+                          "profiles", json_incref(c->m->offered), "live",
                           in_use(json_object_get(sessions, "sessions"))));
     json_decref(document);
     json_decref(sessions);

@@ -1,5 +1,6 @@
 #include "mgmt/api/routes.h"
 
+#include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
 #include "dataplane/base/check.h"
@@ -12,79 +13,96 @@
 #define PKI    (ROLE_PKI_ADMIN | ROLE_ADMIN)
 #define TRAIL  (ROLE_AUDITOR | ROLE_ADMIN)
 
+/* What a change takes: judged only, where the query says so. */
+#define TRIAL     "dry_run"
+#define ANY_QUERY ROUTES_ANY_QUERY
+
 #define RESOURCES(table, who, what)                                                                \
-    {"GET", "/api/v1/" table, READ, resources_list, "every " what},                                \
-        {"GET", "/api/v1/" table "/{name}", READ, resources_get, "one " what},                     \
-        {"PUT", "/api/v1/" table "/{name}", who, resources_put, "make or replace one " what},      \
-        {"PATCH", "/api/v1/" table "/{name}", who, resources_patch, "change parts of one " what},  \
+    {"GET", "/api/v1/" table, READ, resources_list, "limit cursor", "every " what},                \
+        {"GET", "/api/v1/" table "/{name}", READ, resources_get, "", "one " what},                 \
+        {"PUT", "/api/v1/" table "/{name}", who, resources_put, TRIAL, "set one " what},           \
+        {"PATCH", "/api/v1/" table "/{name}", who, resources_patch, TRIAL, "change one " what},    \
     {                                                                                              \
-        "DELETE", "/api/v1/" table "/{name}", who, resources_delete, "remove one " what            \
+        "DELETE", "/api/v1/" table "/{name}", who, resources_delete, TRIAL, "remove one " what     \
     }
 
 static const struct route routes[] = {
-    {"GET", "/", READ, front_get, "the status page"},
-    {"GET", "/page.css", READ, front_get, "the status page's looks"},
-    {"GET", "/page.js", READ, front_get, "the status page's doings"},
-    {"GET", "/healthz", READ, live_health, "is the management alive?"},
-    {"GET", "/readyz", READ, live_ready, "does a revision run and do all workers answer?"},
-    {"GET", "/openapi.json", READ, describe_openapi, "this interface, described"},
-    {"GET", "/api/v1/status", READ, live_status, "revision, warnings, links with counters"},
-    {"GET", "/api/v1/sessions", READ, live_sessions, "live sessions"},
-    {"DELETE", "/api/v1/sessions/{name}", LIVE, live_end_session, "end one session"},
-    {"GET", "/metrics", READ, metrics_get, "counters for Prometheus"},
-    {"GET", "/api/v1/inventory", READ, inventory_get,
+    {"GET", "/", READ, front_get, ANY_QUERY, "the status page"},
+    {"GET", "/page.css", READ, front_get, ANY_QUERY, "the status page's looks"},
+    {"GET", "/page.js", READ, front_get, ANY_QUERY, "the status page's doings"},
+    {"GET", "/healthz", READ, live_health, ANY_QUERY, "is the management alive?"},
+    {"GET", "/readyz", READ, live_ready, ANY_QUERY,
+     "does a revision run and do all workers answer?"},
+    {"GET", "/openapi.json", READ, describe_openapi, "", "this interface, described"},
+    {"GET", "/api/v1/status", READ, live_status, "", "revision, warnings, links with counters"},
+    {"GET", "/api/v1/sessions", READ, live_sessions, "limit cursor link state source target peer",
+     "live sessions"},
+    {"DELETE", "/api/v1/sessions/{name}", LIVE, live_end_session, "", "end one session"},
+    {"GET", "/metrics", READ, metrics_get, ANY_QUERY, "counters for Prometheus"},
+    {"GET", "/api/v1/inventory", READ, inventory_get, "",
      "certificates, keys, lists, protocols and ciphers in use"},
-    {"GET", "/api/v1/peers", READ, peers_list, "live peers: sessions by certificate chain"},
-    {"GET", "/api/v1/refusals", READ, watch_refusals,
+    {"GET", "/api/v1/peers", READ, peers_list, "limit cursor link",
+     "live peers: sessions by certificate chain"},
+    {"GET", "/api/v1/refusals", READ, watch_refusals, "limit cursor link reason",
      "refused handshakes of the last hour, newest first"},
-    {"GET", "/api/v1/refusals/{name}", READ, watch_refusal,
+    {"GET", "/api/v1/refusals/{name}", READ, watch_refusal, "",
      "one of them, with the chain that was presented"},
-    {"GET", "/api/v1/events", READ, watch_events,
+    {"GET", "/api/v1/events", READ, watch_events, "types",
      "what happens, as it happens (server-sent events)"},
-    {"GET", "/api/v1/schedule", READ, schedule_get,
+    {"GET", "/api/v1/schedule", READ, schedule_get, "",
      "lists to be fetched, certificates to be renewed"},
-    {"GET", "/api/v1/stats", READ, live_stats, "ends and refusals by reason"},
+    {"GET", "/api/v1/stats", READ, live_stats, "", "ends and refusals by reason"},
     RESOURCES("links", CHANGE, "link"),
-    {"POST", "/api/v1/links/{name}/explain", READ, explain_post, "would this chain be let in?"},
-    {"GET", "/api/v1/keys", READ, keyring_list, "private keys that are held here"},
-    {"POST", "/api/v1/keys", PKI, keyring_post, "make a key, or import one (PEM, PKCS#12)"},
-    {"GET", "/api/v1/keys/{name}", READ, keyring_get, "one key's public half and its uses"},
-    {"DELETE", "/api/v1/keys/{name}", PKI, keyring_remove, "remove a key that nothing uses"},
-    {"POST", "/api/v1/keys/{name}/csr", PKI, keyring_csr, "a request for a certificate (PKCS#10)"},
+    {"POST", "/api/v1/links/{name}/explain", READ, explain_post, "", "would this chain be let in?"},
+    {"GET", "/api/v1/keys", READ, keyring_list, "", "private keys that are held here"},
+    {"POST", "/api/v1/keys", PKI, keyring_post, "", "make a key, or import one (PEM, PKCS#12)"},
+    {"GET", "/api/v1/keys/{name}", READ, keyring_get, "", "one key's public half and its uses"},
+    {"DELETE", "/api/v1/keys/{name}", PKI, keyring_remove, "", "remove a key that nothing uses"},
+    {"POST", "/api/v1/keys/{name}/csr", PKI, keyring_csr, "",
+     "a request for a certificate (PKCS#10)"},
     RESOURCES("identities", PKI, "identity"),
-    {"POST", "/api/v1/identities/{name}/renew", PKI, schedule_renew, "renew its certificate now"},
+    {"POST", "/api/v1/identities/{name}/renew", PKI, schedule_renew, "",
+     "renew its certificate now"},
     RESOURCES("trust", PKI, "trust"),
-    {"POST", "/api/v1/trust/{name}/fetch", PKI, schedule_fetch, "fetch its lists now"},
-    {"POST", "/api/v1/trust/{name}/crls", PKI, crl_post, "a new list in its issuer's place"},
+    {"POST", "/api/v1/trust/{name}/fetch", PKI, schedule_fetch, "", "fetch its lists now"},
+    {"POST", "/api/v1/trust/{name}/crls", PKI, crl_post, TRIAL, "a new list in its issuer's place"},
     RESOURCES("profiles", CHANGE, "profile"),
-    {"GET", "/api/v1/config", READ, config_get, "the running configuration"},
-    {"PUT", "/api/v1/config", CHANGE, config_put, "replace the configuration"},
-    {"PATCH", "/api/v1/config", CHANGE, config_patch, "change parts of the configuration"},
-    {"GET", "/api/v1/config/revisions", READ, config_revisions, "revisions, newest first"},
-    {"GET", "/api/v1/config/revisions/{name}", READ, config_revision, "one revision, whole"},
-    {"GET", "/api/v1/config/diff", READ, config_diff, "what differs between two revisions"},
-    {"POST", "/api/v1/config/rollback", CHANGE, config_rollback, "run an earlier revision again"},
-    {"GET", "/api/v1/config/candidate", READ, candidate_get, "the configuration in preparation"},
-    {"PUT", "/api/v1/config/candidate", CHANGE, candidate_put, "begin or replace it"},
-    {"PATCH", "/api/v1/config/candidate", CHANGE, candidate_patch, "change parts of it"},
-    {"DELETE", "/api/v1/config/candidate", CHANGE, candidate_delete, "drop it"},
-    {"POST", "/api/v1/config/commit", CHANGE, candidate_commit, "run the candidate"},
-    {"POST", "/api/v1/config/confirm", CHANGE, candidate_confirm, "keep what was committed"},
-    {"POST", "/api/v1/enroll", ROLE_BOOTSTRAP, administrators_enroll,
+    {"GET", "/api/v1/config", READ, config_get, "", "the running configuration"},
+    {"PUT", "/api/v1/config", CHANGE, config_put, TRIAL, "replace the configuration"},
+    {"PATCH", "/api/v1/config", CHANGE, config_patch, TRIAL, "change parts of the configuration"},
+    {"GET", "/api/v1/config/revisions", READ, config_revisions, "limit cursor",
+     "revisions, newest first"},
+    {"GET", "/api/v1/config/revisions/{name}", READ, config_revision, "", "one revision, whole"},
+    {"GET", "/api/v1/config/diff", READ, config_diff, "from to",
+     "what differs between two revisions"},
+    {"POST", "/api/v1/config/rollback", CHANGE, config_rollback, TRIAL,
+     "run an earlier revision again"},
+    {"GET", "/api/v1/config/candidate", READ, candidate_get, "",
+     "the configuration in preparation"},
+    {"PUT", "/api/v1/config/candidate", CHANGE, candidate_put, "", "begin or replace it"},
+    {"PATCH", "/api/v1/config/candidate", CHANGE, candidate_patch, "", "change parts of it"},
+    {"DELETE", "/api/v1/config/candidate", CHANGE, candidate_delete, "", "drop it"},
+    {"POST", "/api/v1/config/commit", CHANGE, candidate_commit, "confirm " TRIAL,
+     "run the candidate"},
+    {"POST", "/api/v1/config/confirm", CHANGE, candidate_confirm, "", "keep what was committed"},
+    {"POST", "/api/v1/enroll", ROLE_BOOTSTRAP, administrators_enroll, "",
      "become the first administrator, with the one-time token"},
-    {"GET", "/api/v1/administrators", READ, administrators_list, "who may manage this gateway"},
-    {"POST", "/api/v1/administrators", CHANGE, administrators_add,
+    {"GET", "/api/v1/administrators", READ, administrators_list, "", "who may manage this gateway"},
+    {"POST", "/api/v1/administrators", CHANGE, administrators_add, "",
      "issue a certificate for one more"},
-    {"POST", "/api/v1/administrators/{name}/certificate", CHANGE, administrators_renew,
+    {"GET", "/api/v1/administrators/{name}", READ, administrators_get, "", "one of them"},
+    {"POST", "/api/v1/administrators/{name}/certificate", CHANGE, administrators_renew, "",
      "a new certificate for one"},
-    {"DELETE", "/api/v1/administrators/{name}", CHANGE, administrators_remove,
+    {"DELETE", "/api/v1/administrators/{name}", CHANGE, administrators_remove, "",
      "take one's access away"},
-    {"GET", "/api/v1/bootstrap", ROLE_LOCAL, bootstrap_get, "the one-time token, if one is open"},
-    {"POST", "/api/v1/bootstrap", ROLE_LOCAL, bootstrap_open,
+    {"GET", "/api/v1/bootstrap", ROLE_LOCAL, bootstrap_get, "",
+     "the one-time token, if one is open"},
+    {"POST", "/api/v1/bootstrap", ROLE_LOCAL, bootstrap_open, "",
      "a new token, for when access was lost"},
-    {"DELETE", "/api/v1/bootstrap", ROLE_LOCAL | ROLE_ADMIN, bootstrap_close, "close the token"},
-    {"GET", "/api/v1/audit", TRAIL, trail_list, "the audit trail, newest first"},
-    {"GET", "/api/v1/audit/verify", TRAIL, trail_verify, "is the audit trail whole?"},
+    {"DELETE", "/api/v1/bootstrap", ROLE_LOCAL | ROLE_ADMIN, bootstrap_close, "",
+     "close the token"},
+    {"GET", "/api/v1/audit", TRAIL, trail_list, "limit cursor", "the audit trail, newest first"},
+    {"GET", "/api/v1/audit/verify", TRAIL, trail_verify, "", "is the audit trail whole?"},
 };
 
 /* Does the path fit the pattern? name gets what stands for {name}. */
@@ -110,6 +128,54 @@ static bool same_method(const char *row, const char *method)
     return !strcmp(row, method) || (!strcmp(row, "GET") && !strcmp(method, "HEAD"));
 }
 
+/* Is the name one word of the list? */
+static bool listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *at = list; *at; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+
+        if (word == n && !memcmp(at, name, n))
+            return true;
+        at += word;
+    }
+    return false;
+}
+
+struct stranger {
+    const char *list;
+    char name[64]; /* of the first argument that is not in it; "": none */
+};
+
+static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    struct stranger *s = arg;
+
+    (void)kind;
+    (void)value;
+    if (listed(s->list, key))
+        return MHD_YES;
+    snprintf(s->name, sizeof s->name, "%s", *key ? key : "(no name)");
+    return MHD_NO;
+}
+
+/*
+ * A misspelt dry_run must not become a change: what the row does not know is refused. False:
+ * answered.
+ */
+static bool query_is_known(struct call *c, const struct route *r)
+{
+    struct stranger s = {.list = r->query};
+
+    if (strcmp(r->query, ANY_QUERY) != 0)
+        MHD_get_connection_values(c->conn, MHD_GET_ARGUMENT_KIND, look, &s);
+    if (s.name[0])
+        call_problem(c, 400, "Bad Request", "the query has \"%s\"; this request takes %s", s.name,
+                     *r->query ? r->query : "no query");
+    return !s.name[0];
+}
+
 void routes_dispatch(struct call *c)
 {
     bool known = false;
@@ -123,7 +189,7 @@ void routes_dispatch(struct call *c)
         if (!same_method(r->method, c->method))
             continue;
         if (c->who.roles & r->roles) {
-            if (!once_answered(c))
+            if (query_is_known(c, r) && !once_answered(c))
                 r->answer(c);
         } else {
             call_problem(c, 403, "Forbidden", "%s may not do this", c->who.name);

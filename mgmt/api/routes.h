@@ -9,11 +9,14 @@
 
 #include "mgmt/api/call.h"
 
+#define ROUTES_ANY_QUERY "*" /* of what people and browsers load as they like */
+
 struct route {
     const char *method, *path; /* {name} stands for one segment */
     unsigned roles;            /* any of them will do */
     void (*answer)(struct call *c);
-    const char *what; /* one line for people */
+    const char *query; /* the names of its query, with spaces between */
+    const char *what;  /* one line for people */
 };
 
 /* Find the row, check the caller, call it: c is answered or waits. */

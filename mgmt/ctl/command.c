@@ -8,7 +8,7 @@
 #include "mgmt/ctl/command_parts.h"
 #include "mgmt/ctl/table.h"
 
-#define PATH_ROOM 1024
+#define PATH_ROOM COMMAND_PATH_ROOM
 #define PEM_ROOM  (1024 * 1024)
 #define TRIES     3
 #define CRL_ROOM  (8 * 1024 * 1024)
@@ -76,14 +76,8 @@ static int run_read(const struct options *o, const struct command *c)
     char path[PATH_ROOM];
     struct http_ask q = {.method = "GET", .path = path};
 
-    if (!strcmp(c->name, "diff"))
-        snprintf(path, sizeof path, "/api/v1/config/diff?from=%.64s&to=%.64s", o->args[0],
-                 o->args[1]);
-    else if (!strcmp(c->name, "get"))
-        snprintf(path, sizeof path, "%s", o->args[0]);
-    else
-        snprintf(path, sizeof path, "%s%s%.128s", c->path, o->n_args ? "/" : "",
-                 o->n_args ? o->args[0] : "");
+    snprintf(path, sizeof path, "%s%s%.128s", c->path, o->n_args ? "/" : "",
+             o->n_args ? o->args[0] : "");
     return command_finish(o, c, &q);
 }
 
@@ -102,7 +96,7 @@ static int run_end(const struct options *o, const struct command *c)
     return rc;
 }
 
-static json_t *read_document(const char *file)
+json_t *command_read_json(const char *file)
 {
     json_error_t why;
     json_t *document = json_load_file(file, JSON_REJECT_DUPLICATES, &why);
@@ -131,56 +125,6 @@ int command_change(const struct options *o, const struct command *c, const char 
     rc = command_finish(o, c, q);
     http_free(&now);
     return rc;
-}
-
-static int run_apply(const struct options *o, const struct command *c)
-{
-    bool candidate = !strcmp(c->name, "candidate");
-    json_t *document = read_document(o->args[0]);
-    struct http_ask q = {.method = "PUT",
-                         .path = candidate    ? "/api/v1/config/candidate"
-                                 : o->dry_run ? "/api/v1/config?dry_run=true"
-                                              : "/api/v1/config",
-                         .body = document};
-    int rc = document ? command_change(o, c, candidate ? q.path : "/api/v1/config", &q) : 2;
-
-    json_decref(document);
-    return rc;
-}
-
-static int run_rollback(const struct options *o, const struct command *c)
-{
-    char *end;
-    long long n = strtoll(o->args[0], &end, 10);
-    json_t *body = json_pack("{s:I}", "revision", (json_int_t)n);
-    struct http_ask q = {.method = "POST", .path = "/api/v1/config/rollback", .body = body};
-    int rc;
-
-    if (*end || n < 1) {
-        fprintf(stderr, "penstockctl: rollback takes the number of a revision\n");
-        rc = 2;
-    } else {
-        rc = command_change(o, c, "/api/v1/config", &q);
-    }
-    json_decref(body);
-    return rc;
-}
-
-static int run_commit(const struct options *o, const struct command *c)
-{
-    char path[PATH_ROOM];
-    struct http_ask q = {.method = "POST", .path = path};
-
-    snprintf(path, sizeof path, "/api/v1/config/commit%s%.32s", o->confirm ? "?confirm=" : "",
-             o->confirm ? o->confirm : "");
-    return command_change(o, c, "/api/v1/config/candidate", &q);
-}
-
-static int run_confirm(const struct options *o, const struct command *c)
-{
-    struct http_ask q = {.method = "POST", .path = "/api/v1/config/confirm"};
-
-    return command_finish(o, c, &q);
 }
 
 /* 1 as well when the trail is broken: scripts look at the code. */
@@ -216,13 +160,14 @@ char *command_read_file(const char *file, size_t max, size_t *n)
 
 static int run_crl(const struct options *o, const struct command *c)
 {
-    char trust[PATH_ROOM], path[PATH_ROOM + 8];
+    char trust[PATH_ROOM / 2], path[PATH_ROOM];
     struct http_ask q = {.method = "POST", .path = path};
     char *data = command_read_file(o->args[1], CRL_ROOM, &q.n_raw);
     int rc = 2;
 
     snprintf(trust, sizeof trust, "/api/v1/trust/%.128s", o->args[0]);
     snprintf(path, sizeof path, "%s/crls", trust);
+    command_trial(o, path);
     q.raw = data;
     if (data)
         rc = command_change(o, c, trust, &q);
@@ -280,28 +225,41 @@ static const struct command commands[] = {
     {"peers", "", "who is connected", 0, 0, run_read, "/api/v1/peers", table_peers},
     {"stats", "", "ends and refusals by reason", 0, 0, run_read, "/api/v1/stats", table_stats},
     {"inventory", "", "certificates, lists, protocols and ciphers in use", 0, 0, run_read,
-     "/api/v1/inventory", NULL},
+     "/api/v1/inventory", table_inventory},
     {"metrics", "", "the counters as Prometheus reads them", 0, 0, run_read, "/metrics", NULL},
     {"end", "SESSION", "end one session (its id from `sessions --wide`)", 1, 1, run_end, NULL,
      NULL},
     {"config", "", "the running configuration", 0, 0, run_read, "/api/v1/config", NULL},
-    {"apply", "FILE", "make a file the running configuration (--dry-run: say what would change)", 1,
-     1, run_apply, NULL, NULL},
+    {"apply", "FILE", "make a file the running configuration", 1, 1, command_apply, NULL,
+     table_change},
+    {"links", "", "names in the configuration; likewise identities, trust, profiles", 0, 0,
+     command_names, NULL, table_names},
+    {"identities", "", "", 0, 0, command_names, NULL, table_names},
+    {"trust", "", "", 0, 0, command_names, NULL, table_names},
+    {"profiles", "", "", 0, 0, command_names, NULL, table_names},
+    {"get", "PATH", "any resource, such as links/x", 1, 1, command_get, NULL, NULL},
+    {"put", "PATH FILE", "make or replace one, such as links/x, by a file (JSON)", 2, 2,
+     command_put, NULL, table_change},
+    {"patch", "PATH FILE", "change parts of one (JSON merge patch)", 2, 2, command_patch, NULL,
+     table_change},
+    {"delete", "PATH", "remove one", 1, 1, command_delete, NULL, table_change},
     {"revisions", "", "what ran, newest first", 0, 0, run_read, "/api/v1/config/revisions",
      table_revisions},
     {"revision", "N", "one revision, whole", 1, 1, run_read, "/api/v1/config/revisions", NULL},
-    {"diff", "FROM TO", "what differs: revisions by number, `running`, `candidate`", 2, 2, run_read,
-     NULL, NULL},
-    {"rollback", "N", "run an earlier revision again", 1, 1, run_rollback, NULL, NULL},
-    {"candidate", "FILE", "prepare a configuration", 1, 1, run_apply, NULL, NULL},
+    {"diff", "FROM TO", "what differs: revisions by number, `running`, `candidate`", 2, 2,
+     command_diff, NULL, table_diff},
+    {"rollback", "N", "run an earlier revision again", 1, 1, command_rollback, NULL, table_change},
+    {"candidate", "[FILE]", "prepare a configuration; without a file: show it", 0, 1,
+     command_candidate, NULL, NULL},
+    {"discard", "", "drop the candidate", 0, 0, command_discard, NULL, NULL},
     {"commit", "", "run the candidate (--confirm S: it goes back after S seconds unless confirmed)",
-     0, 0, run_commit, NULL, NULL},
-    {"confirm", "", "keep what was committed", 0, 0, run_confirm, NULL, NULL},
+     0, 0, command_commit, NULL, table_change},
+    {"confirm", "", "keep what was committed", 0, 0, command_confirm, NULL, NULL},
     {"audit", "", "who did what, newest first", 0, 0, run_read, "/api/v1/audit", table_audit},
     {"audit-verify", "", "is the audit trail whole?", 0, 0, run_verify, "/api/v1/audit/verify",
      NULL},
     {"crl", "TRUST FILE", "a new revocation list takes its issuer's place", 2, 2, run_crl, NULL,
-     NULL},
+     table_change},
     {"explain", "LINK FILE",
      "would this chain (PEM) be let in, and why? (--side forward, --time 2026-01-31T12:00:00Z)", 2,
      2, run_explain, NULL, table_explain},
@@ -314,7 +272,7 @@ static const struct command commands[] = {
      1, 1, command_csr, NULL, NULL},
     {"install", "IDENTITY FILE",
      "give an identity a new certificate chain (PEM) of a key that the gateway holds", 2, 2,
-     command_install, NULL, NULL},
+     command_install, NULL, table_change},
     {"remove-key", "KEY", "remove a key that nothing uses", 1, 1, command_remove_key, NULL, NULL},
     {"refusals", "", "refused handshakes of the last hour, newest first", 0, 0, run_read,
      "/api/v1/refusals", table_refusals},
@@ -323,7 +281,7 @@ static const struct command commands[] = {
     {"events", "[TYPES]", "what happens, as it happens (session.cut,refusal,revision,expiry,...)",
      0, 1, command_events, NULL, NULL},
     {"schedule", "", "lists to be fetched, certificates to be renewed", 0, 0, run_read,
-     "/api/v1/schedule", NULL},
+     "/api/v1/schedule", table_schedule},
     {"fetch", "TRUST", "fetch its revocation lists now", 1, 1, command_fetch, NULL, NULL},
     {"renew", "IDENTITY", "renew its certificate now", 1, 1, command_renew, NULL, NULL},
     {"enroll", "URL",
@@ -338,8 +296,11 @@ static const struct command commands[] = {
      table_admins},
     {"add-admin", "NAME CSR", "issue a certificate for one more (--roles viewer,operator)", 2, 2,
      command_add_admin, NULL, NULL},
+    {"renew-admin", "NAME CSR", "a new certificate in the place of one's old", 2, 2,
+     command_renew_admin, NULL, NULL},
     {"remove-admin", "NAME", "take one's access away", 1, 1, command_remove_admin, NULL, NULL},
-    {"get", "PATH", "any resource, such as /api/v1/links/x", 1, 1, run_read, NULL, NULL},
+    {"close-token", "", "close the one-time token before it was used", 0, 0, command_close_token,
+     NULL, NULL},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},
 };

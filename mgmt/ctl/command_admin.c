@@ -217,23 +217,29 @@ static json_t *list_of(const char *text)
     return list;
 }
 
+static void show_certificate(const json_t *body, bool wide)
+{
+    const char *pem = json_string_value(json_object_get(body, "certificate"));
+
+    (void)wide;
+    fputs(pem ? pem : "", stdout);
+}
+
 int command_add_admin(const struct options *o, const struct command *c)
 {
     size_t n;
     char *csr = command_read_file(o->args[1], CSR_ROOM, &n);
     json_t *body = csr ? json_pack("{s:s, s:s%}", "name", o->args[0], "csr", csr, n) : NULL;
     struct http_ask q = {.method = "POST", .path = "/api/v1/administrators", .body = body};
-    struct http_answer a;
+    struct command shown = *c;
     int rc = 2;
+
+    shown.show = show_certificate;
 
     if (body && o->roles)
         json_object_set_new(body, "roles", list_of(o->roles));
-    if (body && o->json)
-        rc = command_finish(o, c, &q);
-    else if (body && !(rc = command_ask(o, &q, &a))) {
-        fputs(json_string_value(json_object_get(a.json, "certificate")), stdout);
-        http_free(&a);
-    }
+    if (body)
+        rc = command_finish(o, &shown, &q);
     json_decref(body);
     free(csr);
     return rc;
@@ -250,9 +256,36 @@ static int send_plain(const struct options *o, const struct command *c, const ch
 int command_remove_admin(const struct options *o, const struct command *c)
 {
     char path[PATH_ROOM];
+    struct http_ask q = {.method = "DELETE", .path = path};
 
     snprintf(path, sizeof path, "/api/v1/administrators/%.128s", o->args[0]);
-    return send_plain(o, c, "DELETE", path);
+    return command_change(o, c, path, &q);
+}
+
+/* With the roles that the old one has; the certificate goes to standard output. */
+int command_renew_admin(const struct options *o, const struct command *c)
+{
+    char read[PATH_ROOM], path[PATH_ROOM + 16];
+    size_t n;
+    char *csr = command_read_file(o->args[1], CSR_ROOM, &n);
+    json_t *body = csr ? json_pack("{s:s%}", "csr", csr, n) : NULL;
+    struct http_ask q = {.method = "POST", .path = path, .body = body};
+    struct command shown = *c;
+    int rc = 2;
+
+    shown.show = show_certificate;
+    snprintf(read, sizeof read, "/api/v1/administrators/%.128s", o->args[0]);
+    snprintf(path, sizeof path, "%s/certificate", read);
+    if (body)
+        rc = command_change(o, &shown, read, &q);
+    json_decref(body);
+    free(csr);
+    return rc;
+}
+
+int command_close_token(const struct options *o, const struct command *c)
+{
+    return send_plain(o, c, "DELETE", "/api/v1/bootstrap");
 }
 
 int command_recover(const struct options *o, const struct command *c)

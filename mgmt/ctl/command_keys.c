@@ -129,19 +129,46 @@ int command_csr(const struct options *o, const struct command *c)
     return rc;
 }
 
+/*
+ * An identity that is there keeps the rest of it (how it renews itself); its key is found by the
+ * new certificate, unless it lives in a token. 0 with *there, or the exit code.
+ */
+static int look_at(const struct options *o, const char *path, json_t *body, bool *there)
+{
+    struct http_ask q = {.method = "GET", .path = path};
+    struct http_answer a;
+    const char *key;
+
+    if (http_request(&o->gateway, &q, &a)) {
+        http_free(&a);
+        return command_ask(o, &q, &a); /* says why */
+    }
+    *there = a.status == 200;
+    key = json_string_value(json_object_get(a.json, "key"));
+    if (*there && key && strncmp(key, "pkcs11:", 7) != 0)
+        json_object_set_new(body, "key", json_null());
+    http_free(&a);
+    return 0;
+}
+
 int command_install(const struct options *o, const struct command *c)
 {
-    char path[COMMAND_PATH_ROOM];
+    char read[COMMAND_PATH_ROOM / 2], path[COMMAND_PATH_ROOM];
     size_t n;
     char *pem = command_read_file(o->args[1], COMMAND_PEM_ROOM, &n);
     json_t *body = pem ? json_pack("{s:s%}", "certificate", pem, n) : NULL;
-    struct http_ask q = {.method = "PUT", .path = path, .body = body};
+    struct http_ask q = {.path = path, .body = body};
+    bool there = false;
     int rc = 2;
 
-    snprintf(path, sizeof path, "/api/v1/identities/%.128s", o->args[0]);
-    if (body)
-        rc = command_change(o, c, path, &q);
-    else if (pem)
+    snprintf(read, sizeof read, "/api/v1/identities/%.128s", o->args[0]);
+    snprintf(path, sizeof path, "%s", read);
+    command_trial(o, path);
+    if (body && !(rc = look_at(o, read, body, &there))) {
+        q.method = there ? "PATCH" : "PUT";
+        rc = command_change(o, c, read, &q);
+    }
+    if (pem && !body)
         fprintf(stderr, "penstockctl: %s: is no PEM text\n", o->args[1]);
     json_decref(body);
     free(pem);

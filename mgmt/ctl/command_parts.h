@@ -17,6 +17,27 @@ int command_change(const struct options *o, const struct command *c, const char 
 /* At most `max` bytes of a file; the caller frees them. NULL: said why. */
 char *command_read_file(const char *file, size_t max, size_t *n);
 
+/* A document; the caller's. NULL: said why. */
+json_t *command_read_json(const char *file);
+/* "links/x" or a whole path, as a path. */
+void command_path(char path[COMMAND_PATH_ROOM], const char *given);
+/* With --dry-run the path asks for a trial. */
+void command_trial(const struct options *o, char path[COMMAND_PATH_ROOM]);
+
+/* command_resource.c */
+int command_get(const struct options *o, const struct command *c);
+int command_names(const struct options *o, const struct command *c);
+int command_put(const struct options *o, const struct command *c);
+int command_patch(const struct options *o, const struct command *c);
+int command_delete(const struct options *o, const struct command *c);
+int command_apply(const struct options *o, const struct command *c);
+int command_candidate(const struct options *o, const struct command *c);
+int command_discard(const struct options *o, const struct command *c);
+int command_commit(const struct options *o, const struct command *c);
+int command_confirm(const struct options *o, const struct command *c);
+int command_rollback(const struct options *o, const struct command *c);
+int command_diff(const struct options *o, const struct command *c);
+
 /* command_keys.c */
 int command_make_key(const struct options *o, const struct command *c);
 int command_import_key(const struct options *o, const struct command *c);
@@ -27,6 +48,8 @@ int command_remove_key(const struct options *o, const struct command *c);
 /* command_admin.c */
 int command_enroll(const struct options *o, const struct command *c);
 int command_add_admin(const struct options *o, const struct command *c);
+int command_renew_admin(const struct options *o, const struct command *c);
+int command_close_token(const struct options *o, const struct command *c);
 int command_remove_admin(const struct options *o, const struct command *c);
 int command_recover(const struct options *o, const struct command *c);
 

@@ -11,8 +11,10 @@ static void help(FILE *out)
 
     fprintf(out, "usage: penstockctl [OPTIONS] COMMAND\n");
     for (unsigned i = 0; i < n; i++)
-        fprintf(out, "  %-12s %-9s %s\n", c[i].name, c[i].usage, c[i].what);
-    fprintf(out, "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
+        if (*c[i].what)
+            fprintf(out, "  %-12s %-9s %s\n", c[i].name, c[i].usage, c[i].what);
+    fprintf(out, "changes take --dry-run: what would change, and whom it would cut\n"
+                 "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
                  "--ca FILE --cert FILE --key FILE;\n"
                  "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
                  "SIDE, --time TIME,\n"

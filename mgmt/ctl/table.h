@@ -11,6 +11,13 @@
 void table_sessions(const json_t *body, bool wide);
 void table_status(const json_t *body, bool wide);
 void table_stats(const json_t *body, bool wide);
+/* table_change.c */
+void table_change(const json_t *body, bool wide);
+void table_diff(const json_t *body, bool wide);
+void table_names(const json_t *body, bool wide);
+/* table_inventory.c */
+void table_inventory(const json_t *body, bool wide);
+void table_schedule(const json_t *body, bool wide);
 /* table_keys.c */
 void table_keys(const json_t *body, bool wide);
 void table_key(const json_t *body, bool wide);

@@ -275,6 +275,56 @@ def openapi(t):
                 equal((headers["Content-Type"], body["status"]), ("application/problem+json", status))
 
 
+@test("a query that a request does not know is refused, never passed over: a misspelt trial is no change")
+def unknown_query(t):
+    g = gateway(t)
+    tag = g.api("GET", "/api/v1/links/in")[1]["ETag"]
+    for query in ("dryrun=true", "dry_run=maybe", "dry_run=true&limit=1", "=true"):
+        status, _, problem = g.api("PATCH", "/api/v1/links/in?" + query, {"limits": {"sessions": 3}}, {"If-Match": tag})
+        equal(status, 400, query)
+    expect("takes dry_run" in g.api("DELETE", "/api/v1/links/in?yes=1", headers={"If-Match": tag})[2]["detail"], "what it takes")
+    equal(g.api("GET", "/api/v1/sessions?peers=x")[0], 400)
+    equal(g.api("PATCH", "/api/v1/links/in?dry_run=false", {"limits": {"sessions": 3}}, {"If-Match": tag})[1]["Penstock-Revision"], "2")
+    spec = g.api("GET", "/openapi.json")[2]
+    for path, operations in spec["paths"].items():
+        for method, op in operations.items():
+            if any(p["name"] == "dry_run" for p in op["parameters"]) or method == "get" or path == "/api/v1/config/candidate":
+                continue  # what it does not know of may not be asked of it
+            equal(g.api(method.upper(), path.replace("{name}", "none") + "?dry_run=true")[0] in (400, 403), True, method + path)
+
+
+@test("everything that is read has a tag and is not sent twice")
+def tags(t):
+    g = gateway(t)
+    for path in ("links", "identities", "keys", "config", "config/revisions", "config/revisions/1", "audit", "refusals", "peers", "schedule"):
+        status, headers, body = g.api("GET", "/api/v1/" + path)
+        equal((status, bool(headers.get("ETag"))), (200, True), path)
+        status, again, body = g.api("GET", "/api/v1/" + path, headers={"If-None-Match": headers["ETag"]})
+        equal((status, body, again["ETag"]), (304, None, headers["ETag"]), path)
+
+
+@test("a candidate goes on top of what was changed meanwhile, and a commit that would undo somebody's change is refused")
+def candidate_rebase(t):
+    g = gateway(t)
+    change = lambda n: g.api("PATCH", "/api/v1/links/in", {"limits": {"sessions": n}}, {"If-Match": g.api("GET", "/api/v1/links/in")[1]["ETag"]})
+    status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"profiles": {"p": {"groups": ["P-256"]}}}, {"If-None-Match": "*"})
+    equal((status, headers["Penstock-Revision"]), (200, "1"))
+    equal(change(7)[0], 200)  # somebody else
+    tag = headers["ETag"]
+    status, _, trial = g.api("POST", "/api/v1/config/commit?dry_run=true", headers={"If-Match": tag})
+    equal((status, [c["path"] for c in trial["changes"]], trial["cuts"]["sessions"]), (200, ["/profiles"], 0))
+    equal(running(g)[2], 2, "a trial commits nothing")
+    equal(g.api("POST", "/api/v1/config/commit", headers={"If-Match": tag})[0], 200)
+    doc = running(g)[0]
+    equal((doc["links"]["in"]["limits"], list(doc["profiles"])), ({"sessions": 7}, ["p"]))
+    status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"links": {"in": {"limits": {"sessions": 8}}}}, {"If-None-Match": "*"})
+    equal(change(9)[0], 200)
+    for query in ("", "?dry_run=true"):
+        status, _, problem = g.api("POST", "/api/v1/config/commit" + query, headers={"If-Match": headers["ETag"]})
+        equal((status, problem["pointer"]), (409, "/links/in/limits/sessions"))
+    equal(running(g)[0]["links"]["in"]["limits"], {"sessions": 9})
+
+
 @test("metrics are what Prometheus reads: each family described once, every sample a number, labels as configured")
 def metrics(t):
     g = gateway(t)
@@ -316,6 +366,30 @@ def peers(t):
     page = g.api("GET", "/api/v1/peers?limit=1")[2]
     equal(page["items"] + g.api("GET", "/api/v1/peers?cursor=" + page["next"])[2]["items"], rows)
     equal(g.api("GET", "/api/v1/peers?link=none")[2]["items"], [])
+    known = {r["certificate_sha256"]: r for r in rows}
+    for cert in (t.pki.client, other):
+        row = known[cert.fingerprint()]
+        equal((row["key"], row["signature"], row["peer"]), ("EC256", "ecdsa-with-SHA256", "spiffe://partner.example/client"))
+        equal((row["spki_sha256"], row["serial"].lstrip("0"), row["until"]), (cert.spki_sha256(), cert.serial().lower().lstrip("0"), row["not_after"]))
+
+
+def one_link(t, shown, path):
+    """The same configuration with its link under another name and address."""
+    other = copy.deepcopy(shown)
+    link = other["links"].pop("in")
+    link.update({"engine": t.engine, "limits": {}})
+    link["listen"]["address"] = ["127.0.0.1:%d" % free_port()]
+    other["links"]["other"] = link
+    with open(path + ".other", "w") as f:
+        json.dump(other, f)
+    return path + ".other"
+
+
+def one_profile(t):
+    path = os.path.join(t.dir, "profile.json")
+    with open(path, "w") as f:
+        json.dump({"groups": ["P-256"]}, f)
+    return path
 
 
 @test("penstockctl shows, applies, compares, rolls back and verifies, with exit codes that scripts can trust")
@@ -326,10 +400,11 @@ def command_line(t):
     path = os.path.join(t.dir, "new.json")
     with open(path, "w") as f:
         json.dump(shown, f)
-    trial = json.loads(g.ctl("apply", path, "--dry-run"))
+    trial = json.loads(g.ctl("apply", path, "--dry-run", "--json"))
     equal(trial["changes"], [{"path": "/links/in/limits", "to": {"sessions": 4}}])
     equal(json.loads(g.ctl("apply", path))["links"]["in"]["limits"], {"sessions": 4})
-    equal(json.loads(g.ctl("diff", "1", "running"))["changes"][0]["path"], "/links/in/limits")
+    equal(json.loads(g.ctl("diff", "1", "running", "--json"))["changes"][0]["path"], "/links/in/limits")
+    expect('/links/in/limits\n    + {"sessions": 4}' in g.ctl("diff", "1", "running"), "a difference for people")
     g.ctl("rollback", "1")
     rows = g.ctl("revisions").splitlines()
     equal((rows[0].split()[0], [r.split()[0] for r in rows[1:]]), ("REVISION", ["3", "2", "1"]))
@@ -353,6 +428,30 @@ def command_line(t):
     r = g.ctl("apply", path, check=False)
     equal(r.returncode, 1)
     expect(r.stderr.startswith("penstockctl: /links/in/engine: "), r.stderr)
+    one = os.path.join(t.dir, "one.json")
+    with open(one, "w") as f:
+        json.dump({"limits": {"sessions": 6}}, f)
+    before = g.ctl("revisions")
+    with connect(t, g.port) as s:
+        s.sendall(b"x")
+        s.recv(1)
+        for args in (("patch", "links/in", one), ("rollback", "1"), ("apply", path)):
+            said = g.ctl(*args, "--dry-run", check=args[0] != "apply")
+            expect(args[0] == "apply" or "it would end 0 sessions" in said, said)
+        expect("it would end 1 session\n  in               all     1  link_removed" in g.ctl("put", "config", one_link(t, shown, path), "--dry-run"), "whom")
+    equal(g.ctl("revisions"), before, "trials change nothing")
+    g.ctl("patch", "links/in", one)
+    equal(json.loads(g.ctl("get", "links/in"))["limits"], {"sessions": 6})
+    g.ctl("put", "profiles/p", one_profile(t))
+    equal((g.ctl("profiles"), g.ctl("links")), ("p\n", "in\n"))
+    g.ctl("delete", "profiles/p")
+    equal(g.ctl("profiles"), "")
+    g.ctl("candidate", one_link(t, shown, path))
+    equal(list(json.loads(g.ctl("candidate"))["links"]), ["other"])
+    expect("it would change" in g.ctl("commit", "--dry-run"), "a commit tried")
+    g.ctl("discard")
+    equal(g.ctl("candidate", check=False).returncode, 1)
+    expect("profile default\n    versions   1.3" in g.ctl("inventory") and "WHOSE" in g.ctl("schedule"), "what is in use")
     expect("rollback" in g.ctl("--completion") and "rollback" in g.ctl("--help"), "told by --help and --completion")
 
 
@@ -474,7 +573,7 @@ def inventory(t):
     equal(sorted(c["issuer"] for c in found["trust"]["partners"]["crls"]), ["O=Penstock Test,CN=inter", "O=Penstock Test,CN=root"])
     equal(found["live"]["version"], {"1.3": 1})
     equal(list(found["live"]["suite"].values()), [1])
-    equal(json.loads(g.ctl("inventory"))["identities"], found["identities"])
+    equal(json.loads(g.ctl("inventory", "--json"))["identities"], found["identities"])
 
 
 @test("a POST with an Idempotency-Key is done once, whoever asks again and after a restart, and a key is for one request")

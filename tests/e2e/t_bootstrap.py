@@ -135,8 +135,12 @@ def others(t):
     f.g.wait(lambda: f.as_("bob", "status")[0] == 3, 10, "bob is out")
     f.g.ctl("rollback", str(number))  # brings no administrator back
     equal((f.as_("bob", "status")[0], f.as_("carol", "status")[0]), (3, 0))
-    renewed = patient(f.g, "POST", "/api/v1/administrators/carol/certificate", {"csr": open(f.file("bob", ".csr")).read()})
-    equal((renewed[0], renewed[2]["roles"]), (200, ["admin"]), renewed[2])
+    status, headers, carol = f.g.api("GET", "/api/v1/administrators/carol")
+    equal((status, carol["roles"], f.g.api("GET", "/api/v1/administrators/bob")[0]), (200, ["admin"], 404))
+    for tag, want in ((None, 428), ('"0000"', 412)):
+        for method, path in (("DELETE", ""), ("POST", "/certificate")):
+            equal(f.g.api(method, "/api/v1/administrators/carol" + path, headers=tag and {"If-Match": tag})[0], want)
+    expect("BEGIN CERTIFICATE" in f.g.ctl("renew-admin", "carol", f.file("bob", ".csr")), "a new certificate")
     f.g.wait(lambda: f.as_("carol", "status")[0] == 3, 10, "carol's old certificate is out")
 
 

@@ -118,7 +118,7 @@ def changing(t):
     for thread in threads:
         thread.join(30)
     bad = [a for a in answers if a[0] != 200 and not (a[0] == 503 and a[1].get("Retry-After"))]
-    expect(len(answers) > 20 and not bad, bad[:3])
+    expect(len(answers) > 20 and not bad, "%s %s" % (bad[:3], m.g.events("refused")))
 
 
 @test("who may change trusts can not make himself an admin: what the management link believes and presents takes one")

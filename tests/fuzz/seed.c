@@ -159,7 +159,7 @@ static void seed_peers(void)
     static struct query_peers page = {.next = 1ull << 32, .n = 1};
 
     page.rows[0] = (struct query_peer){
-        .link = "in", .name = "uri:x", .chain = chain, .n_chain = sizeof chain};
+        .link = "in", .facts = sample_facts(), .chain = chain, .n_chain = sizeof chain};
     SEED(QUERY_PEERS_PAGE, query_put_peers, page, "query", "peers");
 }
 

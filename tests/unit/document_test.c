@@ -45,6 +45,43 @@ TEST("a merge patch does what each example of RFC 7396, appendix A, says")
     }
 }
 
+TEST("what one changed goes on top of what another changed, unless both changed one thing")
+{
+    static const struct {
+        const char *base, *mine, *theirs, *result, *where;
+    } rows[] = {
+        {"{\"a\":1,\"b\":1}", "{\"a\":2,\"b\":1}", "{\"a\":1,\"b\":3}", "{\"a\":2,\"b\":3}", ""},
+        {"{\"a\":1}", "{\"a\":1}", "{\"a\":2}", "{\"a\":2}", ""},
+        {"{\"a\":1}", "{\"a\":2}", "{\"a\":2}", "{\"a\":2}", ""},
+        {"{\"a\":1,\"b\":1}", "{\"b\":1}", "{\"a\":1,\"b\":1,\"c\":1}", "{\"b\":1,\"c\":1}", ""},
+        {"{\"a\":{\"x\":1}}", "{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"z\":3,\"x\":1}}",
+         "{\"a\":{\"x\":1,\"y\":2,\"z\":3}}", ""},
+        {"{\"a\":{\"x\":[1]}}", "{\"a\":{\"x\":[1]},\"b\":0}", "{\"a\":{\"x\":[2]}}",
+         "{\"a\":{\"x\":[2]},\"b\":0}", ""},
+        {"{\"a\":1}", "{\"a\":2}", "{\"a\":3}", NULL, "/a"},
+        {"{\"a\":1}", "{}", "{\"a\":3}", NULL, "/a"},
+        {"{}", "{\"a\":{\"x\":1}}", "{\"a\":{\"x\":2}}", NULL, "/a"},
+        {"{\"a\":{\"x/y\":[1]}}", "{\"a\":{\"x/y\":[2]}}", "{\"a\":{\"x/y\":[3]}}", NULL,
+         "/a/x~1y"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char where[DOCUMENT_POINTER_MAX] = "?";
+        json_t *base = parse(rows[i].base), *mine = parse(rows[i].mine),
+               *theirs = parse(rows[i].theirs),
+               *want = rows[i].result ? parse(rows[i].result) : NULL,
+               *got = document_rebase(base, mine, theirs, where);
+
+        EXPECT(want ? json_equal(got, want) : !got);
+        EXPECT(!strcmp(where, rows[i].where));
+        json_decref(base);
+        json_decref(mine);
+        json_decref(theirs);
+        json_decref(want);
+        json_decref(got);
+    }
+}
+
 TEST("a patch that is nested without end is refused")
 {
     json_t *deep = json_object(), *got;

@@ -246,22 +246,27 @@ TEST("a page of peers has its golden bytes, with each chain, and is refused cut 
 
     m.rows[0] = (struct query_peer){.link = "in",
                                     .side = LEG_INNER,
-                                    .name = "p",
-                                    .chain_sha256 = {7},
+                                    .facts = sample_facts(),
                                     .chain = chain,
                                     .n_chain = sizeof chain};
     buf_init(&b, mem, sizeof mem);
     query_put_peers(&b, &m);
     EXPECT(hex_equal(mem, b.len,
-                     "000000000000000500010002696e01000170"
-                     "0700000000000000000000000000000000000000000000000000000000000000"
+                     "000000000000000500010002696e01"
+                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+                     "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+                     "0003612e6200000002306600054543323536"
+                     "0000"
+                     "0000000065000000000000006400000000"
+                     "03"
                      "00000006000000023000"));
     EXPECT(only_whole(decode_query_get_peers, mem, b.len));
     EXPECT(refuses(decode_query_get_peers, mem, b.len, 14, 2));
     EXPECT(refuses(decode_query_get_peers, mem, b.len, 9, QUERY_PEERS_ROWS + 1));
     buf_init_read(&r, mem, b.len);
     EXPECT(!query_get_peers(&r, &got) && got.next == 5 && got.n == 1);
-    EXPECT(!strcmp(got.rows[0].name, "p") && got.rows[0].n_chain == 6);
+    EXPECT(!strcmp(got.rows[0].facts.name, "a.b") && got.rows[0].n_chain == 6);
     m.n = QUERY_PEERS_ROWS + 1;
     buf_init(&b, mem, sizeof mem);
     query_put_peers(&b, &m);
