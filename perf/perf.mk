@@ -1,18 +1,35 @@
-# Measurements. `make perf-micro`: what single operations cost on this machine.
-MICRO := $(patsubst perf/micro/%.c,$(BUILD)/micro/%,$(wildcard perf/micro/*.c))
+# Measurements (perf/README.md). Every program of perf/ is built with the rest, so that it stays
+# true to the code that it measures.
+PERF := $(BUILD)/perf/bin
+MICRO := $(patsubst perf/micro/%.c,$(PERF)/%,$(wildcard perf/micro/*.c))
+PERF_PROGRAMS := $(MICRO) $(PERF)/relay $(PERF)/certs
+all: $(PERF_PROGRAMS)
 
-$(BUILD)/micro/%: $(BUILD)/perf/micro/%.o $(foreach f,$(LIBS_dataplane),$(call archive,$(f)))
+$(PERF)/relay: $(call objects,perf/micro/relay) $(call archive,dataplane/base)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -luring
+
+$(PERF)/certs: $(call objects,perf/certs) $(call archive,dataplane/base)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcrypto
+
+$(PERF)/%: $(BUILD)/perf/micro/%.o $(foreach f,$(LIBS_dataplane),$(call archive,$(f)))
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_dataplane)
 
+# What single operations cost on this machine: the floors.
 .PHONY: perf-micro
-perf-micro: $(MICRO)
-	@for program in $(MICRO); do $$program || exit 1; done
+perf-micro:
+	@tests/deps build run
+	@$(MAKE) --no-print-directory -j2 all
+	@perf/micro/run
 
-# Penstock beside nginx stream and HAProxy (perf/README.md).
+# Penstock beside HAProxy, nginx stream, hitch and stunnel.
 .PHONY: perf
 perf:
-	@tests/deps build run test
+	@tests/deps build run perf
 	@$(MAKE) --no-print-directory -j2 all
 	@perf/compare/run

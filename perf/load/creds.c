@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
 #include "handshake/secrets.h"
@@ -96,33 +98,93 @@ static int set_protocol(SSL_CTX *ctx, const struct options *o, struct err *e)
     return 0;
 }
 
-static int add(struct creds *c, const struct options *o, X509_STORE *anchors, const char *cert,
-               const char *key, struct err *e)
+static SSL_CTX *context(struct creds *c, const struct options *o, X509_STORE *anchors,
+                        struct err *e)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    int rc;
 
-    if (!ctx)
-        return err_set(e, -ENOMEM, cert, NULL, "out of memory");
+    if (!ctx) {
+        err_set(e, -ENOMEM, NULL, NULL, "out of memory");
+        return NULL;
+    }
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, c);
     SSL_CTX_set_keylog_callback(ctx, on_secret);
     SSL_CTX_set1_cert_store(ctx, anchors);
-    rc = set_protocol(ctx, o, e);
-    if (!rc && (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1 ||
-                SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1))
+    if (set_protocol(ctx, o, e)) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    return ctx;
+}
+
+/* The key in a file; `last` has the one before, which may be the same file under another name. */
+static EVP_PKEY *read_key(const char *path, const struct cred *last)
+{
+    FILE *f = fopen(path, "r");
+    struct stat st;
+    EVP_PKEY *key = NULL;
+
+    if (!f)
+        return NULL;
+    if (last && !fstat(fileno(f), &st) && st.st_ino == last->inode && st.st_dev == last->device) {
+        key = last->key;
+        EVP_PKEY_up_ref(key);
+    } else {
+        key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    }
+    fclose(f);
+    return key;
+}
+
+/* The leaf, what follows it, and the key. 0 or -EINVAL. */
+static int read_files(struct cred *to, const char *cert, const char *key, const struct cred *last)
+{
+    FILE *f = fopen(cert, "r");
+    struct stat st;
+    X509 *x;
+
+    to->leaf = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
+    to->above = sk_X509_new_null();
+    while (to->leaf && to->above && (x = PEM_read_X509(f, NULL, NULL, NULL)))
+        if (sk_X509_push(to->above, x) <= 0)
+            X509_free(x);
+    if (f)
+        fclose(f);
+    to->key = read_key(key, last);
+    if (!stat(key, &st)) {
+        to->inode = st.st_ino;
+        to->device = st.st_dev;
+    }
+    return to->leaf && to->above && to->key && X509_check_private_key(to->leaf, to->key) == 1
+               ? 0
+               : -EINVAL;
+}
+
+static void cred_fini(struct cred *c)
+{
+    X509_free(c->leaf);
+    sk_X509_pop_free(c->above, X509_free);
+    EVP_PKEY_free(c->key);
+}
+
+static int add(struct creds *c, const char *cert, const char *key, struct err *e)
+{
+    struct cred made = {0};
+    int rc = read_files(&made, cert, key, c->count ? &c->list[c->count - 1] : NULL);
+
+    if (rc) {
+        cred_fini(&made);
         rc = err_set(e, -EINVAL, cert, "give a PEM chain and its unencrypted key",
                      "can not be used with %.200s (%s)", key,
                      ERR_reason_error_string(ERR_peek_last_error()));
-    ERR_clear_error();
-    if (rc) {
-        SSL_CTX_free(ctx);
-        return rc;
+    } else {
+        c->list[c->count++] = made;
     }
-    c->ctx[c->count++] = ctx;
-    return 0;
+    ERR_clear_error(); /* the end of a file is one, too */
+    return rc;
 }
 
 static int is_key(const struct dirent *d)
@@ -133,8 +195,7 @@ static int is_key(const struct dirent *d)
 }
 
 /* Every NAME.key of the directory that has a certificate beside it. */
-static int add_directory(struct creds *c, const struct options *o, X509_STORE *anchors,
-                         struct err *e)
+static int add_directory(struct creds *c, const struct options *o, struct err *e)
 {
     struct dirent **found = NULL;
     int n = scandir(o->cert_dir, &found, is_key, alphasort), rc = 0;
@@ -143,8 +204,8 @@ static int add_directory(struct creds *c, const struct options *o, X509_STORE *a
         return err_set(e, -errno, o->cert_dir, NULL, "can not be read: %s", strerror(errno));
     if (n > CREDS_MAX)
         rc = err_set(e, -EINVAL, o->cert_dir, NULL, "holds more than %d keys", CREDS_MAX);
-    c->ctx = rc ? NULL : calloc((size_t)n + 1, sizeof(SSL_CTX *));
-    if (!rc && !c->ctx)
+    c->list = rc ? NULL : calloc((size_t)n + 1, sizeof(*c->list));
+    if (!rc && !c->list)
         rc = err_set(e, -ENOMEM, o->cert_dir, NULL, "out of memory");
     for (int i = 0; i < n; i++) {
         char key[PATH_MAX], cert[PATH_MAX];
@@ -155,7 +216,7 @@ static int add_directory(struct creds *c, const struct options *o, X509_STORE *a
         if (access(cert, R_OK))
             snprintf(cert, sizeof(cert), "%s/%.*s.pem", o->cert_dir, stem, found[i]->d_name);
         if (!rc && !access(cert, R_OK))
-            rc = add(c, o, anchors, cert, key, e);
+            rc = add(c, cert, key, e);
         free(found[i]);
     }
     free(found);
@@ -165,22 +226,33 @@ static int add_directory(struct creds *c, const struct options *o, X509_STORE *a
     return rc;
 }
 
+static int load(struct creds *c, const struct options *o, struct err *e)
+{
+    if (o->cert_dir)
+        return add_directory(c, o, e);
+    c->list = calloc(1, sizeof(*c->list));
+    if (!c->list)
+        return err_set(e, -ENOMEM, NULL, NULL, "out of memory");
+    return add(c, o->cert, o->key, e);
+}
+
 int creds_init(struct creds *c, const struct options *o, struct err *e)
 {
-    X509_STORE *anchors = X509_STORE_new();
-    int rc = 0;
+    X509_STORE *anchors;
+    int rc;
 
     *c = (struct creds){.name = o->name};
+    if (o->plain)
+        return 0;
+    anchors = X509_STORE_new();
     if (!anchors)
         return err_set(e, -ENOMEM, NULL, NULL, "out of memory");
     if (X509_STORE_load_file(anchors, o->ca) != 1) {
         ERR_clear_error();
         rc = err_set(e, -EINVAL, o->ca, "give a PEM file", "holds no certificate to trust");
-    } else if (o->cert_dir) {
-        rc = add_directory(c, o, anchors, e);
     } else {
-        c->ctx = calloc(1, sizeof(SSL_CTX *));
-        rc = c->ctx ? add(c, o, anchors, o->cert, o->key, e) : -ENOMEM;
+        c->ctx = context(c, o, anchors, e);
+        rc = c->ctx ? load(c, o, e) : -EINVAL;
     }
     X509_STORE_free(anchors);
     return rc;
@@ -189,17 +261,21 @@ int creds_init(struct creds *c, const struct options *o, struct err *e)
 void creds_fini(struct creds *c)
 {
     for (size_t i = 0; i < c->count; i++)
-        SSL_CTX_free(c->ctx[i]);
-    free(c->ctx);
+        cred_fini(&c->list[i]);
+    free(c->list);
+    SSL_CTX_free(c->ctx);
     *c = (struct creds){0};
 }
 
 SSL *creds_session(struct creds *c, uint64_t which)
 {
-    SSL *ssl = SSL_new(c->ctx[which % c->count]);
+    const struct cred *own = &c->list[which % c->count];
+    SSL *ssl = SSL_new(c->ctx);
 
-    if (!ssl || SSL_set_tlsext_host_name(ssl, c->name) != 1 || SSL_set1_host(ssl, c->name) != 1) {
+    if (!ssl || SSL_set_tlsext_host_name(ssl, c->name) != 1 || SSL_set1_host(ssl, c->name) != 1 ||
+        SSL_use_cert_and_key(ssl, own->leaf, own->key, own->above, 1) != 1) {
         SSL_free(ssl);
+        ERR_clear_error();
         return NULL;
     }
     SSL_set_connect_state(ssl);

@@ -3,8 +3,8 @@
  *
  * Why: a handshake should cost the generator as little as a real client's, so a gateway certificate
  * that was verified once is known from then on (its signature over each handshake is still
- * checked), and each client certificate has one SSL_CTX for good. Owner: made before the processes
- * part, then used by each alone. Never: resumes a session: every handshake is a full one.
+ * checked), and certificates are parsed once, thousands of them in seconds. Owner: made before the
+ * processes part, then used by each alone. Never: resumes a session: every handshake is a full one.
  */
 #ifndef PENSTOCK_LOAD_CREDS_H
 #define PENSTOCK_LOAD_CREDS_H
@@ -13,16 +13,27 @@
 #include <stddef.h>
 #include "perf/load/options.h"
 
+/* One client certificate. */
+struct cred {
+    X509 *leaf;
+    STACK_OF(X509) * above; /* its intermediates */
+    EVP_PKEY *key;
+    ino_t inode; /* of the key's file */
+    dev_t device;
+};
+
 struct creds {
-    SSL_CTX **ctx; /* one for each client certificate, in order of their names */
+    SSL_CTX *ctx;
+    struct cred *list; /* in order of their names */
     size_t count;
     const char *name;
     uint8_t known[32]; /* SHA-256 of the gateway certificate that was verified last */
 };
 
 /*
- * Load what the options name. Secrets of a session go to the `struct secrets` that is its app data
- * (SSL_set_app_data). 0; -EINVAL, -ENOENT or -ENOMEM with *e. creds_fini() in any case.
+ * Load what the options name; nothing for a plain run. Secrets of a session go to the `struct
+ * secrets` that is its app data (SSL_set_app_data). 0; -EINVAL, -ENOENT or -ENOMEM with *e.
+ * creds_fini() in any case.
  */
 int creds_init(struct creds *c, const struct options *o, struct err *e);
 void creds_fini(struct creds *c); /* harmless on a zeroed struct */

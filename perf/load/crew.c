@@ -116,7 +116,8 @@ bool crew_attempt(struct crew *c, uint64_t due_ns)
     c->started++;
     c->under_way++;
     c->env.counts->attempts++;
-    f = stream_start(&c->env, s, creds_session(c->creds, number), &o->address, source);
+    f = stream_start(&c->env, s, o->plain ? NULL : creds_session(c->creds, number), &o->address,
+                     source);
     if (f)
         fail(c, s, f);
     else
@@ -353,6 +354,7 @@ static int init(struct crew *c)
     list_init(&c->free);
     list_init(&c->rest);
     c->env = (struct stream_env){.epoll = epoll_create1(EPOLL_CLOEXEC),
+                                 .plain = c->o->plain,
                                  .counts = &c->tally->all,
                                  .in = malloc(IN_SIZE),
                                  .n_in = IN_SIZE,

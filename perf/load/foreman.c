@@ -231,7 +231,7 @@ static void watch(struct foreman *m)
 
 static struct busy busy_of(const struct foreman *m, const struct usage *u, pid_t pid)
 {
-    struct busy b = {.known = pid > 0 && u[0].count && u[1].count,
+    struct busy b = {.known = pid > 0 && u[0].n_processes && u[1].n_processes,
                      .over_ns = m->read_ns[1] - m->read_ns[0]};
 
     if (b.known) {

@@ -215,6 +215,7 @@ static const struct row rows[] = {
     {"--gateway-pid", take_count, AT(gateway_pid), 4194304, CLIENTS},
     {"--backend-pid", take_count, AT(backend_pid), 4194304, CLIENTS},
     {"--answer", take_answer, AT(answer), 0, BIT(LOAD_SINK)},
+    {"--plain", NULL, AT(plain), 0, CLIENTS},
     {"--quiet", NULL, AT(quiet), 0, ALL},
 };
 
@@ -235,6 +236,7 @@ static const char usage[] =
     "                      NAME.chain.pem or NAME.pem)\n"
     "  --tls 1.2|1.3       and only that; default 1.3\n"
     "  --suites A:B --groups A:B\n"
+    "  --plain             no TLS at all, to measure a bare relay: a floor\n"
     "  --source IP,IP      own addresses to connect from, in turn\n"
     "  --sessions N        held at once (default 1; idle, fanin 100)\n"
     "  --concurrency N     under way at once (default 16; with --rate 1000)\n"
@@ -264,14 +266,15 @@ static int missing(struct err *e, const char *name)
     return err_set(e, -EINVAL, name, "see penstock-load --help", "is missing");
 }
 
-static int complete(struct options *o, struct err *e)
+/* Whom to believe and who we are. */
+static int complete_tls(const struct options *o, struct err *e)
 {
-    bool many = o->mode == LOAD_IDLE || o->mode == LOAD_FANIN;
-
-    if (!o->address.len)
-        return missing(e, o->mode == LOAD_SINK ? "--listen" : "--connect");
-    if (o->mode == LOAD_SINK)
+    if (o->plain) {
+        if (o->name || o->ca || o->cert || o->key || o->cert_dir || o->suites || o->groups)
+            return err_set(e, -EINVAL, "--plain", NULL,
+                           "and the options of TLS exclude each other");
         return 0;
+    }
     if (!o->name)
         return missing(e, "--name");
     if (!o->ca)
@@ -280,6 +283,21 @@ static int complete(struct options *o, struct err *e)
         return missing(e, "--cert and --key, or --cert-dir");
     if (o->cert_dir && (o->cert || o->key))
         return err_set(e, -EINVAL, "--cert-dir", NULL, "and --cert or --key exclude each other");
+    return 0;
+}
+
+static int complete(struct options *o, struct err *e)
+{
+    bool many = o->mode == LOAD_IDLE || o->mode == LOAD_FANIN;
+    int rc;
+
+    if (!o->address.len)
+        return missing(e, o->mode == LOAD_SINK ? "--listen" : "--connect");
+    if (o->mode == LOAD_SINK)
+        return 0;
+    rc = complete_tls(o, e);
+    if (rc)
+        return rc;
     if (o->mode == LOAD_ROUNDTRIP && !o->rate)
         return missing(e, "--rate");
     if (o->mode == LOAD_BULK && !o->direction)
@@ -323,7 +341,7 @@ static int take_all(struct options *o, int argc, char *const argv[], struct err 
         if (!r->take) {
             if (value)
                 return err_set(e, -EINVAL, r->name, NULL, "takes no value");
-            o->quiet = true;
+            *(bool *)((char *)o + r->at) = true;
             continue;
         }
         if (!value && i + 1 < argc)

@@ -57,6 +57,7 @@ struct options {
     pid_t backend_pid;  /* the same for the backend */
     const char *answer; /* the sink's fixed answer: "task", "echo", "discard", "source" */
     bool quiet;         /* no progress lines */
+    bool plain;         /* no TLS: a bare relay is the gateway */
 };
 
 /*

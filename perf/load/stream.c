@@ -58,16 +58,18 @@ enum fault stream_start(struct stream_env *env, struct stream *s, SSL *ssl, cons
     enum fault f;
 
     check(s->state == STREAM_FREE && s->fd < 0);
+    s->plain = env->plain;
     s->ssl = ssl;
-    s->secrets = calloc(1, sizeof(*s->secrets));
-    if (!ssl || !s->secrets)
+    s->secrets = s->plain ? NULL : calloc(1, sizeof(*s->secrets));
+    if (!s->plain && (!ssl || !s->secrets))
         return FAULT_NO_FILES;
     f = dial(s, to, source);
     if (f)
         return f;
-    if (SSL_set_fd(ssl, s->fd) != 1 || epoll_ctl(env->epoll, EPOLL_CTL_ADD, s->fd, &ev))
+    if ((ssl && SSL_set_fd(ssl, s->fd) != 1) || epoll_ctl(env->epoll, EPOLL_CTL_ADD, s->fd, &ev))
         return FAULT_NO_FILES;
-    SSL_set_app_data(ssl, s->secrets);
+    if (ssl)
+        SSL_set_app_data(ssl, s->secrets);
     s->interest = EPOLLOUT;
     s->state = STREAM_CONNECTING;
     return FAULT_NONE;
@@ -135,6 +137,11 @@ static enum fault connected(struct stream_env *env, struct stream *s)
     check(getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &e, &n) == 0);
     if (e)
         return e == ETIMEDOUT ? FAULT_CONNECT_TIME : FAULT_CONNECT;
+    if (s->plain) {
+        s->state = STREAM_GREETING;
+        want(env, s, EPOLLIN);
+        return FAULT_NONE;
+    }
     s->state = STREAM_SHAKING;
     return shake(env, s);
 }
@@ -158,6 +165,8 @@ static void flush(struct stream_env *env, struct stream *s)
             s->from += (size_t)n;
     }
     if (stream_drained(s)) {
+        if (s->plain && s->state == STREAM_ENDING)
+            shutdown(s->fd, SHUT_WR);
         s->from = s->to = 0;
         if (!s->eager) {
             free(s->out);
@@ -184,11 +193,22 @@ static bool reserve(struct stream *s, size_t n)
     return true;
 }
 
+static size_t overhead(const struct stream *s)
+{
+    return s->plain ? 0 : seal_overhead(&s->tx);
+}
+
 static bool put_record(struct stream *s, uint8_t type, const void *data, size_t n)
 {
     uint8_t *at = s->out + s->to;
     size_t made;
 
+    if (s->plain) {
+        if (data)
+            memcpy(at, data, n);
+        s->to += n;
+        return true;
+    }
     if (data)
         memcpy(at + seal_prefix(&s->tx), data, n);
     if (seal_record(&s->tx, type, at + seal_prefix(&s->tx), n, at, &made))
@@ -199,14 +219,14 @@ static bool put_record(struct stream *s, uint8_t type, const void *data, size_t 
 
 static bool put_small(struct stream *s, uint8_t type, const void *data, size_t n)
 {
-    return reserve(s, n + seal_overhead(&s->tx)) && put_record(s, type, data, n);
+    return reserve(s, n + overhead(s)) && put_record(s, type, data, n);
 }
 
 void stream_send(struct stream_env *env, struct stream *s, const void *data, size_t n)
 {
     size_t records = (n + RECORD_PLAIN_MAX - 1) / RECORD_PLAIN_MAX, done = 0;
 
-    if (!reserve(s, n + records * seal_overhead(&s->tx)))
+    if (!reserve(s, n + records * overhead(s)))
         return;
     while (done < n) {
         size_t step = n - done < RECORD_PLAIN_MAX ? n - done : RECORD_PLAIN_MAX;
@@ -225,9 +245,9 @@ void stream_end(struct stream_env *env, struct stream *s)
 {
     static const uint8_t alert[2] = {1, CLOSE_NOTIFY};
 
-    if (put_small(s, CONTENT_ALERT, alert, sizeof(alert)))
-        flush(env, s);
     s->state = STREAM_ENDING;
+    if (s->plain || put_small(s, CONTENT_ALERT, alert, sizeof(alert)))
+        flush(env, s);
     stream_eager(env, s, false);
     stream_patient(s, 1);
 }
@@ -323,6 +343,12 @@ static enum fault take_records(struct stream_env *env, struct stream *s, size_t 
     return f;
 }
 
+static void take_plain(struct stream_env *env, struct stream *s, size_t n)
+{
+    env->counts->down += n;
+    env->content(env->arg, s, env->in, n);
+}
+
 static enum fault receive(struct stream_env *env, struct stream *s)
 {
     size_t had = s->n_rest;
@@ -334,6 +360,10 @@ static enum fault receive(struct stream_env *env, struct stream *s)
     if (n <= 0) {
         s->eof = true;
         return s->state == STREAM_ENDING ? FAULT_NONE : cut(s);
+    }
+    if (s->plain) {
+        take_plain(env, s, (size_t)n);
+        return FAULT_NONE;
     }
     if (had)
         memcpy(env->in, s->rest, had);

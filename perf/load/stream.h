@@ -5,6 +5,7 @@
  * whose ciphers cost a third of OpenSSL's, so that the generator needs less CPU for a byte than the
  * gateway does. An established session at rest holds no buffer and no SSL object. Owner: one
  * process's crew; its memory is a slot of the crew's. Never: blocks; calls back after it failed.
+ * A plain one has no handshake and no records, and is otherwise the same.
  *
  *   FREE -> CONNECTING -> SHAKING -> GREETING -> OPEN -> ENDING -> (EOF) FREE
  */
@@ -28,13 +29,14 @@ enum stream_state {
     STREAM_SHAKING,
     STREAM_GREETING, /* the handshake is done; the backend has not greeted yet */
     STREAM_OPEN,
-    STREAM_ENDING, /* our close_notify is out */
+    STREAM_ENDING, /* our close_notify, or FIN, is out or on its way */
     STREAM_PAUSED, /* failed, holds its slot for a moment */
 };
 
 struct stream {
     int fd;
     enum stream_state state;
+    bool plain;       /* no TLS: bytes are content */
     bool eager;       /* wants to hear whenever it may write, and keeps its buffer */
     bool peer_closed; /* close_notify came */
     bool eof;
@@ -59,6 +61,7 @@ struct stream {
 /* What all streams of a process share. */
 struct stream_env {
     int epoll;
+    bool plain;
     struct counts *counts;
     uint8_t *in; /* for one read */
     size_t n_in;
@@ -67,7 +70,7 @@ struct stream_env {
     void *arg;
 };
 
-/* Begin to connect; takes ssl over, also on failure. `source` may be NULL. */
+/* Begin to connect; takes ssl over, also on failure (NULL if plain). `source` may be NULL. */
 enum fault stream_start(struct stream_env *env, struct stream *s, SSL *ssl, const struct addr *to,
                         const struct addr *source);
 /*
@@ -81,8 +84,9 @@ enum fault stream_work(struct stream_env *env, struct stream *s, uint32_t events
  * the socket does not take is sent as it becomes writable. A failure shows at the next event.
  */
 void stream_send(struct stream_env *env, struct stream *s, const void *data, size_t n);
-void stream_end(struct stream_env *env, struct stream *s); /* close_notify; state ENDING */
-bool stream_drained(const struct stream *s);               /* nothing sealed waits to be sent */
+/* close_notify, or FIN if plain; state ENDING. */
+void stream_end(struct stream_env *env, struct stream *s);
+bool stream_drained(const struct stream *s); /* nothing sealed waits to be sent */
 void stream_eager(struct stream_env *env, struct stream *s, bool eager);
 /*
  * Wake us for this many bytes, not fewer, until stream_end(). The side that sends pays for waking

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define DEPTH 8 /* generations of processes */
 
@@ -18,9 +19,22 @@ static void add_thread(struct usage *u, pid_t pid, pid_t tid)
     f = fopen(path, "re");
     if (!f)
         return;
-    if (fscanf(f, "%" SCNu64, &ns) == 1 && u->count < USAGE_THREADS)
-        u->threads[u->count++] = (struct usage_thread){tid, ns};
+    if (fscanf(f, "%" SCNu64, &ns) == 1 && u->n_threads < USAGE_THREADS)
+        u->threads[u->n_threads++] = (struct usage_of){tid, ns};
     fclose(f);
+}
+
+/* With the threads that have ended: a gateway may have one for each session. */
+static void add_clock(struct usage *u, pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (u->n_processes == USAGE_PROCESSES || clock_getcpuclockid(pid, &clock) ||
+        clock_gettime(clock, &t))
+        return;
+    u->processes[u->n_processes++] = (struct usage_of){pid, (uint64_t)t.tv_sec * 1000000000u +
+                                                                (uint64_t)t.tv_nsec};
 }
 
 static void add_process(struct usage *u, pid_t pid, int depth);
@@ -50,6 +64,7 @@ static void add_process(struct usage *u, pid_t pid, int depth)
     d = depth < DEPTH ? opendir(path) : NULL;
     if (!d)
         return;
+    add_clock(u, pid);
     while ((e = readdir(d))) {
         pid_t tid = atoi(e->d_name);
 
@@ -63,17 +78,26 @@ static void add_process(struct usage *u, pid_t pid, int depth)
 
 void usage_read(struct usage *u, pid_t pid)
 {
-    u->count = 0;
+    u->n_threads = u->n_processes = 0;
     if (pid > 0)
         add_process(u, pid, 0);
 }
 
-static uint64_t before(const struct usage *u, pid_t tid)
+/* What entry number i has used since; most of the time it stands where it stood. */
+static uint64_t used(const struct usage_of *begin, uint32_t n, const struct usage_of *end,
+                     uint32_t i)
 {
-    for (uint32_t i = 0; i < u->count; i++)
-        if (u->threads[i].tid == tid)
-            return u->threads[i].ns;
-    return 0;
+    uint64_t had = 0;
+
+    for (uint32_t k = 0; k < n; k++) {
+        const struct usage_of *at = &begin[(i + k) % n];
+
+        if (at->id != end[i].id)
+            continue;
+        had = at->ns;
+        break;
+    }
+    return end[i].ns > had ? end[i].ns - had : 0;
 }
 
 uint64_t usage_between(const struct usage *begin, const struct usage *end, uint64_t *busiest_ns)
@@ -81,12 +105,12 @@ uint64_t usage_between(const struct usage *begin, const struct usage *end, uint6
     uint64_t total = 0;
 
     *busiest_ns = 0;
-    for (uint32_t i = 0; i < end->count; i++) {
-        uint64_t had = before(begin, end->threads[i].tid);
-        uint64_t used = end->threads[i].ns > had ? end->threads[i].ns - had : 0;
+    for (uint32_t i = 0; i < end->n_processes; i++)
+        total += used(begin->processes, begin->n_processes, end->processes, i);
+    for (uint32_t i = 0; i < end->n_threads; i++) {
+        uint64_t ns = used(begin->threads, begin->n_threads, end->threads, i);
 
-        total += used;
-        *busiest_ns = used > *busiest_ns ? used : *busiest_ns;
+        *busiest_ns = ns > *busiest_ns ? ns : *busiest_ns;
     }
     return total;
 }

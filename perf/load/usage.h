@@ -12,19 +12,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define USAGE_THREADS 1024
+#define USAGE_PROCESSES 256
+#define USAGE_THREADS   1024 /* looked at, for the busiest; the total knows them all */
 
 struct usage {
-    uint32_t count;
-    struct usage_thread {
-        pid_t tid;
+    uint32_t n_processes, n_threads;
+    struct usage_of {
+        pid_t id;
         uint64_t ns;
-    } threads[USAGE_THREADS];
+    } processes[USAGE_PROCESSES], threads[USAGE_THREADS];
 };
 
-/* Read every thread of pid and of all processes below it; pid 0: none. */
+/* Read pid and all processes below it; pid 0: none. */
 void usage_read(struct usage *u, pid_t pid);
-/* What was used between two readings; *busiest_ns gets the most that one thread used. */
+/* What was used between two readings, by threads that ended meanwhile too; *busiest_ns gets the
+ * most that one thread used. */
 uint64_t usage_between(const struct usage *begin, const struct usage *end, uint64_t *busiest_ns);
 /* CPUs that pid may run on, at least 1. */
 uint32_t usage_cpus(pid_t pid);

@@ -1,6 +1,7 @@
 /*
- * aead: what sealing and opening a record costs on this machine, by suite and library, in CPU
- * seconds per GB (10^9 bytes) of content; and what a key change and waking an idle direction cost.
+ * aead [--json]: what sealing and opening a record costs on this machine, by suite and library, in
+ * CPU seconds per GB (10^9 bytes) of content; and what a key change and waking an idle direction
+ * cost.
  *
  * Why: seal_best() chooses a library by what was measured on a few machines; this shows whether the
  * choice holds on another one. Each figure is the best of several rounds, so that a busy machine
@@ -103,6 +104,16 @@ static double call_us(const struct suite *suite, const struct seal_ops *ops,
     return best;
 }
 
+static void report_json(const struct suite *suite, const struct seal_ops *ops)
+{
+    struct cost c = measure(suite, ops, RECORD_PLAIN_MAX);
+
+    printf("{\"suite\": \"%s\", \"library\": \"%s\", \"seal\": %.5f, \"open\": %.5f, "
+           "\"chosen\": %s}",
+           suite->openssl_name, ops->name, c.seal, c.open,
+           ops == seal_best(suite->aead) ? "true" : "false");
+}
+
 static void report(const struct suite *suite, const struct seal_ops *ops)
 {
     struct cost large = measure(suite, ops, RECORD_PLAIN_MAX), small = measure(suite, ops, 1024);
@@ -123,7 +134,24 @@ static bool repeats(size_t i)
     return false;
 }
 
-int main(void)
+static void each(void (*fn)(const struct suite *, const struct seal_ops *), const char *between)
+{
+    const char *separator = "";
+
+    for (size_t i = 0; suite_at(i); i++) {
+        const struct seal_ops *all[] = {&seal_evp, seal_ipsecmb(suite_at(i)->aead)};
+
+        for (size_t k = 0; !repeats(i) && k < ARRAY_LEN(all); k++) {
+            if (!all[k])
+                continue;
+            printf("%s", separator);
+            fn(suite_at(i), all[k]);
+            separator = between;
+        }
+    }
+}
+
+int main(int argc, char *argv[])
 {
     int rc = record_init();
 
@@ -131,16 +159,16 @@ int main(void)
         fprintf(stderr, "the record layer does not start here: %s\n", strerror(-rc));
         return 1;
     }
+    if (argc == 2 && !strcmp(argv[1], "--json")) {
+        printf("[");
+        each(report_json, ",\n");
+        printf("]\n");
+        return 0;
+    }
     printf("%-39s %17s %17s %8s %8s\n", "CPU seconds per GB of content, in place", "16 KiB records",
            "1 KiB records", "wake", "update");
     printf("%-30s %-8s %8s %8s %8s %8s %8s %8s\n", "suite", "library", "seal", "open", "seal",
            "open", "us", "us");
-    for (size_t i = 0; suite_at(i); i++) {
-        if (repeats(i))
-            continue;
-        report(suite_at(i), &seal_evp);
-        if (seal_ipsecmb(suite_at(i)->aead))
-            report(suite_at(i), seal_ipsecmb(suite_at(i)->aead));
-    }
+    each(report, "");
     return 0;
 }

@@ -41,6 +41,16 @@ TEST("a mode and where to find the gateway are enough; the rest has defaults")
     EXPECT(PARSE(&o, &e, "churn", GATEWAY, CERT, "--rate", "50") == 0 && o.concurrency == 1000);
 }
 
+TEST("a plain run needs no names, and takes none")
+{
+    struct options o;
+    struct err e;
+
+    EXPECT(PARSE(&o, &e, "idle", "--connect", "127.0.0.1:443", "--plain") == 0);
+    EXPECT(o.plain && !o.quiet);
+    EXPECT(PARSE(&o, &e, "idle", GATEWAY, CERT, "--plain") == -EINVAL);
+}
+
 TEST("every option reaches its field, with '=' or without")
 {
     struct options o;

@@ -1,0 +1,174 @@
+"""What is measured, one job after the other: each is a load against each of its gateways in turn, round after round, and
+yields one or more figures. What the figures must reach stands in lines.py."""
+import time
+
+from gateways import SUITES, Haproxy, Hitch, Nginx, Penstock, Relay, Stunnel
+from machine import private_kb
+
+FEW = 10          # sessions in bulk
+AT_ONCE = 32      # handshakes under way
+TRIP_RATE = 500   # requests a second
+STORM_RATE = 200  # the same while handshakes storm
+WARMUP = 0.4      # seconds
+LARGE = 65536     # the buffers of the peers' variants for bulk
+
+
+class Job:
+    """One measurement of every gateway a round. `kinds`: who takes part, as (class, name, settings)."""
+    kinds = ()
+    rounds = None    # at most
+    fresh = False    # each sample wants a gateway that was just started
+    alone = True     # the gateway's processors are its own, so who else used them can be told
+
+    def __init__(self, name, **settings):
+        self.name = name
+        self.__dict__.update(settings)
+
+    def prepare(self, world):
+        """Before each round."""
+
+    def measure(self, world, gateway):
+        """{figure: value} and the generator's report."""
+        raise NotImplementedError
+
+
+PENSTOCK = (Penstock, "penstock", {})
+PEERS = ((Haproxy, "haproxy", {}), (Nginx, "nginx", {}), (Hitch, "hitch", {}), (Stunnel, "stunnel", {}))
+LARGE_PEERS = ((Haproxy, "haproxy 64k", {"buffer": LARGE}), (Nginx, "nginx 64k", {"buffer": LARGE}))
+RELAY = (Relay, "relay", {"method": "copy"})
+RELAYS = (RELAY, (Relay, "relay uring", {"method": "uring"}))
+
+
+def seconds(world):
+    return ("--duration", world.options.seconds, "--warmup", WARMUP)
+
+
+class Bulk(Job):
+    """As many bytes as go through a few sessions."""
+    kinds = (PENSTOCK, *PEERS, *LARGE_PEERS, *RELAYS)
+    suite, sessions = SUITES[0], FEW
+
+    def measure(self, world, gateway):
+        suites = [] if gateway.plain else ["--suites", self.suite]
+        r = world.load(gateway, "bulk", "--direction", self.direction, "--sessions", self.sessions, *suites, *seconds(world))
+        return {self.name: r["gateway"]["cpu_s_per_gb"]}, r
+
+
+class Many(Bulk):
+    """The same with thousands of sessions, all of them active, over that with few."""
+    kinds = (PENSTOCK, *PEERS[:2], *RELAYS[:1])
+
+    def measure(self, world, gateway):
+        figures = []
+        for count in (FEW, world.options.sessions):
+            suites = [] if gateway.plain else ["--suites", self.suite]
+            r = world.load(gateway, "bulk", "--direction", self.direction, "--sessions", count, "--concurrency", 64,
+                           "--timeout", 60, *suites, *seconds(world))
+            figures.append(r["gateway"]["cpu_s_per_gb"])
+        return {self.name: figures[1] / figures[0]}, r
+
+
+class Handshakes(Job):
+    """Full handshakes, so many at once, each session ended once it is up."""
+    kinds = (PENSTOCK, *PEERS, RELAY)
+
+    def measure(self, world, gateway):
+        r = world.load(gateway, "handshakes", "--concurrency", AT_ONCE, *seconds(world))
+        return {self.name: r["gateway"]["cpu_us_each"]}, r
+
+
+class NewPeers(Handshakes):
+    """The same, each with a certificate that the gateway has never seen."""
+    kinds = (PENSTOCK, *PEERS)
+
+    def prepare(self, world):
+        self.count = int(world.options.most_handshakes * (world.options.seconds + WARMUP))
+        self.clients = world.new_clients(self.count)
+
+    def measure(self, world, gateway):
+        r = world.load(gateway, "handshakes", "--concurrency", AT_ONCE, *seconds(world), clients=self.clients)
+        if r["total"]["attempts"] > self.count:
+            r["doubts"].append("peers came again: raise --most-handshakes")
+        return {self.name: r["gateway"]["cpu_us_each"]}, r
+
+
+class Idle(Job):
+    """Private memory of all the gateway's processes for each of thousands of sessions that carry nothing."""
+    kinds = (PENSTOCK, *PEERS)
+    rounds, fresh = 1, True
+
+    def measure(self, world, gateway):
+        world.load(gateway, "handshakes", "--concurrency", AT_ONCE, "--duration", 0.3, "--warmup", 0)
+        before = private_kb(gateway.pid)
+        count = world.options.sessions
+        started = world.start(gateway, "idle", "--sessions", count, "--concurrency", 64, "--timeout", 60, "--duration", 4,
+                              "--warmup", 1)
+        most = 0
+        while started[3].poll() is None:
+            most = max(most, private_kb(gateway.pid))
+            time.sleep(0.5)
+        r = world.finish(started)
+        if r["most_open"] < count:
+            r["doubts"].append("only %d sessions came up" % r["most_open"])
+        return {self.name: (most - before) / max(1, r["most_open"])}, r
+
+
+class Trips(Job):
+    """Round trips of 64 bytes at a fixed rate, counted from when each was due."""
+    kinds = (PENSTOCK, (Penstock, "penstock polling", {"top": {"busy_poll_us": 50}}), *PEERS, RELAY)
+
+    def load(self, world, gateway, rate):
+        return ("--rate", rate, "--sessions", FEW, "--size", 64, "--duration", max(2, world.options.seconds), "--warmup",
+                WARMUP)
+
+    def measure(self, world, gateway):
+        r = world.load(gateway, "roundtrip", *self.load(world, gateway, TRIP_RATE), urgent=True)
+        return {self.name + "-p50": r["exchange_us"]["p50"], self.name + "-p99": r["exchange_us"]["p99"]}, r
+
+
+class Storm(Trips):
+    """The same while others make handshakes as fast as they can."""
+    kinds = (PENSTOCK, *PEERS)
+
+    def measure(self, world, gateway):
+        length = max(2, world.options.seconds)
+        storm = world.start(gateway, "handshakes", "--concurrency", AT_ONCE, "--duration", length + 1, "--warmup", WARMUP)
+        time.sleep(WARMUP)
+        trip = world.load(gateway, "roundtrip", *self.load(world, gateway, STORM_RATE), urgent=True)
+        r = world.finish(storm)
+        if r["share"] < 0.85:
+            r["doubts"].append("the gateway was busy for %.0f %% of the time: the storm could be stronger" % (100 * r["share"]))
+        r["doubts"] += [d for d in trip["doubts"] if d not in r["doubts"]]
+        return {self.name: trip["exchange_us"]["p99"]}, r
+
+
+class Workers(Job):
+    """What a unit of work costs with one worker and with two. On less than four processors the gateway's two are the
+    generator's as well, both times."""
+    kinds = ((Penstock, "penstock", {"pair": True, "workers": 1}), (Penstock, "penstock 2 workers", {"pair": True, "workers": 2}))
+    alone = False
+
+    def measure(self, world, gateway):
+        cpus = world.cpus[2:] if len(world.cpus) >= 4 else world.cpus[:2]
+        if self.name == "workers-bulk":
+            r = world.load(gateway, "bulk", "--direction", "both", "--sessions", 2 * FEW, *seconds(world), cpus=cpus)
+            return {self.name: r["gateway"]["cpu_s_per_gb"]}, r
+        r = world.load(gateway, "handshakes", "--concurrency", AT_ONCE, *seconds(world), cpus=cpus)
+        return {self.name: r["gateway"]["cpu_us_each"]}, r
+
+
+JOBS = (
+    Bulk("bulk-up", direction="up"),
+    Bulk("bulk-down", direction="down"),
+    Bulk("bulk-up-chacha", direction="up", suite=SUITES[1]),
+    Bulk("bulk-down-chacha", direction="down", suite=SUITES[1]),
+    Handshakes("handshake-known"),
+    NewPeers("handshake-new"),
+    Idle("idle"),
+    Storm("storm"),
+    Trips("trip"),
+    Many("many-up", direction="up"),
+    Many("many-down", direction="down"),
+    Workers("workers-bulk"),
+    Workers("workers-handshake"),
+)
