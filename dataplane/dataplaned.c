@@ -9,6 +9,7 @@
 #include <string.h>
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
+#include "dataplane/base/slice.h"
 #include "dataplane/base/spawn.h"
 #include "dataplane/core/threads.h"
 #include "dataplane/record/record.h"
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
         return 1;
     }
     probe_ktls(&shared.ktls);
+    slice_short();
     if (sandbox_enter(SANDBOX_DATAPLANE, &e)) {
         log_event(LOG_ERROR, "sandbox_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
         return 1;

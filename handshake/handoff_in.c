@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/base/check.h"
+#include "dataplane/base/slice.h"
 #include "dataplane/base/secret.h"
 #include "handshake/process.h"
 
@@ -261,6 +262,7 @@ int process_handoff(struct process *p)
         for (size_t k = 0; k < ARRAY_LEN(messages); k++)
             if (messages[k].type == m.type)
                 rc = messages[k].take(p, &m.body);
+        slice_give_way();
         if (p->drop_later) { /* every leg is the old worker's: the new one was not heard yet */
             p->drop_later = false;
             process_drop_conns(p);

@@ -10,15 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
+#include "dataplane/base/slice.h"
 #include "dataplane/base/spawn.h"
 #include "handshake/process.h"
-
-#define NICE 5 /* established sessions come first */
 
 /* What libraries would load lazily is loaded before the sandbox closes. */
 static int prefetch(void)
@@ -99,7 +97,7 @@ int main(int argc, char **argv)
         snprintf(name, sizeof name, "handshake.%.8s", argv[2]);
     log_init(name, LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
-    setpriority(PRIO_PROCESS, 0, NICE);
+    slice_short();
     p = malloc(sizeof *p);
     rc = p ? prefetch() : -ENOMEM;
     if (!rc)

@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#define NICE_HANDSHAKE 5
+#define NICE_BESIDE 5 /* of all that carries no traffic: a third of the data plane's weight */
 
 static void pin_beside_worker(const struct child *c, unsigned workers)
 {
@@ -27,6 +27,7 @@ void place_child(const struct child *c, unsigned workers)
 {
     if (c->role == ROLE_HANDSHAKE)
         pin_beside_worker(c, workers);
-    if (c->role == ROLE_HANDSHAKE || c->role == ROLE_JUDGE)
-        (void)setpriority(PRIO_PROCESS, (id_t)c->pid, NICE_HANDSHAKE);
+    /* From where the launcher itself stands, which is what the data plane inherits. */
+    if (c->role != ROLE_DATAPLANE)
+        (void)setpriority(PRIO_PROCESS, (id_t)c->pid, getpriority(PRIO_PROCESS, 0) + NICE_BESIDE);
 }
