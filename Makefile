@@ -23,7 +23,8 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 
-CPPFLAGS := -I. -D_GNU_SOURCE
+# libp11-kit-dev keeps the PKCS#11 header in a directory of its own.
+CPPFLAGS := -I. -isystem /usr/include/p11-kit-1 -D_GNU_SOURCE
 # clang minds the const that OpenSSL's own macros cast away.
 ifneq ($(findstring clang,$(CC)),)
 WARN += -Wno-cast-qual
@@ -32,16 +33,17 @@ CFLAGS = -std=gnu11 $(OPT_$(VARIANT)) $(WARN) $(CFLAGS_EXTRA)
 LDFLAGS = $(LINK_$(VARIANT))
 
 # One archive a folder; the files that hold main() stay outside.
-MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c mgmt/mgmtd.c \
-         mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
+MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c \
+         handshake/token/tokend.c mgmt/mgmtd.c mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
 FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
-           handshake/keyring mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl mgmt/renew mgmt/page perf/load
+           handshake/keyring handshake/token mgmt mgmt/model mgmt/store mgmt/api mgmt/launcher mgmt/ctl mgmt/renew mgmt/page perf/load
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(NOT_HERE),$(wildcard $(1)/*.c)))
 
 LIBS_dataplane := dataplane/uring dataplane/core dataplane/record dataplane/wire dataplane/base
 LIBS_handshake := handshake dataplane/wire dataplane/base
 LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
+LIBS_token := handshake/token handshake/keyring dataplane/wire dataplane/base
 LIBS_mgmt := mgmt mgmt/api mgmt/page mgmt/renew mgmt/store mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
 LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
@@ -57,14 +59,15 @@ endif
 SYS_dataplane := -luring $(IPSECMB) -lcrypto -lseccomp -lpthread
 SYS_handshake := -lssl -lcrypto -lseccomp
 SYS_keyring := -lcrypto -lseccomp -lpthread
+SYS_token := -lcrypto -lseccomp -lpthread -ldl
 SYS_mgmt := -lsqlite3 -ljansson -lmicrohttpd -lcurl -lssl -lcrypto -lseccomp -lpthread
 SYS_launcher := -lseccomp
 SYS_ctl := -lcurl -ljansson -lssl -lcrypto -lseccomp -lpthread
 SYS_load := -lssl $(IPSECMB) -lcrypto -ljansson -lm
 SYS_all := -lsqlite3 -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread -lm
 
-PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-mgmt \
-              penstockd penstockctl penstock-load)
+PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-keyring-token \
+              penstock-mgmt               penstockd penstockctl penstock-load)
 
 .SECONDARY:
 .PHONY: all
@@ -93,6 +96,7 @@ endef
 $(eval $(call program_rule,penstock-dataplane,dataplane/dataplaned,dataplane))
 $(eval $(call program_rule,penstock-handshake,handshake/handshaked,handshake))
 $(eval $(call program_rule,penstock-keyring,handshake/keyring/keyringd,keyring))
+$(eval $(call program_rule,penstock-keyring-token,handshake/token/tokend,token))
 $(eval $(call program_rule,penstock-mgmt,mgmt/mgmtd,mgmt))
 $(eval $(call program_rule,penstockd,mgmt/launcher/penstockd,launcher))
 $(eval $(call program_rule,penstockctl,mgmt/ctl/penstockctl,ctl))

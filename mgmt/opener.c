@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "dataplane/wire/pkcs11.h"
 #include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 #include "mgmt/vaultline.h"
@@ -267,12 +268,45 @@ static int file_key(struct opener_run *run, const struct compile_wish *w, struct
     return rc;
 }
 
+static const struct {
+    int rc;
+    const char *what, *fix;
+} module_faults[] = {
+    {-ELIBBAD, "there is no such PKCS#11 module on this machine",
+     "install its package, or name its file with module-path"},
+    {-ELIBACC, "the PKCS#11 module may not be loaded",
+     "name one of root's own below /usr/lib, /usr/local/lib or /opt, or start penstockd with "
+     "--token-module FILE"},
+    {-ERANGE, "the file of pin-source does not hold a PIN of 1 to 256 bytes, and nothing else",
+     "write the PIN into it as one line"},
+};
+
+/* One in a token: the launcher judges the module, reads the PIN, and keeps both from us. */
+static int token_key(struct opener_run *run, const struct compile_wish *w, struct compile_key *out,
+                     struct err *e)
+{
+    int fd = -1, rc = ask_open(run->m, OPEN_TOKEN, w->key, &out->token, &fd);
+
+    if (fd >= 0)
+        close(fd);
+    for (size_t i = 0; i < ARRAY_LEN(module_faults); i++) {
+        if (rc == module_faults[i].rc)
+            return err_set(e, rc, w->where, module_faults[i].fix, "%s", module_faults[i].what);
+    }
+    return rc ? err_set(e, rc, w->where,
+                        "name a readable file; paths are relative to the configuration file",
+                        "the file of pin-source can not be read: %s", strerror(-rc))
+              : 0;
+}
+
 static int open_key(void *arg, const struct compile_wish *w, struct compile_key *out, struct err *e)
 {
     struct opener_run *run = arg;
 
     if (run->resume)
         return 0; /* the launcher has them; only their places in the tables matter */
+    if (w->key && pkcs11_is(w->key))
+        return token_key(run, w, out, e);
     return !w->key || keys_is_ref(w->key) ? held_key(run, w, out, e) : file_key(run, w, out, e);
 }
 

@@ -91,9 +91,17 @@ static int drop_bounding(bool root, struct err *e)
     return 0;
 }
 
-static int drop_user(const struct user *u, struct err *e)
+/* Groups of the user's own are kept only where they are what lets the process work at all. */
+static int set_groups(const struct user *u, bool keep)
 {
-    if (setgroups(0, NULL) < 0)
+    bool known = keep && u->uid != USER_NONE;
+
+    return known ? initgroups(USER_NAME, u->gid) : setgroups(0, NULL);
+}
+
+static int drop_user(const struct user *u, bool keep_groups, struct err *e)
+{
+    if (set_groups(u, keep_groups) < 0)
         return failed(e, -errno, FIX_ROOT, "setgroups");
     if (setresgid(u->gid, u->gid, u->gid) < 0)
         return failed(e, -errno, FIX_ROOT, "setresgid");
@@ -134,7 +142,7 @@ int sandbox_user(uid_t *uid, gid_t *gid, struct err *e)
     return 0;
 }
 
-static int drop_privilege(struct err *e)
+static int drop_privilege(bool keep_groups, struct err *e)
 {
     bool root = is_root();
     struct user user = {USER_NONE, USER_NONE};
@@ -147,7 +155,7 @@ static int drop_privilege(struct err *e)
     if (!rc)
         rc = drop_bounding(root, e);
     if (!rc && root)
-        rc = drop_user(&user, e);
+        rc = drop_user(&user, keep_groups, e);
     if (!rc)
         rc = drop_caps(e);
     return rc;
@@ -170,6 +178,12 @@ static bool uses_files(enum sandbox_profile profile)
 
 int sandbox_enter(enum sandbox_profile profile, struct err *e)
 {
+    return sandbox_enter_with(profile, NULL, 0, e);
+}
+
+int sandbox_enter_with(enum sandbox_profile profile, const struct sandbox_place *places, size_t n,
+                       struct err *e)
+{
     pid_t parent = getppid();
     int rc = forbid_dumps(e);
 
@@ -177,14 +191,14 @@ int sandbox_enter(enum sandbox_profile profile, struct err *e)
         return rc;
     rc = require_one_thread(e);
     if (!rc)
-        rc = drop_privilege(e);
+        rc = drop_privilege(profile == SANDBOX_TOKEN, e);
     /* A change of user undoes both of these, so they come after it. */
     if (!rc)
         rc = forbid_dumps(e);
     if (!rc)
         rc = die_with_parent(parent, e);
     if (!rc && !uses_files(profile))
-        rc = sandbox_landlock(e);
+        rc = sandbox_landlock(places, n, e);
     if (!rc)
         rc = sandbox_filter_load(profile, e);
     return rc;

@@ -9,12 +9,16 @@
 #ifndef PENSTOCK_BASE_SANDBOX_H
 #define PENSTOCK_BASE_SANDBOX_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include "dataplane/base/err.h"
 
 enum sandbox_profile {
     SANDBOX_HANDSHAKE, /* memory, clocks, randomness, poll, inherited channels, mmap of memfds */
     SANDBOX_KEYRING,   /* the same, and a thread */
+    SANDBOX_TOKEN,     /* + threads, files of the places named, outbound sockets, code of files (a
+                          PKCS#11 module may load more); no exec, no listening */
     SANDBOX_DATAPLANE, /* + sockets (inet only), io_uring, threads, splice, affinity; no open, no
                           exec */
     SANDBOX_MGMT,      /* + files (see sandbox_write_below), inet/unix sockets for the resolver and
@@ -37,6 +41,20 @@ enum sandbox_profile {
  * answers ENOSYS, so that glibc takes the clone that the filter can judge.
  */
 int sandbox_enter(enum sandbox_profile profile, struct err *e);
+
+/* A file or a directory with all below it. One that is not there is passed over. */
+struct sandbox_place {
+    const char *path;
+    bool write;
+};
+
+/*
+ * The same for TOKEN, with the only places of the file system that it can reach (where the kernel
+ * has Landlock; else what its user may). It keeps the supplementary groups of user "penstock":
+ * tokens are guarded by them.
+ */
+int sandbox_enter_with(enum sandbox_profile profile, const struct sandbox_place *places, size_t n,
+                       struct err *e);
 
 /*
  * Who the processes below the launcher are: user "penstock" or 65534 if we are root, else

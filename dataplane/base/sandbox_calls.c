@@ -114,12 +114,40 @@ static const struct sandbox_call mgmt_calls[] = {
     {CALL(uname)}, {CALL(getuid)}, {CALL(geteuid)}, {CALL(getgid)}, {CALL(getegid)},
 };
 
+/*
+ * A PKCS#11 module at work: a software token reads and writes its files (where Landlock lets it), a
+ * network token calls its box, a card asks its daemon. It may load libraries as it goes: memory can
+ * hold code of files, but none that was written to.
+ */
+static const struct sandbox_call token_calls[] = {
+    {CALL(open)}, {CALL(openat)}, {CALL(mkdir)}, {CALL(mkdirat)}, {CALL(unlink)}, {CALL(unlinkat)},
+    {CALL(rename)}, {CALL(renameat)}, {CALL(renameat2)}, {CALL(fchmod)}, {CALL(rmdir)},
+    {CALL(fallocate)}, FCNTL(F_SETLK), FCNTL(F_GETLK), FCNTL(F_SETLKW), {CALL(flock)}, {CALL(umask)},
+    {CALL(stat)}, {CALL(lstat)}, {CALL(newfstatat)}, {CALL(statx)}, {CALL(statfs)}, {CALL(fstatfs)},
+    {CALL(access)}, {CALL(faccessat)}, {CALL(faccessat2)}, {CALL(readlink)}, {CALL(readlinkat)},
+    {CALL(getdents64)}, {CALL(getcwd)}, {CALL(pwrite64)}, {CALL(ftruncate)}, {CALL(fsync)},
+    {CALL(fdatasync)}, {CALL(mmap), {CLEAR(2, PROT_WRITE)}},
+
+    {CALL(socket), {INT(0, AF_UNIX)}},
+    SOCKET(AF_INET, SOCK_STREAM, 0), SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+    SOCKET(AF_INET6, SOCK_STREAM, 0), SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+    SOCKET(AF_INET, SOCK_DGRAM, 0), SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+    SOCKET(AF_INET6, SOCK_DGRAM, 0), SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+    SOCKET(AF_NETLINK, SOCK_RAW, 0),
+    {CALL(connect)}, {CALL(getsockname)}, {CALL(getpeername)}, {CALL(getsockopt)},
+    {CALL(setsockopt)}, {CALL(shutdown)}, {CALL(sendmmsg)}, {CALL(recvmmsg)}, {CALL(select)},
+    {CALL(pselect6)}, IOCTL(FIONREAD), IOCTL(FIONBIO),
+
+    {CALL(uname)}, {CALL(getuid)}, {CALL(geteuid)}, {CALL(getgid)}, {CALL(getegid)},
+};
+
 #define SET(table) {table, ARRAY_LEN(table)}
 /* clang-format on */
 
 static const struct sandbox_set profile_sets[][SANDBOX_SETS] = {
     [SANDBOX_HANDSHAKE] = {SET(base_calls)},
     [SANDBOX_KEYRING] = {SET(base_calls), SET(one_thread_calls)},
+    [SANDBOX_TOKEN] = {SET(base_calls), SET(thread_calls), SET(token_calls)},
     [SANDBOX_DATAPLANE] = {SET(base_calls), SET(thread_calls), SET(dataplane_calls)},
     [SANDBOX_MGMT] = {SET(base_calls), SET(thread_calls), SET(mgmt_calls)},
 };

@@ -1,9 +1,11 @@
 #include "dataplane/base/sandbox_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@ struct ruleset {
     ((uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                        \
                 LANDLOCK_ACCESS_FS_READ_DIR))
 #define FS_RIGHTS(n) ((UINT64_C(1) << (n)) - 1)
+#define FS_TRUNCATE  (UINT64_C(1) << 14) /* of ABI 3 and 5; older headers lack them */
+#define FS_IOCTL     (UINT64_C(1) << 15)
 #define SCOPE_ALL    UINT64_C(3) /* abstract unix sockets, signals */
 
 /* What each version of the interface can forbid; newer ones can do all that the last row can. */
@@ -68,7 +72,31 @@ static int restrict_self(long fd, struct err *e)
     return rc;
 }
 
-int sandbox_landlock(struct err *e)
+/* What a rule about a file, and no directory, may speak of. */
+#define OF_FILES                                                                                   \
+    ((uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                        \
+                LANDLOCK_ACCESS_FS_WRITE_FILE) |                                                   \
+     FS_TRUNCATE | FS_IOCTL)
+
+static int allow(long fd, const struct ruleset *rules, const struct sandbox_place *place,
+                 struct err *e)
+{
+    struct landlock_path_beneath_attr below = {.parent_fd = open(place->path, O_PATH | O_CLOEXEC)};
+    struct stat st;
+    int rc = 0;
+
+    if (below.parent_fd < 0)
+        return 0;
+    below.allowed_access = place->write ? rules->handled_fs : READING;
+    if (fstat(below.parent_fd, &st) || !S_ISDIR(st.st_mode))
+        below.allowed_access &= OF_FILES & rules->handled_fs;
+    if (syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
+        rc = failed(e, "landlock_add_rule");
+    close(below.parent_fd);
+    return rc;
+}
+
+int sandbox_landlock(const struct sandbox_place *places, size_t n, struct err *e)
 {
     size_t size;
     int rc;
@@ -78,7 +106,14 @@ int sandbox_landlock(struct err *e)
     if (!rules)
         return rc;
     fd = syscall(SYS_landlock_create_ruleset, rules, size, 0);
-    return fd < 0 ? failed(e, "landlock_create_ruleset") : restrict_self(fd, e);
+    if (fd < 0)
+        return failed(e, "landlock_create_ruleset");
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = allow(fd, rules, &places[i], e);
+    if (!rc)
+        return restrict_self(fd, e);
+    close((int)fd);
+    return rc;
 }
 
 int sandbox_write_below(int dir_fd, struct err *e)

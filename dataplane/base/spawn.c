@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,14 +63,17 @@ static int sort_descriptors(int control, const int pipe_fds[2], int *error)
     return close_range(ERROR_FD + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
-__attribute__((noreturn)) static void run_child(const char *path, char *const argv[], int control,
+__attribute__((noreturn)) static void run_child(const char *path, char *const argv[],
+                                                const char *const *variables, int control,
                                                 const int pipe_fds[2])
 {
     static char search[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    char *const environment[] = {search, NULL};
+    char *environment[SPAWN_VARIABLES + 2] = {search};
     int error = pipe_fds[1];
     int rc = sort_descriptors(control, pipe_fds, &error);
 
+    for (unsigned i = 0; i < SPAWN_VARIABLES && variables[i]; i++)
+        environment[i + 1] = (char *)(uintptr_t)variables[i];
     if (!rc) {
         reset_signals();
         execve(path, argv, environment);
@@ -96,6 +100,14 @@ static int read_error(int fd)
 
 pid_t spawn_child(const char *path, char *const argv[], int control_fd)
 {
+    static const char *const none[] = {NULL};
+
+    return spawn_child_with(path, argv, none, control_fd);
+}
+
+pid_t spawn_child_with(const char *path, char *const argv[], const char *const *variables,
+                       int control_fd)
+{
     sigset_t all, before;
     int pipe_fds[2];
     pid_t pid;
@@ -110,7 +122,7 @@ pid_t spawn_child(const char *path, char *const argv[], int control_fd)
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = fork();
     if (pid == 0)
-        run_child(path, argv, control_fd, pipe_fds);
+        run_child(path, argv, variables, control_fd, pipe_fds);
     rc = pid < 0 ? -errno : 0;
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(pipe_fds[1]);

@@ -20,4 +20,9 @@
  */
 pid_t spawn_child(const char *path, char *const argv[], int control_fd);
 
+#define SPAWN_VARIABLES 16
+/* The same with up to SPAWN_VARIABLES "NAME=VALUE" in the environment, ended by NULL. */
+pid_t spawn_child_with(const char *path, char *const argv[], const char *const *variables,
+                       int control_fd);
+
 #endif

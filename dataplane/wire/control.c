@@ -68,7 +68,7 @@ void control_put_open(struct buf *b, const struct control_open *m)
 int control_get_open(struct buf *b, struct control_open *m)
 {
     m->token = buf_get_u32(b);
-    m->kind = codec_get_upto(b, OPEN_KEY);
+    m->kind = codec_get_upto(b, OPEN_TOKEN);
     buf_get_str(b, m->path, sizeof m->path);
     return codec_done(b);
 }

@@ -19,6 +19,8 @@
  *   data plane   DIAL(token, addr): connect to a unix: target of the running revision; without an
  *                address: to mgmt, which gets the other end as CHANNEL(CALLER)
  *                L: DIALLED(token, error)+fd
+ *   tokens       L starts one process for each PKCS#11 module that a revision names; it gets the
+ *                keyring's image and TOKEN_KEYs, tells L by PIN_REFUSED(index) what not to try again
  *   a call       mgmt: CALL(link)+fd: a stream to be carried by an internal link of the running
  *                revision, which nobody else can reach; L passes it on to the data plane
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
@@ -40,6 +42,7 @@
 
 #define CONTROL_PATH_MAX 1024
 #define CONTROL_LINK_MAX 64
+#define CONTROL_TOKENS_MAX 8 /* PKCS#11 modules, each with its process */
 
 enum control_type {
     CONTROL_CHANNEL = 1, /* L to child */
@@ -62,6 +65,7 @@ enum control_type {
     CONTROL_APPLY,
     CONTROL_REJECT,
     CONTROL_DIAL,
+    CONTROL_PIN_REFUSED, /* token process to L: the PIN of key `index` of the running revision */
 };
 
 enum channel_kind {
@@ -75,6 +79,7 @@ enum channel_kind {
     CHANNEL_CALLER,  /* mgmt: one connection of the management link: a byte stream */
     CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h); to mgmt, index 1 says that the KEK lies in
                         a file, guarded by nothing but its mode */
+    CHANNEL_TOKEN,   /* token process i <-> keyring (as index i): see keywire.h */
     CHANNEL_NOTICES, /* data plane worker (index) -> mgmt (see notice.h) */
     CHANNEL_KINDS
 };
@@ -89,10 +94,22 @@ enum attach_kind {
     ATTACH_TEXT,     /* mgmt to L: what LOAD gives back when mgmt has to resume */
     ATTACH_KEK,      /* keyring: the key-encryption key, a sealed memfd of 32 bytes; see below */
     ATTACH_WRAP,     /* keyring: the copy of a key file that VAULT_WRAP names by its token */
+    ATTACH_TOKEN_KEY, /* token process: a struct token_key (index as of KEY); token: TOKEN_KEY_* */
+    ATTACH_TOKEN_SLOT, /* keyring: key `index` is in token process `token`; no descriptor */
     ATTACH_KINDS
 };
 
-enum open_kind { OPEN_CERTIFICATE, OPEN_CRL, OPEN_KEY };
+enum { TOKEN_KEY_RUNS = 1, /* of the running revision, again: it is no reason to refuse that it is
+                              away */
+       TOKEN_KEY_REFUSED = 2, /* its PIN was refused, and must not be tried again */
+};
+
+enum open_kind {
+    OPEN_CERTIFICATE,
+    OPEN_CRL,
+    OPEN_KEY,
+    OPEN_TOKEN, /* the path is a PKCS#11 URI: the module is judged, its PIN's file is read */
+};
 
 struct control_channel {
     uint8_t kind;
@@ -136,7 +153,7 @@ int control_get_channel(struct buf *b, struct control_channel *m);
 void control_put_attach(struct buf *b, const struct control_attach *m);
 int control_get_attach(struct buf *b, struct control_attach *m);
 /* PREPARE, COMMIT, ABORT, PREPARED, COMMITTED, APPLY, APPLIED: a revision; DRAIN: milliseconds;
- * READY, DRAINED: 0. */
+ * PIN_REFUSED: an index; READY, DRAINED: 0. */
 void control_put_number(struct buf *b, uint64_t v);
 int control_get_number(struct buf *b, uint64_t *v);
 void control_put_load(struct buf *b, const struct control_load *m);

@@ -4,7 +4,9 @@
  * Why: K signs only what TLS signs. H sends the content, never a digest; K checks that it has the
  * form of its kind before it signs, so that a captured H can not get arbitrary signatures.
  *   H: SIGN   (key, scheme, content)      K: SIGNED (signature, or an errno)
- * Requests on one channel are answered in order.
+ * Requests for keys that K has itself are answered in order; one for a key in a token is answered
+ * when the token has, and has its number for that. K sends it on in the same form to the token
+ * process, which takes it from nobody else.
  */
 #ifndef PENSTOCK_WIRE_KEYWIRE_H
 #define PENSTOCK_WIRE_KEYWIRE_H

@@ -20,7 +20,10 @@ struct keyring *keyring_new(int control)
     if (!k)
         return NULL;
     k->vault = vaultlane_new();
-    if (!k->vault) {
+    k->tokens = tokenlane_new();
+    if (!k->vault || !k->tokens) {
+        vaultlane_free(k->vault);
+        tokenlane_free(k->tokens);
         free(k);
         return NULL;
     }
@@ -33,8 +36,9 @@ struct keyring *keyring_new(int control)
     return k;
 }
 
-static void drop_lane(struct lane *lane)
+static void drop_lane(struct keyring *k, struct lane *lane)
 {
+    tokenlane_forget(k->tokens, (unsigned)(lane - k->lanes));
     if (lane->fd >= 0)
         close(lane->fd);
     lane->fd = -1;
@@ -46,8 +50,9 @@ void keyring_free(struct keyring *k)
     if (!k)
         return;
     for (unsigned i = 0; i < KEYRING_LANES; i++)
-        drop_lane(&k->lanes[i]);
+        drop_lane(k, &k->lanes[i]);
     vaultlane_free(k->vault);
+    tokenlane_free(k->tokens);
     keyring_drop_attached(k);
     keystore_fini(&k->keys);
     kek_free(k->kek);
@@ -73,7 +78,7 @@ static void warn_refused(struct keyring *k, unsigned lane, const struct keywire_
 }
 
 /* Send the answer, or leave it for when there is room. */
-static void flush(struct lane *lane)
+static void flush(struct keyring *k, struct lane *lane)
 {
     struct buf b;
     int rc;
@@ -85,29 +90,55 @@ static void flush(struct lane *lane)
         return;
     lane->n_answer = 0;
     if (rc)
-        drop_lane(lane);
+        drop_lane(k, lane);
+}
+
+static void answer(struct keyring *k, struct lane *lane, const struct keywire_signed *m)
+{
+    struct buf b;
+
+    buf_init(&b, lane->answer, sizeof(lane->answer));
+    keywire_put_signed(&b, m);
+    lane->n_answer = b.len;
+    flush(k, lane);
 }
 
 static void sign(struct keyring *k, unsigned i, const struct keywire_sign *m)
 {
-    struct lane *lane = &k->lanes[i];
     uint8_t signature[KEYWIRE_SIGNATURE_MAX];
-    struct keywire_signed answer = {.request = m->request};
+    struct keywire_signed out = {.request = m->request};
     size_t n = sizeof(signature);
-    struct buf b;
-    int rc = keystore_sign(&k->keys, m, signature, &n);
+    unsigned slot;
+    int rc = keystore_token(&k->keys, m, &slot);
 
-    answer.error = -rc;
+    if (!rc) {
+        rc = tokenlane_ask(k->tokens, slot, i, m, clock_mono_ms());
+        if (!rc)
+            return; /* the answer comes when the token has signed */
+    } else if (rc == 1) {
+        rc = keystore_sign(&k->keys, m, signature, &n);
+    }
+    out.error = -rc;
     if (rc) {
         warn_refused(k, i, m, rc);
     } else {
-        answer.signature = signature;
-        answer.n_signature = n;
+        out.signature = signature;
+        out.n_signature = n;
     }
-    buf_init(&b, lane->answer, sizeof(lane->answer));
-    keywire_put_signed(&b, &answer);
-    lane->n_answer = b.len;
-    flush(lane);
+    answer(k, &k->lanes[i], &out);
+}
+
+/* What tokens have signed goes to the lanes that have room. */
+static void pass_on(struct keyring *k)
+{
+    struct keywire_signed m;
+
+    for (unsigned i = 0; i < KEYRING_LANES; i++) {
+        struct lane *lane = &k->lanes[i];
+
+        while (lane->fd >= 0 && !lane->n_answer && tokenlane_answer(k->tokens, i, &m))
+            answer(k, lane, &m);
+    }
 }
 
 static void serve_lane(struct keyring *k, unsigned i)
@@ -131,7 +162,7 @@ static void serve_lane(struct keyring *k, unsigned i)
     }
     if (rc < 0)
         log_event(LOG_ERROR, "lane_protocol", "handshake=%u error=\"%s\"", i, strerror(-rc));
-    drop_lane(lane);
+    drop_lane(k, lane);
 }
 
 static void serve_control(struct keyring *k)
@@ -171,28 +202,38 @@ static void serve_lanes(struct keyring *k, const struct pollfd *p)
         struct lane *lane = &k->lanes[i];
 
         if (p[i].revents && lane->n_answer)
-            flush(lane);
+            flush(k, lane);
         else if (p[i].revents)
             serve_lane(k, i);
     }
 }
 
+static short wanted_of(const struct keyring *k, unsigned i)
+{
+    if (k->lanes[i].n_answer)
+        return POLLOUT;
+    return tokenlane_room(k->tokens, i) ? POLLIN : 0;
+}
+
 int keyring_run(struct keyring *k)
 {
-    struct pollfd p[1 + VAULTLANE_POLLS + KEYRING_LANES];
-    struct pollfd *vault = &p[1], *lanes = vault + VAULTLANE_POLLS;
+    struct pollfd p[1 + VAULTLANE_POLLS + TOKENLANE_POLLS + KEYRING_LANES];
+    struct pollfd *vault = &p[1], *tokens = vault + VAULTLANE_POLLS,
+                  *lanes = tokens + TOKENLANE_POLLS;
 
     if (say_ready(k))
         return 1;
     while (!k->done) {
         p[0] = (struct pollfd){.fd = k->control, .events = POLLIN};
         vaultlane_poll(k->vault, vault);
+        tokenlane_poll(k->tokens, tokens);
         for (unsigned i = 0; i < KEYRING_LANES; i++)
-            lanes[i] = (struct pollfd){.fd = k->lanes[i].fd,
-                                       .events = k->lanes[i].n_answer ? POLLOUT : POLLIN};
-        if (poll(p, sizeof(p) / sizeof(p[0]), -1) < 0)
+            lanes[i] = (struct pollfd){.fd = k->lanes[i].fd, .events = wanted_of(k, i)};
+        if (poll(p, sizeof(p) / sizeof(p[0]), tokenlane_wait_ms(k->tokens, clock_mono_ms())) < 0)
             continue;
         serve_lanes(k, lanes);
+        tokenlane_serve(k->tokens, tokens, k->message, clock_mono_ms());
+        pass_on(k);
         /* After the lanes: it may put another descriptor on one. Before the vault: the copy that a
            WRAP is about was sent before it, perhaps after poll() had looked at this channel. */
         if (p[0].revents || vaultlane_asked(vault))

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "dataplane/wire/chan.h"
 #include "handshake/keyring/keystore.h"
+#include "handshake/keyring/tokenlane.h"
 #include "handshake/keyring/vaultlane.h"
 
 #define KEYRING_LANES 64
@@ -28,11 +29,12 @@ struct keyring {
     int control;
     struct keystore keys;
     struct vaultlane *vault;
+    struct tokenlane *tokens;
     struct kek *kek;   /* from the launcher, once; NULL: none yet */
     bool kek_due;      /* nothing that would need it has come before it */
     uint64_t revision; /* of what is attached so far */
     int image;         /* attached, or -1 */
-    int *files;        /* attached key files by index, -1 a hole */
+    struct keystore_file *files; /* attached, by index */
     uint32_t n_files;
     bool done;
     int exit_code;

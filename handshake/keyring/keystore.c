@@ -12,8 +12,9 @@
 #include "handshake/keyring/sign.h"
 
 struct key {
-    struct signer signer;
+    struct signer signer; /* of a key in a token: its public half */
     uint8_t uses;
+    int slot; /* the token process that has it; -1: it is here */
 };
 
 struct keyset {
@@ -42,15 +43,24 @@ void keystore_fini(struct keystore *k)
     free_set(&k->prepared);
 }
 
-/* Is this the key of the certificate? Compared first, for the common mistake; then proved. */
-static int match(struct signer *s, const struct policy_blob *spki, const char *where, struct err *e)
+static EVP_PKEY *read_public(const struct policy_blob *spki)
 {
     const unsigned char *p = spki->data;
     EVP_PKEY *public = d2i_PUBKEY(NULL, &p, (long)spki->n);
-    bool same = false;
 
+    ERR_clear_error();
     if (public && p == spki->data + spki->n)
-        same = EVP_PKEY_eq(public, s->pkey) == 1 && !sign_prove(s, public);
+        return public;
+    EVP_PKEY_free(public);
+    return NULL;
+}
+
+/* Is this the key of the certificate? Compared first, for the common mistake; then proved. */
+static int match(struct signer *s, const struct policy_blob *spki, const char *where, struct err *e)
+{
+    EVP_PKEY *public = read_public(spki);
+    bool same = public && EVP_PKEY_eq(public, s->pkey) == 1 && !sign_prove(s, public);
+
     EVP_PKEY_free(public);
     ERR_clear_error();
     if (same)
@@ -59,30 +69,53 @@ static int match(struct signer *s, const struct policy_blob *spki, const char *w
                    "the private key does not match its certificate");
 }
 
-static int load(struct key *key, const struct kek *kek, const struct policy_identity *id,
-                const int *fds, uint32_t n_fds, struct err *e)
+/* Of what kind it is decides here what it may sign; the rest is the token process's to judge. */
+static int load_public(struct key *key, const struct policy_identity *id, const char *where,
+                       struct err *e)
 {
+    EVP_PKEY *public = read_public(&id->spki);
+    enum key_kind kind;
+    int rc = public ? keyfile_judge(public, where, &kind, e)
+                    : err_set(e, -EINVAL, where, "install programs of one version",
+                              "the certificate's key can not be read");
+
+    if (rc) {
+        EVP_PKEY_free(public);
+        return rc;
+    }
+    rc = signer_init(&key->signer, kind, public);
+    return rc ? err_set(e, rc, where, "free memory", "no memory for the key") : 0;
+}
+
+static int load(struct key *key, const struct kek *kek, const struct policy_identity *id,
+                const struct keystore_file *files, uint32_t n, struct err *e)
+{
+    const struct keystore_file none = {-1, -1},
+                               *file = id->key_attachment < n ? &files[id->key_attachment] : &none;
     char where[POLICY_NAME_MAX + 32];
     enum key_kind kind;
     EVP_PKEY *pkey;
     int rc;
 
     snprintf(where, sizeof(where), "/identities/%s/key", id->name);
-    if (id->key_attachment >= n_fds || fds[id->key_attachment] < 0)
+    key->uses = id->uses;
+    key->slot = file->slot;
+    if (file->slot >= 0)
+        return load_public(key, id, where, e);
+    if (file->fd < 0)
         return err_set(e, -ENOENT, where, "install programs of one version",
                        "the key file was not handed over");
-    rc = keyfile_read(fds[id->key_attachment], kek, where, &pkey, &kind, e);
+    rc = keyfile_read(file->fd, kek, where, &pkey, &kind, e);
     if (rc)
         return rc;
-    key->uses = id->uses;
     rc = signer_init(&key->signer, kind, pkey);
     if (rc)
         return err_set(e, rc, where, "free memory", "no memory for the key");
     return match(&key->signer, &id->spki, where, e);
 }
 
-int keystore_prepare(struct keystore *k, const struct policy *p, const int *fds, uint32_t n_fds,
-                     struct err *e)
+int keystore_prepare(struct keystore *k, const struct policy *p,
+                     const struct keystore_file *files, uint32_t n, struct err *e)
 {
     struct keyset *set = calloc(1, sizeof(*set) + p->n_identities * sizeof(set->keys[0]));
     int rc = 0;
@@ -93,7 +126,7 @@ int keystore_prepare(struct keystore *k, const struct policy *p, const int *fds,
     set->revision = p->revision;
     set->n = p->n_identities;
     for (unsigned i = 0; i < set->n && !rc; i++)
-        rc = load(&set->keys[i], k->kek, &p->identities[i], fds, n_fds, e);
+        rc = load(&set->keys[i], k->kek, &p->identities[i], files, n, e);
     if (rc) {
         free_set(&set);
         return rc;
@@ -129,11 +162,24 @@ static struct key *find(struct keystore *k, uint64_t revision, uint16_t identity
     return NULL;
 }
 
+int keystore_token(struct keystore *k, const struct keywire_sign *m, unsigned *slot)
+{
+    struct key *key = find(k, m->revision, m->identity);
+    int rc;
+
+    if (!key || key->slot < 0)
+        return 1;
+    rc = sign_judge(key->signer.kind, key->uses, m->scheme, m->content, m->n_content);
+    if (!rc)
+        *slot = (unsigned)key->slot;
+    return rc;
+}
+
 int keystore_sign(struct keystore *k, const struct keywire_sign *m, uint8_t *out, size_t *n)
 {
     struct key *key = find(k, m->revision, m->identity);
 
-    if (!key)
+    if (!key || key->slot >= 0)
         return -ENOENT;
     return sign_content(&key->signer, key->uses, m->scheme, m->content, m->n_content, out, n);
 }

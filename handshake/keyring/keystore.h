@@ -17,6 +17,12 @@ struct keyset; /* the keys of one revision */
 
 struct kek;
 
+/* What the launcher handed over for one attachment. */
+struct keystore_file {
+    int fd;   /* the key file, or -1 */
+    int slot; /* the token process that has the key, or -1 */
+};
+
 struct keystore {
     const struct kek *kek; /* opens wrapped key files; not owned, NULL: there is none */
     struct keyset *running, *before, *prepared;
@@ -26,14 +32,19 @@ void keystore_init(struct keystore *k);
 void keystore_fini(struct keystore *k);
 /*
  * Read and prove the key of every identity of p: it is the one of the certificate, and of a kind
- * that is taken. fds: the attached key files, n_fds of them, -1 for a hole; they stay the caller's.
+ * that is taken. files: n of them, the caller's. A key in a token is proved by its process.
  * Replaces what was prepared before. 0 or -errno with *e ("/identities/<name>/key").
  */
-int keystore_prepare(struct keystore *k, const struct policy *p, const int *fds, uint32_t n_fds,
-                     struct err *e);
+int keystore_prepare(struct keystore *k, const struct policy *p,
+                     const struct keystore_file *files, uint32_t n, struct err *e);
 /* The prepared revision runs from now on. 0, or -ENOENT: this one was not prepared. */
 int keystore_commit(struct keystore *k, uint64_t revision);
 void keystore_abort(struct keystore *k);
+/*
+ * Is the key in a token? 1: no, keystore_sign() has it, or nobody has. 0: yes, in that of *slot, and
+ * the content was judged as for a key that is here. -EPERM: that refused it.
+ */
+int keystore_token(struct keystore *k, const struct keywire_sign *m, unsigned *slot);
 /*
  * Sign as m asks. out holds *n bytes and gets the length. 0, -ENOENT (no such revision or
  * identity), -EPERM, -EIO, -ENOMEM.

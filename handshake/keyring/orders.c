@@ -40,8 +40,8 @@ static int answer_refused(struct keyring *k, uint64_t revision, const struct err
 void keyring_drop_attached(struct keyring *k)
 {
     for (uint32_t i = 0; i < k->n_files; i++) {
-        if (k->files[i] >= 0)
-            close(k->files[i]);
+        if (k->files[i].fd >= 0)
+            close(k->files[i].fd);
     }
     free(k->files);
     k->files = NULL;
@@ -71,6 +71,10 @@ static int order_channel(struct keyring *k, struct chan_msg *m)
         return -EPROTO;
     if (c.kind == CHANNEL_VAULT && c.index == 0)
         return open_vault(k, m);
+    if (c.kind == CHANNEL_TOKEN && c.index < CONTROL_TOKENS_MAX) {
+        tokenlane_open(k->tokens, c.index, chan_msg_take_fd(m, 0));
+        return 0;
+    }
     if (c.kind != CHANNEL_KEYS || c.index >= KEYRING_LANES)
         return -EPROTO;
     lane = &k->lanes[c.index];
@@ -78,27 +82,47 @@ static int order_channel(struct keyring *k, struct chan_msg *m)
         close(lane->fd);
     lane->fd = chan_msg_take_fd(m, 0);
     lane->n_answer = 0;
+    tokenlane_forget(k->tokens, c.index);
     return 0;
 }
 
-static int keep_file(struct keyring *k, uint32_t index, int fd)
+/* The attachment's place, with room made for it; NULL: out of memory, or of bounds. */
+static struct keystore_file *file_at(struct keyring *k, uint32_t index)
 {
-    if (index >= FILES_MAX)
-        return -EPROTO;
-    if (index >= k->n_files) {
-        uint32_t n = index < 8 ? 8 : 2 * index;
-        int *files = realloc(k->files, n * sizeof(*files));
+    uint32_t n = index < 8 ? 8 : 2 * index;
+    struct keystore_file *files;
 
-        if (!files)
-            return -ENOMEM;
-        for (uint32_t i = k->n_files; i < n; i++)
-            files[i] = -1;
-        k->files = files;
-        k->n_files = n;
-    }
-    if (k->files[index] >= 0)
+    if (index < k->n_files)
+        return &k->files[index];
+    if (index >= FILES_MAX)
+        return NULL;
+    files = realloc(k->files, n * sizeof(*files));
+    if (!files)
+        return NULL;
+    for (uint32_t i = k->n_files; i < n; i++)
+        files[i] = (struct keystore_file){-1, -1};
+    k->files = files;
+    k->n_files = n;
+    return &files[index];
+}
+
+static int keep_file(struct keyring *k, const struct control_attach *a, int fd)
+{
+    struct keystore_file *file = file_at(k, a->index);
+
+    if (!file || file->fd >= 0 || file->slot >= 0)
         return -EPROTO;
-    k->files[index] = fd;
+    file->fd = fd;
+    return 0;
+}
+
+static int keep_slot(struct keyring *k, const struct control_attach *a)
+{
+    struct keystore_file *file = file_at(k, a->index);
+
+    if (!file || file->fd >= 0 || file->slot >= 0 || a->token >= CONTROL_TOKENS_MAX)
+        return -EPROTO;
+    file->slot = (int)a->token;
     return 0;
 }
 
@@ -121,7 +145,7 @@ static int order_attach(struct keyring *k, struct chan_msg *m)
     struct control_attach a;
     int fd, rc = -EPROTO;
 
-    if (control_get_attach(&m->body, &a) || m->n_fds != 1)
+    if (control_get_attach(&m->body, &a) || m->n_fds != (a.kind != ATTACH_TOKEN_SLOT))
         return -EPROTO;
     if (a.kind == ATTACH_KEK)
         return take_kek(k, chan_msg_take_fd(m, 0));
@@ -133,13 +157,15 @@ static int order_attach(struct keyring *k, struct chan_msg *m)
     if (a.revision != k->revision)
         keyring_drop_attached(k);
     k->revision = a.revision;
+    if (a.kind == ATTACH_TOKEN_SLOT)
+        return keep_slot(k, &a);
     fd = chan_msg_take_fd(m, 0);
     if (a.kind == ATTACH_IMAGE_KEYRING && k->image < 0) {
         k->image = fd;
         return 0;
     }
     if (a.kind == ATTACH_KEY)
-        rc = keep_file(k, a.index, fd);
+        rc = keep_file(k, &a, fd);
     if (rc)
         close(fd);
     return rc;

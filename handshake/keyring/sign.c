@@ -12,18 +12,11 @@
 
 enum { IN_12 = 1, IN_13 = 2 };
 
-struct scheme_row {
-    uint16_t id; /* IANA TLS SignatureScheme */
-    uint8_t versions;
-    const char *digest; /* NULL: the algorithm has its own */
-    bool pss;
-};
-
 /*
  * By kind of key. TLS 1.3 ties a curve to its hash and bars PKCS#1 v1.5 (RFC 8446 4.2.3); in
  * TLS 1.2 an ECDSA key signs with either hash, whatever its curve (RFC 5246 7.4.1.4.1).
  */
-static const struct scheme_row schemes[KEY_KINDS][SIGN_SCHEMES_MAX] = {
+static const struct sign_scheme schemes[KEY_KINDS][SIGN_SCHEMES_MAX] = {
     [KEY_RSA] = {{0x0804, IN_12 | IN_13, "SHA256", true},
                  {0x0805, IN_12 | IN_13, "SHA384", true},
                  {0x0806, IN_12 | IN_13, "SHA512", true},
@@ -71,7 +64,7 @@ static bool set_pss(EVP_PKEY_CTX *ctx)
            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
 }
 
-static EVP_MD_CTX *prepare(const struct scheme_row *row, EVP_PKEY *pkey)
+static EVP_MD_CTX *prepare(const struct sign_scheme *row, EVP_PKEY *pkey)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     EVP_PKEY_CTX *ctx = NULL;
@@ -100,24 +93,38 @@ static int sign_raw(struct signer *s, size_t i, const uint8_t *text, size_t n_te
     return rc;
 }
 
-int sign_content(struct signer *s, uint8_t uses, uint16_t scheme, const uint8_t *content,
-                 size_t n_content, uint8_t *out, size_t *n)
+const struct sign_scheme *sign_find(enum key_kind kind, uint16_t scheme)
 {
+    for (size_t i = 0; i < SIGN_SCHEMES_MAX && schemes[kind][i].id; i++) {
+        if (schemes[kind][i].id == scheme || !scheme)
+            return &schemes[kind][i];
+    }
+    return NULL;
+}
+
+int sign_judge(enum key_kind key, uint8_t uses, uint16_t scheme, const uint8_t *content,
+               size_t n_content)
+{
+    const struct sign_scheme *row = scheme ? sign_find(key, scheme) : NULL;
     enum content_kind kind;
     int rc = content_check(content, n_content, uses, &kind);
 
     if (rc)
         return rc;
-    for (size_t i = 0; i < SIGN_SCHEMES_MAX; i++) {
-        const struct scheme_row *row = &schemes[s->kind][i];
-
-        if (row->id == scheme && scheme && (row->versions & version_of[kind]))
-            return sign_raw(s, i, content, n_content, out, n);
-    }
-    return -EPERM;
+    return row && (row->versions & version_of[kind]) ? 0 : -EPERM;
 }
 
-static bool verify(const struct scheme_row *row, EVP_PKEY *public, const uint8_t *text,
+int sign_content(struct signer *s, uint8_t uses, uint16_t scheme, const uint8_t *content,
+                 size_t n_content, uint8_t *out, size_t *n)
+{
+    int rc = sign_judge(s->kind, uses, scheme, content, n_content);
+
+    return rc ? rc
+              : sign_raw(s, (size_t)(sign_find(s->kind, scheme) - schemes[s->kind]), content,
+                         n_content, out, n);
+}
+
+bool sign_verifies(const struct sign_scheme *row, EVP_PKEY *public, const uint8_t *text,
                    size_t n_text, const uint8_t *signature, size_t n)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -141,7 +148,7 @@ int sign_prove(struct signer *s, EVP_PKEY *public)
         size_t n = sizeof(signature);
 
         good = !sign_raw(s, i, text, sizeof(text), signature, &n) &&
-               verify(&schemes[s->kind][i], public, text, sizeof(text), signature, n);
+               sign_verifies(&schemes[s->kind][i], public, text, sizeof(text), signature, n);
     }
     ERR_clear_error();
     return good ? 0 : -EKEYREJECTED;

@@ -9,6 +9,7 @@
 #ifndef PENSTOCK_KEYRING_SIGN_H
 #define PENSTOCK_KEYRING_SIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <openssl/evp.h>
@@ -28,6 +29,14 @@ enum key_kind {
 
 #define SIGN_SCHEMES_MAX 6 /* of one kind of key */
 
+/* How one scheme signs. */
+struct sign_scheme {
+    uint16_t id;        /* IANA TLS SignatureScheme */
+    uint8_t versions;   /* private to sign.c */
+    const char *digest; /* NULL: the algorithm has its own */
+    bool pss;
+};
+
 struct signer {
     enum key_kind kind;
     EVP_PKEY *pkey; /* owned */
@@ -45,6 +54,14 @@ void signer_fini(struct signer *s); /* also of a zeroed one */
  */
 int sign_content(struct signer *s, uint8_t uses, uint16_t scheme, const uint8_t *content,
                  size_t n_content, uint8_t *out, size_t *n);
+/* The first half of sign_content() alone, for a key that is elsewhere: 0 or -EPERM. */
+int sign_judge(enum key_kind kind, uint8_t uses, uint16_t scheme, const uint8_t *content,
+               size_t n_content);
+/* How a key of this kind signs under a scheme; NULL: it does not. Scheme 0: its first. */
+const struct sign_scheme *sign_find(enum key_kind kind, uint16_t scheme);
+/* Was the text signed with the key of which this is the public half? */
+bool sign_verifies(const struct sign_scheme *scheme, EVP_PKEY *public, const uint8_t *text,
+                   size_t n_text, const uint8_t *signature, size_t n);
 /* Sign a text of our own and verify it with `public`: 0, or -EKEYREJECTED: they are no pair. */
 int sign_prove(struct signer *s, EVP_PKEY *public);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
+#include "dataplane/wire/pkcs11.h"
 #include "mgmt/model/compile.h"
 
 /* Paths are relative to the configuration file's directory. */
@@ -67,14 +68,40 @@ static int check_read(void *arg, uint8_t kind, const char *path, size_t max, uin
     return rc;
 }
 
+/* Of a key in a token, that the files are there: no module is loaded, and no PIN read. */
+static int check_token(const int *dir, const struct compile_wish *w, struct err *e)
+{
+    struct pkcs11_uri u;
+    int fd, rc = pkcs11_parse(&u, w->key, w->where, e);
+
+    if (rc)
+        return rc;
+    fd = u.given & PKCS11_PIN_SOURCE ? open_at(dir, u.pin_source) : -1;
+    if (u.given & PKCS11_PIN_SOURCE && fd < 0)
+        return err_set(e, fd, w->where, "name a readable file",
+                       "the file of pin-source can not be read: %s", strerror(-fd));
+    if (fd >= 0)
+        close(fd);
+    fd = u.given & PKCS11_MODULE_PATH ? open_at(dir, u.module_path) : -1;
+    if (u.given & PKCS11_MODULE_PATH && fd < 0)
+        return err_set(e, fd, w->where, "install its package, or name another file",
+                       "there is no such PKCS#11 module on this machine");
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
 /* That a file can be opened is all that is judged here: only the keyring reads keys. */
 static int check_key(void *arg, const struct compile_wish *w, struct compile_key *out,
                      struct err *e)
 {
     bool held = !w->key || !strncmp(w->key, "spki:", 5);
-    int fd = held ? -1 : open_at(arg, w->key);
+    int fd;
 
     (void)out;
+    if (w->key && pkcs11_is(w->key))
+        return check_token(arg, w, e);
+    fd = held ? -1 : open_at(arg, w->key);
     if (fd >= 0)
         close(fd);
     if (held)

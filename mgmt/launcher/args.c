@@ -11,7 +11,17 @@
 #include "dataplane/base/check.h"
 #include "dataplane/wire/control.h"
 
-enum option { OPT_CONFIG, OPT_STATE, OPT_WORKERS, OPT_REKEY, OPT_HELP, OPT_VERSION };
+enum option {
+    OPT_CONFIG,
+    OPT_STATE,
+    OPT_WORKERS,
+    OPT_REKEY,
+    OPT_TOKEN_MODULE,
+    OPT_TOKEN_FILES,
+    OPT_TOKEN_ENV,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 struct option_row {
     const char *name;
@@ -22,6 +32,9 @@ struct option_row {
 static const struct option_row options[] = {
     {"--config", OPT_CONFIG, true},    {"--state", OPT_STATE, true},
     {"--workers", OPT_WORKERS, true},  {"--rekey-records", OPT_REKEY, true},
+    {"--token-module", OPT_TOKEN_MODULE, true},
+    {"--token-files", OPT_TOKEN_FILES, true},
+    {"--token-env", OPT_TOKEN_ENV, true},
     {"--help", OPT_HELP, false},       {"-h", OPT_HELP, false},
     {"--version", OPT_VERSION, false},
 };
@@ -29,6 +42,8 @@ static const struct option_row options[] = {
 const char *args_usage(void)
 {
     return "usage: penstockd --config FILE --state DIR [--workers N] [--rekey-records N]\n"
+           "                 [--token-module FILE]... [--token-files DIR]... [--token-env "
+           "NAME=VALUE]...\n"
            "\n"
            "Run the Penstock gateway in the foreground.\n"
            "\n"
@@ -36,6 +51,10 @@ const char *args_usage(void)
            "  --state DIR    own directory of this instance, made if missing (0700)\n"
            "  --workers N    worker threads, 1 to 64; default: one for each usable CPU\n"
            "  --rekey-records N  send a KeyUpdate after N records, 1 to 16777216 (the default)\n"
+           "  --token-module FILE  only these PKCS#11 modules may be loaded; default: those of root\n"
+           "                 below /usr/lib, /usr/lib64, /usr/local/lib and /opt\n"
+           "  --token-files DIR    where their processes may write; default: /var/lib/softhsm\n"
+           "  --token-env NAME=VALUE  for their environment (SOFTHSM2_CONF=/etc/...)\n"
            "  --help         print this and exit\n"
            "  --version      print the version and exit\n"
            "\n"
@@ -104,6 +123,19 @@ static int take_number(unsigned *out, const char *value, const char *name, unsig
     return 0;
 }
 
+/* Another of up to MODULES_MAX. */
+static int take_more(const char **list, unsigned *count, const char *value, bool good,
+                     const char *name, const char *wants, char *error, size_t n)
+{
+    if (!good || *count == MODULES_MAX) {
+        snprintf(error, n, "%s wants %s, up to %d times, not \"%.64s\"", name, wants, MODULES_MAX,
+                 value);
+        return -EINVAL;
+    }
+    list[(*count)++] = value;
+    return 0;
+}
+
 static int take(struct args *a, const struct option_row *o, const char *value, char *error,
                 size_t n)
 {
@@ -116,6 +148,16 @@ static int take(struct args *a, const struct option_row *o, const char *value, c
         return take_number(&a->workers, value, o->name, WORKERS_MAX, error, n);
     case OPT_REKEY:
         return take_number(&a->rekey_records, value, o->name, REKEY_MAX, error, n);
+    case OPT_TOKEN_MODULE:
+        return take_more(a->modules.allowed, &a->modules.n_allowed, value, value[0] == '/',
+                         o->name, "an absolute path", error, n);
+    case OPT_TOKEN_FILES:
+        return take_more(a->modules.files, &a->modules.n_files, value, value[0] == '/', o->name,
+                         "an absolute path", error, n);
+    case OPT_TOKEN_ENV:
+        return take_more(a->modules.variables, &a->modules.n_variables, value,
+                         !modules_check_variable(value), o->name,
+                         "NAME=VALUE, and no LD_...", error, n);
     case OPT_HELP:
         a->action = ARGS_HELP;
         return 0;
@@ -182,6 +224,8 @@ int args_parse(struct args *a, int argc, char *const argv[], char *error, size_t
     }
     made->workers = args_cpus();
     rc = parse(made, argc, argv, error, n);
+    if (!made->modules.n_files)
+        made->modules.files[made->modules.n_files++] = "/var/lib/softhsm";
     if (!rc)
         *a = *made;
     free(made);

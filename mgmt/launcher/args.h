@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include "mgmt/launcher/modules.h"
 
 #define WORKERS_MAX 64         /* the keyring takes one channel for each */
 #define REKEY_MAX   (1u << 24) /* the data plane's own limit, which can only be lowered */
@@ -19,6 +20,7 @@ struct args {
     enum args_action action;
     unsigned workers;
     unsigned rekey_records; /* for the data plane; 0: its own limit */
+    struct modules modules; /* PKCS#11: which may be loaded, and what they get */
     char config[PATH_MAX];
     char state[PATH_MAX];
     char programs[PATH_MAX]; /* directory of the child programs: that of our own executable */

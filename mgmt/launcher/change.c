@@ -67,6 +67,18 @@ bool change_take_outcome(struct change *a, struct change_outcome *o)
     return true;
 }
 
+/* Token processes that no revision needs any more may go. */
+static void dismiss_tokens(struct change *a)
+{
+    for (unsigned i = 0; i < CONTROL_TOKENS_MAX; i++) {
+        struct child *c = fleet_find(a->fleet, ROLE_TOKEN, i);
+
+        if (c->module && !holding_uses_token(a->running, i) && !holding_uses_token(a->pending, i) &&
+            (!holding_uses_token(a->prior, i) || c->stage == STAGE_DOWN))
+            fleet_unseat(c);
+    }
+}
+
 /* Tell every child that was asked to forget it, and note why. */
 static void give_up(struct change *a, enum outcome_kind kind, const struct err *e)
 {
@@ -80,6 +92,7 @@ static void give_up(struct change *a, enum outcome_kind kind, const struct err *
     }
     holding_free(a->pending);
     a->pending = NULL;
+    dismiss_tokens(a);
     files_refused(a->files);
     move(a, CHANGE_IDLE, 0);
 }
@@ -149,6 +162,7 @@ static bool is_pending(struct change *a, uint64_t revision, uint64_t now_ms)
 int change_attach(struct change *a, const struct control_attach *m, int fd, uint64_t now_ms)
 {
     bool is_key = m->kind == ATTACH_KEY;
+    const char *module = NULL;
     int rc;
 
     if (m->kind == ATTACH_LISTENER || m->kind > ATTACH_TEXT || (!is_key && fd < 0))
@@ -160,9 +174,14 @@ int change_attach(struct change *a, const struct control_attach *m, int fd, uint
             (void)files_key(a->files, m->token, m->revision);
         return 0;
     }
-    if (is_key && fd < 0)
+    if (is_key && fd < 0) {
+        module = files_module(a->files, m->token);
         fd = files_key(a->files, m->token, m->revision);
-    rc = fd < 0 ? fd : holding_attach(a->pending, m->kind, m->index, fd);
+    }
+    if (fd >= 0 && module)
+        rc = holding_attach_token(a->pending, m->index, fd, module);
+    else
+        rc = fd < 0 ? fd : holding_attach(a->pending, m->kind, m->index, fd);
     if (rc == -EEXIST || rc == -EINVAL || rc == -ENOENT)
         return -EPROTO;
     if (rc) {
@@ -193,6 +212,8 @@ int change_start(struct change *a, uint64_t revision, uint64_t now_ms)
         return 0;
     }
     rc = holding_settle(a->pending, a->running, a->fleet->workers, &e);
+    if (!rc)
+        rc = holding_seat(a->pending, a->fleet, &e);
     if (rc) {
         refuse(a, OUTCOME_REFUSED, &e);
         return 0;
@@ -278,11 +299,12 @@ static bool ask(struct change *a)
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
 
-        if (!child_votes(c))
+        if (!child_votes(c) ||
+            (c->role == ROLE_TOKEN && !holding_uses_token(a->pending, c->index)))
             continue;
         if (c->stage == STAGE_SERVING && c->vote == VOTE_NONE) {
             c->vote = VOTE_ASKED;
-            holding_give(a->pending, c);
+            holding_give(a->pending, c, false);
         }
         all = all && c->vote == VOTE_PREPARED;
     }
@@ -329,6 +351,7 @@ static void finish(struct change *a, uint64_t now_ms)
         a->fleet->children[i].vote = VOTE_NONE;
     if (a->prior)
         holding_retire(a->prior);
+    dismiss_tokens(a);
     files_applied(a->files, a->running->number);
     if (mgmt->told)
         child_send_number(mgmt, CONTROL_APPLIED, a->running->number);

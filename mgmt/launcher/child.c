@@ -23,6 +23,7 @@ static const struct role_row roles[ROLE_COUNT] = {
     [ROLE_JUDGE] = {"judge", "penstock-handshake", "--judge"},
     [ROLE_KEYRING] = {"keyring", "penstock-keyring", NULL},
     [ROLE_MGMT] = {"mgmt", "penstock-mgmt", NULL},
+    [ROLE_TOKEN] = {"token", "penstock-keyring-token", NULL},
 };
 
 #define TO(stage) (1u << STAGE_##stage)
@@ -51,7 +52,7 @@ void child_init(struct child *c, enum role role, uint16_t index)
     c->index = index;
     c->control = -1;
     outbox_init(&c->outbox);
-    if (roles[role].takes_index)
+    if (roles[role].takes_index || role == ROLE_TOKEN)
         snprintf(c->name, sizeof(c->name), "%s.%u", roles[role].name, index);
     else
         snprintf(c->name, sizeof(c->name), "%s", roles[role].name);
@@ -73,35 +74,61 @@ void child_move(struct child *c, enum stage next, uint64_t now_ms)
     c->due_ms = has_deadline[next] ? now_ms + CHILD_STAGE_MS : 0;
 }
 
-int child_start(struct child *c, const char *dir, unsigned workers, unsigned rekey_records,
-                uint64_t now_ms)
+#define ARGV_MAX (8 + 2 * MODULES_MAX)
+
+/* Arguments point into what outlives the call. */
+struct arguments {
+    char *argv[ARGV_MAX];
+    unsigned n;
+    char index[16], workers[16], rekey[16];
+};
+
+static void add(struct arguments *a, const char *word)
+{
+    a->argv[a->n++] = (char *)(uintptr_t)word;
+}
+
+static void fill(struct arguments *a, const struct child *c, const struct child_setup *s)
 {
     const struct role_row *r = &roles[c->role];
-    char path[4096 + 32], number[16], name[32], option[16] = "";
-    char rekey_option[] = "--rekey-records", rekey[16];
-    char *argv[6] = {name};
-    int pair[2], n_argv = 1;
-    pid_t pid;
-    int rc;
 
-    snprintf(name, sizeof(name), "%s", r->program);
-    snprintf(path, sizeof(path), "%s/%s", dir, r->program);
-    snprintf(number, sizeof(number), "%u", r->takes_workers ? workers : c->index);
-    if (r->option) {
-        snprintf(option, sizeof(option), "%s", r->option);
-        argv[n_argv++] = option;
-    }
+    snprintf(a->index, sizeof(a->index), "%u", c->index);
+    snprintf(a->workers, sizeof(a->workers), "%u", s->workers);
+    snprintf(a->rekey, sizeof(a->rekey), "%u", s->rekey_records);
+    add(a, r->program);
+    if (r->option)
+        add(a, r->option);
     if (r->takes_workers || r->takes_index)
-        argv[n_argv++] = number;
-    if (c->role == ROLE_DATAPLANE && rekey_records) {
-        snprintf(rekey, sizeof(rekey), "%u", rekey_records);
-        argv[n_argv++] = rekey_option;
-        argv[n_argv++] = rekey;
+        add(a, r->takes_workers ? a->workers : a->index);
+    if (c->role == ROLE_DATAPLANE && s->rekey_records) {
+        add(a, "--rekey-records");
+        add(a, a->rekey);
     }
+    if (c->role == ROLE_TOKEN) {
+        add(a, "--module");
+        add(a, c->module);
+    }
+    for (unsigned i = 0; c->role == ROLE_TOKEN && s->modules && i < s->modules->n_files; i++) {
+        add(a, "--files");
+        add(a, s->modules->files[i]);
+    }
+}
+
+int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms)
+{
+    static const char *const none[] = {NULL};
+    bool variables = c->role == ROLE_TOKEN && s->modules;
+    struct arguments a = {{0}};
+    char path[4096 + 32];
+    int pair[2], rc;
+    pid_t pid;
+
+    snprintf(path, sizeof(path), "%s/%s", s->dir, roles[c->role].program);
+    fill(&a, c, s);
     rc = chan_pair(pair);
     if (rc)
         return rc;
-    pid = spawn_child(path, argv, pair[1]);
+    pid = spawn_child_with(path, a.argv, variables ? s->modules->variables : none, pair[1]);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);

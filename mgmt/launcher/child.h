@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "mgmt/launcher/modules.h"
 #include "mgmt/launcher/outbox.h"
 
 #define CHILD_STAGE_MS    20000 /* to become READY, to prepare, to commit */
@@ -22,7 +23,7 @@
 #define CHILD_BACKOFF_MAX 5000
 #define CHILD_HEALTHY_MS  10000 /* of service, and past failures are forgotten */
 
-enum role { ROLE_DATAPLANE, ROLE_HANDSHAKE, ROLE_JUDGE, ROLE_KEYRING, ROLE_MGMT, ROLE_COUNT };
+enum role { ROLE_DATAPLANE, ROLE_HANDSHAKE, ROLE_JUDGE, ROLE_KEYRING, ROLE_MGMT, ROLE_TOKEN, ROLE_COUNT };
 
 enum stage {
     STAGE_DOWN,
@@ -38,7 +39,7 @@ enum vote { VOTE_NONE, VOTE_ASKED, VOTE_PREPARED, VOTE_COMMITTING, VOTE_COMMITTE
 
 struct child {
     enum role role;
-    uint16_t index; /* among the handshake processes; else 0 */
+    uint16_t index; /* among the handshake or the token processes; else 0 */
     char name[24];  /* "handshake.0" */
     pid_t pid;      /* 0: none */
     int control;    /* -1: none */
@@ -49,6 +50,14 @@ struct child {
     uint64_t due_ms;   /* DOWN: when to start it; else the stage's deadline; 0: none */
     unsigned failures; /* deaths since it was last healthy */
     bool told;         /* mgmt: was given a configuration */
+    char *module;      /* token: the PKCS#11 module it is for (owned); NULL: it is not wanted */
+};
+
+/* What children are started with. */
+struct child_setup {
+    const char *dir; /* of the programs */
+    unsigned workers, rekey_records;
+    const struct modules *modules; /* NULL: nothing is given to token processes */
 };
 
 void child_init(struct child *c, enum role role, uint16_t index);
@@ -57,11 +66,15 @@ void child_close(struct child *c);
 /* Move to another stage; the move must be in the table (checked). Sets since_ms and due_ms. */
 void child_move(struct child *c, enum stage next, uint64_t now_ms);
 /*
- * Start `program` in directory `dir` with the arguments of the child's role. 0, or -errno; the
+ * Start its program with the arguments of the child's role. 0, or -errno; the
  * child is STARTING or stays DOWN.
  */
-int child_start(struct child *c, const char *dir, unsigned workers, unsigned rekey_records,
-                uint64_t now_ms);
+int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms);
+/* Is it to run? Token processes come and go with the revisions that name their modules. */
+static inline bool child_wanted(const struct child *c)
+{
+    return c->role != ROLE_TOKEN || c->module;
+}
 /* The process was reaped: close, go DOWN, and set when to start it again. */
 void child_died(struct child *c, uint64_t now_ms);
 /* Milliseconds to wait before the restart that follows `failures` earlier deaths. */

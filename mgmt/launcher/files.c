@@ -156,20 +156,29 @@ static int make_room(struct files *f)
     return 0;
 }
 
-static int keep_key(struct files *f, uint32_t token, int fd)
+static void drop_copy(struct key_copy *k)
+{
+    close(k->fd);
+    free(k->module);
+}
+
+/* Takes module, also on failure. */
+static int keep_key(struct files *f, uint32_t token, int fd, char *module)
 {
     struct key_copy *k = find(f, token);
     int rc;
 
     if (!k) {
         rc = make_room(f);
-        if (rc)
+        if (rc) {
+            free(module);
             return rc;
+        }
         k = &f->keys[f->n_keys++];
     } else {
-        close(k->fd);
+        drop_copy(k);
     }
-    *k = (struct key_copy){.token = token, .fd = fd};
+    *k = (struct key_copy){.token = token, .fd = fd, .module = module};
     return 0;
 }
 
@@ -191,9 +200,71 @@ static int open_key(struct files *f, const struct control_open *m, int fd, const
     copy = copy_sealed(fd, "penstock-key", (size_t)st->st_size, FILES_KEY_MAX);
     if (copy < 0)
         return copy;
-    rc = keep_key(f, m->token, copy);
+    rc = keep_key(f, m->token, copy, NULL);
     if (rc)
         close(copy);
+    return rc;
+}
+
+/* The PIN in a file: one line. Bytes, or -errno. */
+static ssize_t read_pin(struct files *f, const char *path, uint8_t pin[PKCS11_PIN_MAX + 2])
+{
+    struct stat st;
+    int fd = open_regular(f->dir, path, PKCS11_PIN_MAX + 2, &st);
+    ssize_t n;
+
+    if (fd < 0)
+        return fd == -EFBIG ? -ERANGE : fd;
+    warn_if_open(path, &st);
+    n = read_all(fd, pin, PKCS11_PIN_MAX + 2);
+    close(fd);
+    while (n > 0 && (pin[n - 1] == '\n' || pin[n - 1] == '\r'))
+        n--;
+    if (n == -EFBIG || n == 0 || n > PKCS11_PIN_MAX || (n > 0 && memchr(pin, '\n', (size_t)n)))
+        return -ERANGE;
+    return n;
+}
+
+/* What goes to the token process, sealed; the PIN is wiped here. */
+static int seal_token_key(struct files *f, const char *text, const struct pkcs11_uri *u)
+{
+    uint8_t pin[PKCS11_PIN_MAX + 2], mem[PKCS11_URI_MAX + PKCS11_PIN_MAX + 16];
+    struct token_key k = {.pin = pin};
+    ssize_t n = u->given & PKCS11_PIN_SOURCE ? read_pin(f, u->pin_source, pin) : 0;
+    struct buf b;
+    int rc = (int)n;
+
+    if (n >= 0) {
+        k.n_pin = (size_t)n;
+        snprintf(k.uri, sizeof(k.uri), "%s", text);
+        buf_init(&b, mem, sizeof(mem));
+        token_key_put(&b, &k);
+        rc = buf_ok(&b) ? memfd_seal("penstock-token", mem, b.len) : -EINVAL;
+    }
+    secret_wipe(pin, sizeof(pin));
+    secret_wipe(mem, sizeof(mem));
+    return rc;
+}
+
+static int open_token(struct files *f, const struct control_open *m)
+{
+    static const struct modules by_place;
+    char path[PATH_MAX], *module;
+    struct pkcs11_uri u;
+    int fd, rc;
+
+    if (pkcs11_parse(&u, m->path, "", NULL))
+        return -EINVAL; /* mgmt judged it */
+    rc = modules_find(f->modules ? f->modules : &by_place, &u, path);
+    if (rc)
+        return rc;
+    fd = seal_token_key(f, m->path, &u);
+    if (fd < 0)
+        return fd;
+    module = strdup(path);
+    rc = module ? keep_key(f, m->token, fd, module) : -ENOMEM;
+    if (rc)
+        close(fd);
     return rc;
 }
 
@@ -202,8 +273,14 @@ int files_open(struct files *f, const struct control_open *m, int *fd)
     struct stat st;
     int opened, rc;
 
-    if (m->kind >= ARRAY_LEN(size_max) || f->dir < 0 || !m->path[0])
+    if (m->kind > OPEN_TOKEN || f->dir < 0 || !m->path[0])
         return -EINVAL;
+    if (m->kind == OPEN_TOKEN) {
+        rc = open_token(f, m);
+        if (!rc)
+            *fd = -1;
+        return rc;
+    }
     opened = open_regular(f->dir, m->path, size_max[m->kind], &st);
     if (opened < 0)
         return opened;
@@ -228,13 +305,20 @@ int files_key(struct files *f, uint32_t token, uint64_t revision)
     return k->fd;
 }
 
+const char *files_module(struct files *f, uint32_t token)
+{
+    const struct key_copy *k = find(f, token);
+
+    return k ? k->module : NULL;
+}
+
 void files_applied(struct files *f, uint64_t revision)
 {
     unsigned kept = 0;
 
     for (unsigned i = 0; i < f->n_keys; i++) {
         if (f->keys[i].revision != revision) {
-            close(f->keys[i].fd);
+            drop_copy(&f->keys[i]);
             continue;
         }
         f->keys[i].applied = true;
@@ -251,7 +335,7 @@ void files_refused(struct files *f)
         if (f->keys[i].applied)
             f->keys[kept++] = f->keys[i];
         else
-            close(f->keys[i].fd);
+            drop_copy(&f->keys[i]);
     }
     f->n_keys = kept;
 }
@@ -259,6 +343,6 @@ void files_refused(struct files *f)
 void files_forget(struct files *f)
 {
     for (unsigned i = 0; i < f->n_keys; i++)
-        close(f->keys[i].fd);
+        drop_copy(&f->keys[i]);
     f->n_keys = 0;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,13 +29,14 @@ static const struct link_row links[] = {
     {CHANNEL_QUERY, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
     {CHANNEL_NOTICES, ROLE_DATAPLANE, ROLE_MGMT, false, STAGE_READY, STAGE_READY},
     {CHANNEL_EXPLAIN, ROLE_MGMT, ROLE_JUDGE, false, STAGE_READY, STAGE_SERVING},
+    {CHANNEL_TOKEN, ROLE_TOKEN, ROLE_KEYRING, false, STAGE_READY, STAGE_READY},
     {CHANNEL_VAULT, ROLE_MGMT, ROLE_KEYRING, false, STAGE_READY, STAGE_READY},
 };
 
 /* How many pairs of a kind there are. */
 static unsigned pairs(const struct fleet *f, const struct link_row *row)
 {
-    return row->near == ROLE_MGMT ? 1 : f->workers;
+    return row->near == ROLE_MGMT ? 1 : row->near == ROLE_TOKEN ? CONTROL_TOKENS_MAX : f->workers;
 }
 
 void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd, int state_fd)
@@ -49,14 +51,19 @@ void fleet_init(struct fleet *f, const char *programs, unsigned workers, int loc
     child_init(&f->children[f->n++], ROLE_JUDGE, 0);
     for (unsigned i = 0; i < workers; i++)
         child_init(&f->children[f->n++], ROLE_HANDSHAKE, (uint16_t)i);
+    for (unsigned i = 0; i < CONTROL_TOKENS_MAX; i++)
+        child_init(&f->children[f->n++], ROLE_TOKEN, (uint16_t)i);
     child_init(&f->children[f->n++], ROLE_DATAPLANE, 0);
     child_init(&f->children[f->n++], ROLE_MGMT, 0);
 }
 
 void fleet_fini(struct fleet *f)
 {
-    for (unsigned i = 0; i < f->n; i++)
+    for (unsigned i = 0; i < f->n; i++) {
         child_close(&f->children[i]);
+        free(f->children[i].module);
+        f->children[i].module = NULL;
+    }
 }
 
 struct child *fleet_find(struct fleet *f, enum role role, unsigned index)
@@ -70,7 +77,8 @@ struct child *fleet_find(struct fleet *f, enum role role, unsigned index)
 
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
-    int rc = child_start(c, f->programs, f->workers, f->rekey_records, now_ms);
+    struct child_setup s = {f->programs, f->workers, f->rekey_records, f->modules};
+    int rc = child_start(c, &s, now_ms);
 
     if (rc) {
         c->due_ms = now_ms + child_backoff_ms(++c->failures);
@@ -89,7 +97,7 @@ int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program)
         struct child *c = &f->children[i];
         int rc;
 
-        if (c->stage != STAGE_DOWN || c->due_ms > now_ms)
+        if (c->stage != STAGE_DOWN || c->due_ms > now_ms || !child_wanted(c))
             continue;
         rc = start(f, c, now_ms);
         if (!rc)
@@ -131,7 +139,8 @@ static void send_channel(struct child *c, enum channel_kind kind, unsigned index
 
 static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
 {
-    struct child *near = fleet_find(f, row->near, row->near == ROLE_HANDSHAKE ? i : 0);
+    struct child *near = fleet_find(
+        f, row->near, row->near == ROLE_HANDSHAKE || row->near == ROLE_TOKEN ? i : 0);
     struct child *far = fleet_find(f, row->far, 0);
     int pair[2], rc;
 
@@ -217,12 +226,41 @@ uint64_t fleet_next_ms(const struct fleet *f, uint64_t limit_ms)
     for (unsigned i = 0; i < f->n; i++) {
         const struct child *c = &f->children[i];
 
-        if (c->stage == STAGE_DOWN && f->stopping)
+        if (c->stage == STAGE_DOWN && (f->stopping || !child_wanted(c)))
             continue;
         if ((c->stage == STAGE_DOWN || c->due_ms) && c->due_ms < limit_ms)
             limit_ms = c->due_ms;
     }
     return limit_ms;
+}
+
+int fleet_seat(struct fleet *f, const char *module)
+{
+    struct child *seat = NULL;
+
+    for (unsigned i = 0; i < CONTROL_TOKENS_MAX; i++) {
+        struct child *c = fleet_find(f, ROLE_TOKEN, i);
+
+        if (c->module && !strcmp(c->module, module))
+            return (int)i;
+        if (!c->module && c->stage == STAGE_DOWN && !seat)
+            seat = c;
+    }
+    if (!seat)
+        return -ENOSPC;
+    seat->module = strdup(module);
+    if (!seat->module)
+        return -ENOMEM;
+    seat->failures = 0;
+    seat->due_ms = 0;
+    return seat->index;
+}
+
+void fleet_unseat(struct child *c)
+{
+    free(c->module);
+    c->module = NULL;
+    child_close(c);
 }
 
 bool fleet_all_serve(const struct fleet *f)

@@ -15,7 +15,7 @@
 #include "mgmt/launcher/args.h"
 #include "mgmt/launcher/child.h"
 
-#define FLEET_MAX (WORKERS_MAX + 4) /* data plane, judge, keyring, mgmt */
+#define FLEET_MAX (WORKERS_MAX + 4 + CONTROL_TOKENS_MAX) /* data plane, judge, keyring, mgmt */
 
 struct fleet {
     char programs[PATH_MAX];
@@ -23,6 +23,7 @@ struct fleet {
     unsigned rekey_records; /* passed to the data plane; 0: its own limit */
     struct child children[FLEET_MAX];
     bool linked[CHANNEL_KINDS][WORKERS_MAX]; /* this pair was given to both ends */
+    const struct modules *modules;           /* for token processes; NULL: none */
     int local_fd;                            /* mgmt's listening local socket, or -1 */
     int state_fd;                            /* mgmt's directory, or -1 */
     int kek_fd;                              /* the keyring's key-encryption key, or -1 */
@@ -58,9 +59,16 @@ void fleet_check_deadlines(struct fleet *f, uint64_t now_ms);
 uint64_t fleet_next_ms(const struct fleet *f, uint64_t limit_ms);
 /* True if every child that takes part in a revision (all but mgmt) serves. */
 bool fleet_all_serve(const struct fleet *f);
+/*
+ * The token process of a module, which is wanted from now on. Its number, or -ENOSPC (all are in
+ * use, or one has not ended yet), -ENOMEM.
+ */
+int fleet_seat(struct fleet *f, const char *module);
+/* It is wanted no more: its channel is closed, by which it ends. */
+void fleet_unseat(struct child *c);
 static inline bool child_votes(const struct child *c)
 {
-    return c->role != ROLE_MGMT;
+    return c->role != ROLE_MGMT && child_wanted(c);
 }
 
 #endif

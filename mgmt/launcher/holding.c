@@ -49,6 +49,8 @@ void holding_retire(struct holding *r)
         close_fd(&r->images[i]);
     close_table(&r->crls);
     close_table(&r->keys);
+    for (unsigned i = 0; i < r->n_tokens; i++)
+        close_fd(&r->tokens[i].fd);
     listeners_close(&r->listeners);
 }
 
@@ -58,12 +60,15 @@ void holding_free(struct holding *r)
         return;
     holding_retire(r);
     policy_free(r->policy);
+    for (unsigned i = 0; i < r->n_tokens; i++)
+        free(r->tokens[i].module);
+    free(r->tokens);
     free(r);
 }
 
 bool holding_is_empty(const struct holding *r)
 {
-    return r->images[0] < 0 && r->images[1] < 0 && r->images[2] < 0 && !r->crls.n && !r->keys.n;
+    return r->images[0] < 0 && r->images[1] < 0 && r->images[2] < 0 && !r->crls.n && !r->keys.n && !r->n_tokens;
 }
 
 /* Make room for `index`. Grows by doubling, so that n attachments cost n moves. */
@@ -118,6 +123,57 @@ int holding_attach(struct holding *r, uint8_t kind, uint32_t index, int fd)
     return rc ? rc : keep(&t->fds[index], fd);
 }
 
+int holding_attach_token(struct holding *r, uint32_t index, int fd, const char *module)
+{
+    struct token_held *tokens, held = {.index = index, .fd = -1};
+    int rc = index < HOLDING_ATTACHMENTS_MAX ? 0 : -EINVAL;
+
+    for (unsigned i = 0; i < r->n_tokens && !rc; i++)
+        rc = r->tokens[i].index == index ? -EEXIST : 0;
+    if (rc)
+        return rc;
+    tokens = realloc(r->tokens, (r->n_tokens + 1) * sizeof(*tokens));
+    if (!tokens)
+        return -ENOMEM;
+    r->tokens = tokens;
+    held.module = strdup(module);
+    rc = held.module ? keep(&held.fd, fd) : -ENOMEM;
+    if (rc)
+        free(held.module);
+    else
+        tokens[r->n_tokens++] = held;
+    return rc;
+}
+
+bool holding_uses_token(const struct holding *r, unsigned slot)
+{
+    for (unsigned i = 0; r && i < r->n_tokens; i++) {
+        if (r->tokens[i].slot == slot)
+            return true;
+    }
+    return false;
+}
+
+int holding_seat(struct holding *r, struct fleet *f, struct err *e)
+{
+    for (unsigned i = 0; i < r->n_tokens; i++) {
+        int slot = fleet_seat(f, r->tokens[i].module);
+
+        if (slot < 0)
+            return err_set(e, slot, "/identities",
+                           "use fewer modules, or wait a moment for the process of one to end",
+                           "more than %d PKCS#11 modules are in use", CONTROL_TOKENS_MAX);
+        r->tokens[i].slot = (unsigned)slot;
+    }
+    return 0;
+}
+
+void holding_pin_refused(struct holding *r, unsigned slot, uint64_t index)
+{
+    for (unsigned i = 0; r && i < r->n_tokens; i++)
+        r->tokens[i].refused |= r->tokens[i].slot == slot && r->tokens[i].index == index;
+}
+
 static int decode(struct holding *r, struct err *e)
 {
     const void *image;
@@ -151,18 +207,44 @@ int holding_settle(struct holding *r, const struct holding *old, unsigned worker
     return listeners_open(&r->listeners, r->policy, old ? &old->listeners : NULL, workers, e);
 }
 
-static void give(struct child *c, const struct holding *r, enum attach_kind kind, uint32_t index,
-                 int fd)
+static void give_as(struct child *c, const struct holding *r, const struct control_attach *as,
+                    int fd)
 {
-    struct control_attach m = {.revision = r->number, .kind = (uint8_t)kind, .index = index};
+    struct control_attach m = *as;
     uint8_t mem[64];
     struct buf b;
 
-    if (fd < 0)
-        return; /* a hole: the child knows from its image whether it misses something */
+    m.revision = r->number;
     buf_init(&b, mem, sizeof(mem));
     control_put_attach(&b, &m);
     child_send(c, CONTROL_ATTACH, &b, fd);
+}
+
+static void give(struct child *c, const struct holding *r, enum attach_kind kind, uint32_t index,
+                 int fd)
+{
+    struct control_attach m = {.kind = (uint8_t)kind, .index = index};
+
+    if (fd >= 0) /* else a hole: the child knows from its image whether it misses something */
+        give_as(c, r, &m, fd);
+}
+
+/* The keyring hears where each key is, its process what it is. */
+static void give_tokens(const struct holding *r, struct child *c, bool runs)
+{
+    for (unsigned i = 0; i < r->n_tokens; i++) {
+        const struct token_held *t = &r->tokens[i];
+        struct control_attach slot = {.kind = ATTACH_TOKEN_SLOT, .index = t->index, .token = t->slot};
+        struct control_attach key = {.kind = ATTACH_TOKEN_KEY,
+                                     .index = t->index,
+                                     .token = (runs ? TOKEN_KEY_RUNS : 0u) |
+                                              (t->refused ? TOKEN_KEY_REFUSED : 0u)};
+
+        if (c->role == ROLE_KEYRING)
+            give_as(c, r, &slot, -1);
+        else if (t->slot == c->index)
+            give_as(c, r, &key, t->fd);
+    }
 }
 
 static void give_table(struct child *c, const struct holding *r, enum attach_kind kind,
@@ -172,7 +254,7 @@ static void give_table(struct child *c, const struct holding *r, enum attach_kin
         give(c, r, kind, (uint32_t)i, fds[i]);
 }
 
-void holding_give(const struct holding *r, struct child *c)
+void holding_give(const struct holding *r, struct child *c, bool runs)
 {
     const struct listeners *l = &r->listeners;
 
@@ -189,6 +271,11 @@ void holding_give(const struct holding *r, struct child *c)
     case ROLE_KEYRING:
         give(c, r, ATTACH_IMAGE_KEYRING, 0, r->images[ATTACH_IMAGE_KEYRING]);
         give_table(c, r, ATTACH_KEY, r->keys.fds, r->keys.n);
+        give_tokens(r, c, runs);
+        break;
+    case ROLE_TOKEN:
+        give(c, r, ATTACH_IMAGE_KEYRING, 0, r->images[ATTACH_IMAGE_KEYRING]);
+        give_tokens(r, c, runs);
         break;
     default:
         check(!"a revision for a process that has none");

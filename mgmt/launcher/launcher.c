@@ -156,6 +156,10 @@ static void log_death(const struct child *c, pid_t pid, int status)
 {
     bool by_signal = WIFSIGNALED(status);
 
+    if (!child_wanted(c) && !status) {
+        log_event(LOG_INFO, "child_ended", "process=%s pid=%d", c->name, (int)pid);
+        return;
+    }
     log_event(LOG_ERROR, "child_died", "process=%s pid=%d %s=%d", c->name, (int)pid,
               by_signal ? "signal" : "exit", by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
 }
@@ -335,6 +339,7 @@ int launcher_run(const struct args *args)
     }
     fleet_init(&l->fleet, args->programs, args->workers, l->state.socket, l->state.mgmt);
     l->fleet.rekey_records = args->rekey_records;
+    l->fleet.modules = l->files.modules = &args->modules;
     l->fleet.kek_fd = l->kek;
     l->fleet.kek_in_file = l->kek_in_file;
     change_init(&l->change, &l->fleet, &l->files);

@@ -9,12 +9,13 @@
 
 void resume_begin(struct child *c, const struct holding *running, uint64_t now_ms)
 {
-    if (!running || !child_votes(c)) {
+    if (!running || !child_votes(c) ||
+        (c->role == ROLE_TOKEN && !holding_uses_token(running, c->index))) {
         child_move(c, STAGE_SERVING, now_ms);
         return;
     }
     child_move(c, STAGE_PREPARING, now_ms);
-    holding_give(running, c);
+    holding_give(running, c, true);
 }
 
 void resume_prepared(struct child *c, const struct holding *running, struct fleet *f,

@@ -153,6 +153,18 @@ static int on_reject(struct launcher *l, struct child *c, struct chan_msg *m, ui
     return 0;
 }
 
+/* So that no successor of this process tries it again. */
+static int on_pin_refused(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
+{
+    uint64_t index;
+
+    (void)now_ms;
+    if (control_get_number(&m->body, &index))
+        return -EPROTO;
+    holding_pin_refused(l->change.running, c->index, index);
+    return 0;
+}
+
 /* Did we ourselves listen there? Then it is the local socket, under whatever name it was reached.
  */
 static bool is_local_socket(int fd)
@@ -253,6 +265,7 @@ static const struct message_row messages[] = {
     {CONTROL_PREPARED, FROM_VOTER, true, on_prepared},
     {CONTROL_COMMITTED, FROM_VOTER, true, on_committed},
     {CONTROL_DRAINED, FROM(DATAPLANE), true, on_drained},
+    {CONTROL_PIN_REFUSED, FROM(TOKEN), true, on_pin_refused},
     {CONTROL_DIAL, FROM(DATAPLANE), true, on_dial},
     {CONTROL_OPEN, FROM(MGMT), true, on_open},
     {CONTROL_ATTACH, FROM(MGMT), true, on_attach},

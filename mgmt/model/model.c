@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dataplane/wire/pkcs11.h"
 #include "mgmt/model/model_parts.h"
 
 #define NAME_FIX "use 1 to 63 of A-Z a-z 0-9 . _ -"
@@ -53,6 +54,7 @@ static int parse_identity(const struct node *n, const char *name, void *out)
     static const char *const known[] = {"certificate", "key", "renew", NULL};
     struct model_identity *id = out;
     struct node cert, key, renew;
+    struct pkcs11_uri uri;
     int rc = node_object(n, known);
 
     if (rc)
@@ -65,6 +67,8 @@ static int parse_identity(const struct node *n, const char *name, void *out)
         rc = node_string(&cert, &id->certificate);
     if (!rc && key.v)
         rc = node_string(&key, &id->key);
+    if (!rc && id->key && pkcs11_is(id->key))
+        rc = pkcs11_parse(&uri, id->key, key.at, n->e);
     renew = node_member(n, "renew");
     return !rc && renew.v ? parse_renew(&renew, id) : rc;
 }

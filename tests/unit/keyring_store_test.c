@@ -20,7 +20,7 @@ static int prepare(struct keystore *k, uint64_t revision, EVP_PKEY *public, int 
     int rc;
 
     memset(e, 0, sizeof(*e));
-    rc = keystore_prepare(k, &p, &fd, 1, e);
+    rc = keystore_prepare(k, &p, &(struct keystore_file){fd, -1}, 1, e);
     OPENSSL_free((void *)(uintptr_t)id.spki.data);
     if (fd >= 0)
         close(fd);

@@ -57,17 +57,18 @@ int keyring_thread(const struct policy *p, EVP_PKEY *const *keys)
     struct lane_thread *t = calloc(1, sizeof *t);
     pthread_attr_t attr;
     pthread_t thread;
-    int pair[2], files[16];
+    struct keystore_file files[16];
+    int pair[2];
     struct err e;
 
     check(t && p->n_identities <= 16 && chan_pair(pair) == 0);
     for (unsigned i = 0; i < p->n_identities; i++)
-        files[i] = key_file(keys[i]);
+        files[i] = (struct keystore_file){key_file(keys[i]), -1};
     keystore_init(&t->keys);
     check(keystore_prepare(&t->keys, p, files, p->n_identities, &e) == 0);
     check(keystore_commit(&t->keys, p->revision) == 0);
     for (unsigned i = 0; i < p->n_identities; i++)
-        close(files[i]);
+        close(files[i].fd);
     t->fd = pair[1];
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);

@@ -53,6 +53,9 @@ static inline void fake_init(struct fake *k, unsigned workers)
     files_init(&k->files);
     change_init(&k->change, &k->fleet, &k->files);
     for (unsigned i = 0; i < k->fleet.n; i++) {
+        k->far[i] = -1;
+        if (!child_wanted(&k->fleet.children[i]))
+            continue;
         fake_start(k, &k->fleet.children[i]);
         child_move(&k->fleet.children[i], STAGE_SERVING, k->now_ms);
     }

@@ -1,0 +1,279 @@
+#include "handshake/token/tokenring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+#include "dataplane/wire/control.h"
+#include "dataplane/wire/keywire.h"
+
+#define SEND_MS     5000
+#define TICK_MS     250
+#define VAIN_ENOUGH 4 /* searches in vain, after which a fresh start may see more */
+
+struct tokenring *tokenring_new(int control, struct module *m)
+{
+    struct tokenring *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->control = control;
+    t->keys = t->image = -1;
+    t->crew = crew_new(m);
+    if (t->crew)
+        return t;
+    free(t);
+    return NULL;
+}
+
+void tokenring_free(struct tokenring *t)
+{
+    if (!t)
+        return;
+    crew_free(t->crew);
+    tokenring_free_set(&t->running);
+    tokenring_free_set(&t->before);
+    tokenring_free_set(&t->prepared);
+    tokenring_drop_attached(t);
+    if (t->keys >= 0)
+        close(t->keys);
+    close(t->control);
+    free(t);
+}
+
+/* ---- the keyring's questions ---- */
+
+static void drop_keyring(struct tokenring *t)
+{
+    close(t->keys);
+    t->keys = -1;
+    t->unsent = NULL;
+}
+
+static int send_signed(struct tokenring *t, const struct keywire_signed *m)
+{
+    uint8_t mem[MECHANISM_SIGNATURE_MAX + 64];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    keywire_put_signed(&b, m);
+    return chan_send(t->keys, KEYWIRE_SIGNED, &b, NULL, 0);
+}
+
+/* A refusal that finds no room is not missed: the keyring gives the request up by itself. */
+static void refuse(struct tokenring *t, uint32_t request, int rc)
+{
+    struct keywire_signed m = {.request = request, .error = -rc};
+
+    (void)send_signed(t, &m);
+}
+
+static struct tokenkey *find(struct tokenring *t, const struct keywire_sign *m)
+{
+    struct tokenring_set *sets[] = {t->running, t->before};
+
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        if (sets[i] && sets[i]->revision == m->revision && m->identity < sets[i]->n)
+            return sets[i]->keys[m->identity].key;
+    }
+    return NULL;
+}
+
+static void sign(struct tokenring *t, const struct keywire_sign *m)
+{
+    struct tokenkey *k = find(t, m);
+    int rc = k ? crew_sign(t->crew, m->request, k, m->scheme, m->content, m->n_content) : -ENOENT;
+
+    if (rc)
+        refuse(t, m->request, rc);
+}
+
+static void serve_keyring(struct tokenring *t)
+{
+    struct keywire_sign request;
+    struct chan_msg m;
+    int rc;
+
+    while ((rc = chan_recv(t->keys, t->message, sizeof(t->message), &m)) == 1) {
+        bool good = m.type == KEYWIRE_SIGN && !m.n_fds && !keywire_get_sign(&m.body, &request);
+
+        chan_msg_close_fds(&m);
+        if (!good)
+            break;
+        sign(t, &request);
+    }
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 1)
+        log_event(LOG_ERROR, "keyring_protocol", "error=\"no request\"");
+    drop_keyring(t);
+}
+
+static void send_done(struct tokenring *t)
+{
+    while (t->unsent || (t->unsent = crew_next_job(t->crew))) {
+        const struct crew_job *j = t->unsent;
+        struct keywire_signed m = {j->request, j->error, j->signature, j->n_signature};
+        int rc = t->keys < 0 ? -EPIPE : send_signed(t, &m);
+
+        if (rc == -EAGAIN)
+            return;
+        t->unsent = NULL;
+        if (rc && t->keys >= 0)
+            drop_keyring(t);
+    }
+}
+
+/* ---- how the tokens stand ---- */
+
+/* The log hears of each change once. */
+static void tell(struct tokenring *t, struct tokenkey *k)
+{
+    struct err why = {.what = ""};
+    enum tokenkey_state state = crew_state(t->crew, k, &why);
+    char text[1100], quoted[1400];
+
+    if (k->told == (int)state)
+        return;
+    if (state == TOKENKEY_UP && k->told >= 0)
+        log_event(LOG_INFO, "token_back", "identity=%s", k->name);
+    if (state != TOKENKEY_UP)
+        log_event(LOG_ERROR, state == TOKENKEY_AWAY ? "token_away" : "token_pin_refused",
+                  "identity=%s reason=%s", k->name,
+                  log_quote(quoted, sizeof(quoted), err_text(&why, text, sizeof(text)),
+                            strlen(text)));
+    k->told = (int)state;
+}
+
+static bool runs(const struct tokenring *t, const struct tokenkey *k)
+{
+    for (unsigned i = 0; t->running && i < t->running->n; i++) {
+        if (t->running->keys[i].key == k)
+            return true;
+    }
+    return false;
+}
+
+static int take_keys(struct tokenring *t)
+{
+    struct tokenkey *k;
+    int rc = 0;
+
+    while (!rc && (k = crew_next_key(t->crew))) {
+        if (runs(t, k)) {
+            tell(t, k);
+            if (crew_state(t->crew, k, NULL) == TOKENKEY_REFUSED)
+                rc = tokenring_tell_refused(t);
+        }
+        if (!rc)
+            rc = tokenring_looked(t, k);
+        tokenkey_drop(k);
+    }
+    return rc;
+}
+
+/* Look again for what is away. True: all were looked for in vain too often. */
+static bool look_again(struct tokenring *t, uint64_t now_ms)
+{
+    bool vain = t->running != NULL, any = false;
+
+    for (unsigned i = 0; t->running && i < t->running->n; i++) {
+        struct tokenkey *k = t->running->keys[i].key;
+        unsigned failures = 0;
+
+        if (!k)
+            continue;
+        tell(t, k);
+        any = true;
+        if (crew_is_due(t->crew, k, now_ms, &failures))
+            crew_raise(t->crew, k);
+        vain = vain && crew_state(t->crew, k, NULL) == TOKENKEY_AWAY && failures >= VAIN_ENOUGH;
+    }
+    return vain && any && !t->preparing;
+}
+
+static void watch(struct tokenring *t)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (crew_stuck(t->crew, now_ms)) {
+        log_event(LOG_ERROR, "token_hangs", "after_ms=%d fix=\"see the token and its module\"",
+                  CREW_STUCK_MS);
+        _exit(1); /* a thread is in the module, so nothing can be tidied up */
+    }
+    if (look_again(t, now_ms)) {
+        /* Some modules look for tokens only when they are started. */
+        log_event(LOG_WARN, "token_starts_afresh", "why=\"no token of this module is to be had\"");
+        t->done = true;
+        t->exit_code = 1;
+    }
+}
+
+/* ---- the loop ---- */
+
+static void serve_control(struct tokenring *t)
+{
+    struct chan_msg m;
+    int rc;
+
+    while ((rc = chan_recv(t->control, t->message, sizeof(t->message), &m)) == 1) {
+        rc = tokenring_order(t, &m);
+        chan_msg_close_fds(&m);
+        if (rc)
+            break;
+    }
+    if (rc == -EAGAIN)
+        return;
+    t->done = true;
+    if (rc < 0 && rc != -ECONNRESET && rc != -EPIPE) {
+        t->exit_code = 1;
+        log_event(LOG_ERROR, "control_protocol", "error=\"%s\"", strerror(-rc));
+    }
+}
+
+static int say_ready(struct tokenring *t)
+{
+    uint8_t mem[16];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_number(&b, 0);
+    return chan_send_wait(t->control, CONTROL_READY, &b, NULL, 0, SEND_MS);
+}
+
+static void step(struct tokenring *t)
+{
+    struct pollfd p[] = {{.fd = t->control, .events = POLLIN},
+                         {.fd = crew_wake_fd(t->crew), .events = POLLIN},
+                         {.fd = t->keys, .events = t->unsent ? POLLIN | POLLOUT : POLLIN}};
+    bool idle = !t->running && !t->preparing && !crew_busy(t->crew);
+
+    if (poll(p, ARRAY_LEN(p), idle ? -1 : TICK_MS) < 0)
+        return;
+    if (p[1].revents)
+        crew_woken(t->crew);
+    if (take_keys(t))
+        t->done = true;
+    if (p[2].revents && t->keys >= 0)
+        serve_keyring(t);
+    send_done(t);
+    if (p[0].revents)
+        serve_control(t);
+    watch(t);
+}
+
+int tokenring_run(struct tokenring *t)
+{
+    if (crew_start(t->crew) || say_ready(t))
+        return 1;
+    while (!t->done)
+        step(t);
+    if (crew_busy(t->crew)) /* nobody waits for what is still under way, perhaps for ever */
+        _exit(t->exit_code);
+    return t->exit_code;
+}
