@@ -14,9 +14,9 @@
 int sandbox_filter_load(enum sandbox_profile profile, struct err *e);
 
 /*
- * Forbid every use of the file system by path but for the places named, abstract unix sockets and signals to others, for
- * good. A kernel without Landlock (before 5.13, or booted without it) gives 0 as well: there the
- * filter stands alone. 0 or -errno with *e filled. Needs no_new_privs.
+ * Forbid every use of the file system by path but for the places named, abstract unix sockets and
+ * signals to others, for good. A kernel without Landlock (before 5.13, or booted without it) gives
+ * 0 as well: there the filter stands alone. 0 or -errno with *e filled. Needs no_new_privs.
  */
 int sandbox_landlock(const struct sandbox_place *places, size_t n, struct err *e);
 

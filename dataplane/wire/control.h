@@ -20,8 +20,8 @@
  *                address: to mgmt, which gets the other end as CHANNEL(CALLER)
  *                L: DIALLED(token, error)+fd
  *   tokens       L starts one process for each PKCS#11 module that a revision names; it gets the
- *                keyring's image and TOKEN_KEYs, tells L by PIN_REFUSED(index) what not to try again
- *   a call       mgmt: CALL(link)+fd: a stream to be carried by an internal link of the running
+ *                keyring's image and TOKEN_KEYs, tells L by PIN_REFUSED(index) what not to try
+ * again a call       mgmt: CALL(link)+fd: a stream to be carried by an internal link of the running
  *                revision, which nobody else can reach; L passes it on to the data plane
  *   shutdown     L: DRAIN(ms)           data plane: DRAINED;  all: exit when the channel closes
  *
@@ -40,8 +40,8 @@
 #include "dataplane/base/buf.h"
 #include "dataplane/base/err.h"
 
-#define CONTROL_PATH_MAX 1024
-#define CONTROL_LINK_MAX 64
+#define CONTROL_PATH_MAX   1024
+#define CONTROL_LINK_MAX   64
 #define CONTROL_TOKENS_MAX 8 /* PKCS#11 modules, each with its process */
 
 enum control_type {
@@ -88,20 +88,21 @@ enum attach_kind {
     ATTACH_IMAGE_DATAPLANE,
     ATTACH_IMAGE_HANDSHAKE,
     ATTACH_IMAGE_KEYRING,
-    ATTACH_CRL,      /* index: attachment number in the handshake image */
-    ATTACH_KEY,      /* index: attachment number in the keyring image */
-    ATTACH_LISTENER, /* index: listener * workers + worker */
-    ATTACH_TEXT,     /* mgmt to L: what LOAD gives back when mgmt has to resume */
-    ATTACH_KEK,      /* keyring: the key-encryption key, a sealed memfd of 32 bytes; see below */
-    ATTACH_WRAP,     /* keyring: the copy of a key file that VAULT_WRAP names by its token */
-    ATTACH_TOKEN_KEY, /* token process: a struct token_key (index as of KEY); token: TOKEN_KEY_* */
+    ATTACH_CRL,        /* index: attachment number in the handshake image */
+    ATTACH_KEY,        /* index: attachment number in the keyring image */
+    ATTACH_LISTENER,   /* index: listener * workers + worker */
+    ATTACH_TEXT,       /* mgmt to L: what LOAD gives back when mgmt has to resume */
+    ATTACH_KEK,        /* keyring: the key-encryption key, a sealed memfd of 32 bytes; see below */
+    ATTACH_WRAP,       /* keyring: the copy of a key file that VAULT_WRAP names by its token */
+    ATTACH_TOKEN_KEY,  /* token process: a struct token_key (index as of KEY); token: TOKEN_KEY_* */
     ATTACH_TOKEN_SLOT, /* keyring: key `index` is in token process `token`; no descriptor */
     ATTACH_KINDS
 };
 
-enum { TOKEN_KEY_RUNS = 1, /* of the running revision, again: it is no reason to refuse that it is
+enum {
+    TOKEN_KEY_RUNS = 1,    /* of the running revision, again: it is no reason to refuse that it is
                               away */
-       TOKEN_KEY_REFUSED = 2, /* its PIN was refused, and must not be tried again */
+    TOKEN_KEY_REFUSED = 2, /* its PIN was refused, and must not be tried again */
 };
 
 enum open_kind {

@@ -10,7 +10,8 @@
 #define IN_PATH  IN_ANY "&"
 #define IN_QUERY IN_ANY "/?|"
 
-#define FIX_FORM "write pkcs11:token=NAME;object=NAME?module-path=FILE&pin-source=file:FILE (RFC 7512)"
+#define FIX_FORM                                                                                   \
+    "write pkcs11:token=NAME;object=NAME?module-path=FILE&pin-source=file:FILE (RFC 7512)"
 #define FIX_PATH                                                                                   \
     "use token, object, id, serial, manufacturer, model, slot-id, slot-manufacturer, "             \
     "slot-description, type"
@@ -135,7 +136,8 @@ static int trim_pin_source(const struct parse *p)
     else if (!strncmp(s, "file:", 5))
         skip = 5;
     if (skip > strlen(s) || !s[skip] || s[skip] == '|' || (!skip && strchr(s, ':')))
-        return bad(p, "write pin-source=file:FILE; a relative path is relative to the configuration",
+        return bad(p,
+                   "write pin-source=file:FILE; a relative path is relative to the configuration",
                    "\"pin-source\" names no file");
     memmove(s, s + skip, strlen(s + skip) + 1);
     return 0;
@@ -145,8 +147,9 @@ static int check_module_name(const struct parse *p)
 {
     const char *s = p->u->module_name;
 
-    if (!*s || s[0] == '.' || strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                        "0123456789._-") != strlen(s))
+    if (!*s || s[0] == '.' ||
+        strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                  "0123456789._-") != strlen(s))
         return bad(p, "write softhsm2 for libsofthsm2.so, or use module-path",
                    "\"module-name\" is no name of a library");
     return 0;

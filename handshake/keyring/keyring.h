@@ -30,10 +30,10 @@ struct keyring {
     struct keystore keys;
     struct vaultlane *vault;
     struct tokenlane *tokens;
-    struct kek *kek;   /* from the launcher, once; NULL: none yet */
-    bool kek_due;      /* nothing that would need it has come before it */
-    uint64_t revision; /* of what is attached so far */
-    int image;         /* attached, or -1 */
+    struct kek *kek;             /* from the launcher, once; NULL: none yet */
+    bool kek_due;                /* nothing that would need it has come before it */
+    uint64_t revision;           /* of what is attached so far */
+    int image;                   /* attached, or -1 */
     struct keystore_file *files; /* attached, by index */
     uint32_t n_files;
     bool done;

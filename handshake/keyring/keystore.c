@@ -114,8 +114,8 @@ static int load(struct key *key, const struct kek *kek, const struct policy_iden
     return match(&key->signer, &id->spki, where, e);
 }
 
-int keystore_prepare(struct keystore *k, const struct policy *p,
-                     const struct keystore_file *files, uint32_t n, struct err *e)
+int keystore_prepare(struct keystore *k, const struct policy *p, const struct keystore_file *files,
+                     uint32_t n, struct err *e)
 {
     struct keyset *set = calloc(1, sizeof(*set) + p->n_identities * sizeof(set->keys[0]));
     int rc = 0;

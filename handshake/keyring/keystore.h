@@ -35,14 +35,14 @@ void keystore_fini(struct keystore *k);
  * that is taken. files: n of them, the caller's. A key in a token is proved by its process.
  * Replaces what was prepared before. 0 or -errno with *e ("/identities/<name>/key").
  */
-int keystore_prepare(struct keystore *k, const struct policy *p,
-                     const struct keystore_file *files, uint32_t n, struct err *e);
+int keystore_prepare(struct keystore *k, const struct policy *p, const struct keystore_file *files,
+                     uint32_t n, struct err *e);
 /* The prepared revision runs from now on. 0, or -ENOENT: this one was not prepared. */
 int keystore_commit(struct keystore *k, uint64_t revision);
 void keystore_abort(struct keystore *k);
 /*
- * Is the key in a token? 1: no, keystore_sign() has it, or nobody has. 0: yes, in that of *slot, and
- * the content was judged as for a key that is here. -EPERM: that refused it.
+ * Is the key in a token? 1: no, keystore_sign() has it, or nobody has. 0: yes, in that of *slot,
+ * and the content was judged as for a key that is here. -EPERM: that refused it.
  */
 int keystore_token(struct keystore *k, const struct keywire_sign *m, unsigned *slot);
 /*

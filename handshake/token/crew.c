@@ -11,8 +11,8 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 
-#define STACK_SIZE (512 * 1024) /* locked in memory; modules want some */
-#define BACKOFF_MS 500          /* doubles */
+#define STACK_SIZE  (512 * 1024) /* locked in memory; modules want some */
+#define BACKOFF_MS  500          /* doubles */
 #define BACKOFF_MAX 15000
 
 enum job_state { FREE, WAITING, RUNNING, DONE, TAKEN };
@@ -411,7 +411,8 @@ void crew_forbid(struct crew *c, struct tokenkey *k)
 {
     pthread_mutex_lock(&c->lock);
     k->state = TOKENKEY_REFUSED;
-    err_set(&k->why, -EACCES, k->where, "write the token's PIN into the file of pin-source, then reload",
+    err_set(&k->why, -EACCES, k->where,
+            "write the token's PIN into the file of pin-source, then reload",
             "the token refused this PIN before: it is not tried again");
     pthread_mutex_unlock(&c->lock);
 }

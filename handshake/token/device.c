@@ -254,7 +254,8 @@ static int find_one(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE
     if (rv != CKR_OK)
         return failed(k, rv, "the token does not search for the key", e);
     if (!n)
-        return err_set(e, -ENOKEY, k->where, "see pkcs11-tool --login --list-objects --type privkey",
+        return err_set(e, -ENOKEY, k->where,
+                       "see pkcs11-tool --login --list-objects --type privkey",
                        "the token has no such private key");
     if (n > 1)
         return err_set(e, -EINVAL, k->where, "name both object and id, or rename one of them",
@@ -264,8 +265,7 @@ static int find_one(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE
 }
 
 /* What the key is, as far as that decides whether it is of use. */
-static int judge(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE handle,
-                 struct err *e)
+static int judge(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE handle, struct err *e)
 {
     CK_KEY_TYPE type = 0, want;
     CK_BBOOL signs = CK_FALSE, always = CK_FALSE;
@@ -288,8 +288,7 @@ static int judge(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE ha
 }
 
 /* Sign a text of our own; the certificate's key must find it good. */
-static int prove(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE handle,
-                 struct err *e)
+static int prove(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE handle, struct err *e)
 {
     static const uint8_t text[] = "penstock token: does this key belong to this certificate?";
     const struct sign_scheme *scheme = sign_find(k->kind, 0);
@@ -299,10 +298,9 @@ static int prove(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE ha
                               sizeof(text), signature, &n);
 
     if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
-        return err_set(e, -EKEYREJECTED, k->where,
-                       "use a token with CKM_ECDSA, CKM_RSA_PKCS_PSS or CKM_EDDSA",
-                       "the token can not sign what TLS needs with this key (%s)",
-                       module_error(rv));
+        return err_set(
+            e, -EKEYREJECTED, k->where, "use a token with CKM_ECDSA, CKM_RSA_PKCS_PSS or CKM_EDDSA",
+            "the token can not sign what TLS needs with this key (%s)", module_error(rv));
     if (rv != CKR_OK)
         return failed(k, rv, "the token does not sign", e);
     if (sign_verifies(scheme, k->public, text, sizeof(text), signature, n))

@@ -51,9 +51,16 @@ int mechanism_key_type(enum key_kind kind, CK_KEY_TYPE *type)
 /* SEQUENCE { SEQUENCE { OID, NULL }, OCTET STRING }, up to the digest. */
 static void digest_info(const struct hash_row *h, uint8_t out[PREFIX])
 {
-    const uint8_t prefix[PREFIX] = {
-        0x30, (uint8_t)(PREFIX - 2 + h->n), 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
-        0x03, 0x04, 0x02, h->last, 0x05, 0x00, 0x04, h->n};
+    const uint8_t prefix[PREFIX] = {0x30,    (uint8_t)(PREFIX - 2 + h->n),
+                                    0x30,    0x0d,
+                                    0x06,    0x09,
+                                    0x60,    0x86,
+                                    0x48,    0x01,
+                                    0x65,    0x03,
+                                    0x04,    0x02,
+                                    h->last, 0x05,
+                                    0x00,    0x04,
+                                    h->n};
 
     memcpy(out, prefix, PREFIX);
 }

@@ -56,7 +56,10 @@ void module_end(struct module *m)
     m->started = false;
 }
 
-#define NAME(rv) {rv, #rv}
+#define NAME(rv)                                                                                   \
+    {                                                                                              \
+        rv, #rv                                                                                    \
+    }
 
 static const struct {
     CK_RV rv;

@@ -18,7 +18,7 @@
 #define FILES_MAX 16
 
 /* What every module may read: libraries, their configuration, what the kernel tells. */
-static const char *const readable[] = {"/etc",  "/usr", "/lib",  "/lib64", "/opt",
+static const char *const readable[] = {"/etc",  "/usr", "/lib",         "/lib64",      "/opt",
                                        "/proc", "/sys", "/dev/urandom", "/dev/random", "/dev/null"};
 
 struct options {

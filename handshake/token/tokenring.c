@@ -142,11 +142,11 @@ static void tell(struct tokenring *t, struct tokenkey *k)
         return;
     if (state == TOKENKEY_UP && k->told >= 0)
         log_event(LOG_INFO, "token_back", "identity=%s", k->name);
+    err_text(&why, text, sizeof(text));
     if (state != TOKENKEY_UP)
         log_event(LOG_ERROR, state == TOKENKEY_AWAY ? "token_away" : "token_pin_refused",
                   "identity=%s reason=%s", k->name,
-                  log_quote(quoted, sizeof(quoted), err_text(&why, text, sizeof(text)),
-                            strlen(text)));
+                  log_quote(quoted, sizeof(quoted), text, strlen(text)));
     k->told = (int)state;
 }
 

@@ -60,7 +60,8 @@ int tokenring_run(struct tokenring *t);
 int tokenring_order(struct tokenring *t, struct chan_msg *m);
 void tokenring_drop_attached(struct tokenring *t);
 void tokenring_free_set(struct tokenring_set **set);
-/* A key was looked for: if PREPARE waited for it alone, answer. 0, or what chan_send_wait() says. */
+/* A key was looked for: if PREPARE waited for it alone, answer. 0, or what chan_send_wait() says.
+ */
 int tokenring_looked(struct tokenring *t, const struct tokenkey *k);
 /* Tell the launcher which PINs of the running revision were refused. */
 int tokenring_tell_refused(struct tokenring *t);

@@ -30,12 +30,15 @@ struct option_row {
 };
 
 static const struct option_row options[] = {
-    {"--config", OPT_CONFIG, true},    {"--state", OPT_STATE, true},
-    {"--workers", OPT_WORKERS, true},  {"--rekey-records", OPT_REKEY, true},
+    {"--config", OPT_CONFIG, true},
+    {"--state", OPT_STATE, true},
+    {"--workers", OPT_WORKERS, true},
+    {"--rekey-records", OPT_REKEY, true},
     {"--token-module", OPT_TOKEN_MODULE, true},
     {"--token-files", OPT_TOKEN_FILES, true},
     {"--token-env", OPT_TOKEN_ENV, true},
-    {"--help", OPT_HELP, false},       {"-h", OPT_HELP, false},
+    {"--help", OPT_HELP, false},
+    {"-h", OPT_HELP, false},
     {"--version", OPT_VERSION, false},
 };
 
@@ -51,7 +54,8 @@ const char *args_usage(void)
            "  --state DIR    own directory of this instance, made if missing (0700)\n"
            "  --workers N    worker threads, 1 to 64; default: one for each usable CPU\n"
            "  --rekey-records N  send a KeyUpdate after N records, 1 to 16777216 (the default)\n"
-           "  --token-module FILE  only these PKCS#11 modules may be loaded; default: those of root\n"
+           "  --token-module FILE  only these PKCS#11 modules may be loaded; default: those of "
+           "root\n"
            "                 below /usr/lib, /usr/lib64, /usr/local/lib and /opt\n"
            "  --token-files DIR    where their processes may write; default: /var/lib/softhsm\n"
            "  --token-env NAME=VALUE  for their environment (SOFTHSM2_CONF=/etc/...)\n"
@@ -149,15 +153,15 @@ static int take(struct args *a, const struct option_row *o, const char *value, c
     case OPT_REKEY:
         return take_number(&a->rekey_records, value, o->name, REKEY_MAX, error, n);
     case OPT_TOKEN_MODULE:
-        return take_more(a->modules.allowed, &a->modules.n_allowed, value, value[0] == '/',
-                         o->name, "an absolute path", error, n);
+        return take_more(a->modules.allowed, &a->modules.n_allowed, value, value[0] == '/', o->name,
+                         "an absolute path", error, n);
     case OPT_TOKEN_FILES:
         return take_more(a->modules.files, &a->modules.n_files, value, value[0] == '/', o->name,
                          "an absolute path", error, n);
     case OPT_TOKEN_ENV:
         return take_more(a->modules.variables, &a->modules.n_variables, value,
-                         !modules_check_variable(value), o->name,
-                         "NAME=VALUE, and no LD_...", error, n);
+                         !modules_check_variable(value), o->name, "NAME=VALUE, and no LD_...",
+                         error, n);
     case OPT_HELP:
         a->action = ARGS_HELP;
         return 0;

@@ -299,8 +299,7 @@ static bool ask(struct change *a)
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
 
-        if (!child_votes(c) ||
-            (c->role == ROLE_TOKEN && !holding_uses_token(a->pending, c->index)))
+        if (!child_votes(c) || (c->role == ROLE_TOKEN && !holding_uses_token(a->pending, c->index)))
             continue;
         if (c->stage == STAGE_SERVING && c->vote == VOTE_NONE) {
             c->vote = VOTE_ASKED;

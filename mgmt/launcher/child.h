@@ -23,7 +23,15 @@
 #define CHILD_BACKOFF_MAX 5000
 #define CHILD_HEALTHY_MS  10000 /* of service, and past failures are forgotten */
 
-enum role { ROLE_DATAPLANE, ROLE_HANDSHAKE, ROLE_JUDGE, ROLE_KEYRING, ROLE_MGMT, ROLE_TOKEN, ROLE_COUNT };
+enum role {
+    ROLE_DATAPLANE,
+    ROLE_HANDSHAKE,
+    ROLE_JUDGE,
+    ROLE_KEYRING,
+    ROLE_MGMT,
+    ROLE_TOKEN,
+    ROLE_COUNT
+};
 
 enum stage {
     STAGE_DOWN,

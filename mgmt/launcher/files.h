@@ -30,7 +30,7 @@ struct key_copy {
 };
 
 struct files {
-    int dir; /* of the configuration file: paths are relative to it */
+    int dir;                       /* of the configuration file: paths are relative to it */
     const struct modules *modules; /* which may be loaded; NULL: by place */
     struct key_copy *keys;
     unsigned n_keys, cap_keys;

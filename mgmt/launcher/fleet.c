@@ -139,8 +139,8 @@ static void send_channel(struct child *c, enum channel_kind kind, unsigned index
 
 static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
 {
-    struct child *near = fleet_find(
-        f, row->near, row->near == ROLE_HANDSHAKE || row->near == ROLE_TOKEN ? i : 0);
+    struct child *near = fleet_find(f, row->near,
+                                    row->near == ROLE_HANDSHAKE || row->near == ROLE_TOKEN ? i : 0);
     struct child *far = fleet_find(f, row->far, 0);
     int pair[2], rc;
 

@@ -68,7 +68,8 @@ void holding_free(struct holding *r)
 
 bool holding_is_empty(const struct holding *r)
 {
-    return r->images[0] < 0 && r->images[1] < 0 && r->images[2] < 0 && !r->crls.n && !r->keys.n && !r->n_tokens;
+    return r->images[0] < 0 && r->images[1] < 0 && r->images[2] < 0 && !r->crls.n && !r->keys.n &&
+           !r->n_tokens;
 }
 
 /* Make room for `index`. Grows by doubling, so that n attachments cost n moves. */
@@ -234,7 +235,8 @@ static void give_tokens(const struct holding *r, struct child *c, bool runs)
 {
     for (unsigned i = 0; i < r->n_tokens; i++) {
         const struct token_held *t = &r->tokens[i];
-        struct control_attach slot = {.kind = ATTACH_TOKEN_SLOT, .index = t->index, .token = t->slot};
+        struct control_attach slot = {
+            .kind = ATTACH_TOKEN_SLOT, .index = t->index, .token = t->slot};
         struct control_attach key = {.kind = ATTACH_TOKEN_KEY,
                                      .index = t->index,
                                      .token = (runs ? TOKEN_KEY_RUNS : 0u) |

@@ -29,8 +29,8 @@ struct token_held {
     uint32_t index; /* as of ATTACH_KEY */
     int fd;         /* a struct token_key */
     char *module;
-    unsigned slot;  /* its token process */
-    bool refused;   /* the PIN was: the process must not try it again, nor its successor */
+    unsigned slot; /* its token process */
+    bool refused;  /* the PIN was: the process must not try it again, nor its successor */
 };
 
 struct holding {

@@ -12,11 +12,15 @@
 /* Where packages put modules. Nothing of a user's own lies there. */
 static const char *const places[] = {"/usr/lib/", "/usr/lib64/", "/usr/local/lib/", "/opt/"};
 
-/* Where a name alone is looked for, in this order; Debian's directory of the machine comes first. */
+/* Where a name alone is looked for, in this order; Debian's directory of the machine comes first.
+ */
 static const char *const by_name[] = {
-    "/usr/lib/" MODULES_TRIPLET, "/usr/lib/" MODULES_TRIPLET "/pkcs11",
-    "/usr/lib",                  "/usr/lib/pkcs11",
-    "/usr/lib64",                "/usr/lib64/pkcs11",
+    "/usr/lib/" MODULES_TRIPLET,
+    "/usr/lib/" MODULES_TRIPLET "/pkcs11",
+    "/usr/lib",
+    "/usr/lib/pkcs11",
+    "/usr/lib64",
+    "/usr/lib64/pkcs11",
     "/usr/local/lib",
 };
 

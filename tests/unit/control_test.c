@@ -93,7 +93,7 @@ TEST("OPEN has its golden bytes and a known kind")
                      "02"
                      "00016b"));
     EXPECT(only_whole(decode_control_get_open, mem, b.len));
-    EXPECT(refuses(decode_control_get_open, mem, b.len, 4, OPEN_KEY + 1));
+    EXPECT(refuses(decode_control_get_open, mem, b.len, 4, OPEN_TOKEN + 1));
     EXPECT(refuses(decode_control_get_open, mem, b.len, b.len - 1, 0)); /* a NUL in a path */
     buf_init_read(&r, mem, b.len);
     EXPECT(control_get_open(&r, &got) == 0 && got.token == 7 && !strcmp(got.path, "k"));
