@@ -248,7 +248,7 @@ static int find_one(struct device *d, const struct tokenkey *k, CK_OBJECT_HANDLE
                     struct err *e)
 {
     CK_OBJECT_HANDLE found[2];
-    CK_ULONG n;
+    CK_ULONG n = 0;
     CK_RV rv = search(d, d->session, k, found, &n);
 
     if (rv != CKR_OK)
@@ -382,7 +382,7 @@ static CK_RV refresh(struct device *d, struct device_session *s, const struct to
                      CK_OBJECT_HANDLE *handle)
 {
     CK_OBJECT_HANDLE found[2];
-    CK_ULONG n;
+    CK_ULONG n = 0;
     CK_RV rv;
 
     close_session(d, s);

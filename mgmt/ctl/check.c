@@ -71,7 +71,7 @@ static int check_read(void *arg, uint8_t kind, const char *path, size_t max, uin
 /* Of a key in a token, that the files are there: no module is loaded, and no PIN read. */
 static int check_token(const int *dir, const struct compile_wish *w, struct err *e)
 {
-    struct pkcs11_uri u;
+    struct pkcs11_uri u = {0};
     int fd, rc = pkcs11_parse(&u, w->key, w->where, e);
 
     if (rc)

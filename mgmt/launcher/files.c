@@ -250,7 +250,7 @@ static int open_token(struct files *f, const struct control_open *m)
 {
     static const struct modules by_place;
     char path[PATH_MAX], *module;
-    struct pkcs11_uri u;
+    struct pkcs11_uri u = {0};
     int fd, rc;
 
     if (pkcs11_parse(&u, m->path, "", NULL))

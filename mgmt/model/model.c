@@ -54,7 +54,7 @@ static int parse_identity(const struct node *n, const char *name, void *out)
     static const char *const known[] = {"certificate", "key", "renew", NULL};
     struct model_identity *id = out;
     struct node cert, key, renew;
-    struct pkcs11_uri uri;
+    struct pkcs11_uri uri = {0};
     int rc = node_object(n, known);
 
     if (rc)

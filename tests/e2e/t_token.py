@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 
-from gateway import Gateway
+from gateway import BIN, Gateway
 from harness import equal, expect, free_port, recv_exactly, test
 from softhsm import MODULE, SoftHSM, uri
 
@@ -220,7 +220,8 @@ def several(t):
     equal(len(g.events("child_died")), 0)
 
 
-@test("a file's key is rotated into a token and back over REST, and no session notices; the PIN is nowhere to be found")
+@test("a file's key is rotated into a token and back over REST, and no session notices; the PIN is nowhere to be found",
+      timeout=120)
 def rotated(t):
     fresh = t.pki.inter.issue("tok-new", "DNS:gw.test", "serverAuth")
     hsm = hsm_with(t, (fresh, "gw"))
@@ -249,6 +250,7 @@ def rotated(t):
         equal((status, problem["pointer"]), (422, "/identities/gw/key"), problem)
         expect(words in problem["detail"] and secret not in str(problem), problem)
     expect(shakes(t, g) and echoes(old), "the running revision goes on")
+    old.close()
     g.stop()
     g = Gateway(t.dir, open(g.config_path).read(), args=hsm.args())  # what REST changed outlives a restart
     t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
@@ -259,9 +261,9 @@ def rotated(t):
         for f in [os.path.join(root, f) for f in files]:
             if os.path.isfile(f):
                 expect(secret.encode() not in open(f, "rb").read(), "the PIN in " + f)
-    for name, pids in g.children().items():
-        if name != "penstock-keyring-token":
-            expect(secret.encode() not in memory_of(pids[0]), "the PIN in the memory of " + name)
+    if "asan" not in BIN:  # whose shadow memory is too much to read
+        for name, pids in g.children().items():
+            expect((secret.encode() in memory_of(pids[0])) == (name == "penstock-keyring-token"), "the PIN's place: " + name)
 
 
 @test("a token process that is killed under load takes no session with it, and new handshakes work again by themselves",
