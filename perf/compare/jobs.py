@@ -10,7 +10,7 @@ AT_ONCE = 32      # handshakes under way
 TRIP_RATE = 500   # requests a second
 STORM_RATE = 200  # the same while handshakes storm
 WARMUP = 0.4      # seconds
-LARGE = 65536     # the buffers of the peers' variants for bulk
+LARGE = 262144    # the buffers of the peers' variants for bulk
 
 
 class Job:
@@ -34,7 +34,7 @@ class Job:
 
 PENSTOCK = (Penstock, "penstock", {})
 PEERS = ((Haproxy, "haproxy", {}), (Nginx, "nginx", {}), (Hitch, "hitch", {}), (Stunnel, "stunnel", {}))
-LARGE_PEERS = ((Haproxy, "haproxy 64k", {"buffer": LARGE}), (Nginx, "nginx 64k", {"buffer": LARGE}))
+LARGE_PEERS = ((Haproxy, "haproxy 256k", {"buffer": LARGE}), (Nginx, "nginx 256k", {"buffer": LARGE}))
 RELAY = (Relay, "relay", {"method": "copy"})
 RELAYS = (RELAY, (Relay, "relay uring", {"method": "uring"}))
 

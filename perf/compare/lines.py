@@ -19,10 +19,8 @@ def bulk_floor(direction, suite):
     """A relay, and the AEAD of one direction."""
     def floor(result, figure):
         relays = [m for m in (result.median(figure, "relay"), result.median(figure, "relay uring")) if m]
-        aead = [a for a in result.micro.get("aead", ()) if a["suite"] == suite and a["chosen"]]
-        if relays and aead:
-            return min(relays) + aead[0]["open" if direction == "up" else "seal"]
-        return None
+        aead = result.micro(("open " if direction == "up" else "seal ") + suite)
+        return min(relays) + aead if relays and aead else None
     return floor
 
 
@@ -30,8 +28,8 @@ def handshake_floor(which):
     """The cryptography, and what the kernel takes for two connections."""
     def floor(result, figure):
         tcp = result.median("handshake-known", "relay")
-        shake = result.micro.get("shake")
-        return tcp + shake[which] if tcp and shake else None
+        shake = result.micro(which)
+        return tcp + shake if tcp and shake else None
     return floor
 
 
@@ -62,10 +60,14 @@ LINES = (
 
 
 class Result:
-    """The samples of a run: samples[figure][gateway] = [value of each round]."""
+    """The samples of a run: samples[figure][gateway] = [value of each round], singles[name] the same of perf/micro."""
 
-    def __init__(self, samples, micro, doubts, others):
-        self.samples, self.micro, self.doubts, self.others = samples, micro, doubts, others
+    def __init__(self, document):
+        self.samples, self.doubts, self.others = document["samples"], document["doubts"], document["others"]
+        self.singles = document["micro"]
+
+    def micro(self, name):
+        return statistics.median(self.singles[name]) if name in self.singles else None
 
     def median(self, figure, gateway):
         values = self.samples.get(figure, {}).get(gateway)

@@ -36,7 +36,7 @@ def judge(line, result, peer_of):
 
 
 def judged(document):
-    result = Result(document["samples"], document["micro"], document["doubts"], document["others"])
+    result = Result(document)
     return [j for j in (judge(line, result, document["peer_of"]) for line in LINES) if j]
 
 
@@ -72,7 +72,7 @@ def table(document):
 def notes(document):
     lines = ["x floor: multiple of the least that the work costs here (bare relay, ciphers, primitives), its goal in brackets"]
     if any(c["variant"] != p for j in judged(document) for p, c in j["peers"].items()):
-        lines.append("*: with buffers of 64 KiB, where that is better for the peer")
+        lines.append("*: with buffers of 256 KiB, where that is better for the peer")
     if any(j["others"] > 0.05 for j in judged(document)):
         lines.append("~: others used more than 5 % of the gateway's processor: trust the ratio less")
     for j in judged(document):
@@ -100,6 +100,7 @@ def merged(documents):
             for figure, by in d[key].items():
                 whole[key].setdefault(figure, {}).update(by)
         whole["peer_of"].update(d["peer_of"])
-        whole["micro"].update(d["micro"])
+        for name, values in d["micro"].items():
+            whole["micro"].setdefault(name, []).extend(values)
         whole["rounds"] = max(whole["rounds"], d["rounds"])
     return whole
