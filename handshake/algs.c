@@ -91,9 +91,15 @@ bool key_allowed(EVP_PKEY *key, char name[24])
 bool cert_key_allowed(X509 *x, char name[24])
 {
     EVP_PKEY *key = X509_get0_pubkey(x);
+    ASN1_OBJECT *oid = NULL;
+    int nid = NID_undef;
 
-    snprintf(name, 24, "unknown");
-    return key && key_allowed(key, name);
+    if (key)
+        return key_allowed(key, name);
+    if (X509_PUBKEY_get0_param(&oid, NULL, NULL, NULL, X509_get_X509_PUBKEY(x)) == 1)
+        nid = OBJ_obj2nid(oid);
+    snprintf(name, 24, "%.23s", nid == NID_undef ? "unknown" : OBJ_nid2sn(nid));
+    return false;
 }
 
 static void alg_oid(const X509_ALGOR *alg, char out[80])

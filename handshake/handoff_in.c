@@ -12,7 +12,9 @@
 
 #define SEND_MS         5000
 #define MESSAGES_A_TURN 64
-#define TRIM_ABOVE      256 /* live legs; when a storm is over the heap is given back */
+#define STORM_LEGS      256 /* live at once; when that many have ended their memory is given back */
+#define HEAP_KEPT       (256 * 1024)
+#define REST_MS         1000 /* without a message, and the rest of the heap is given back too */
 
 static struct list *bucket_of(struct process *p, const struct handoff_id *id)
 {
@@ -36,13 +38,26 @@ static struct process_conn *find(struct process *p, const struct handoff_id *id)
     return NULL;
 }
 
+int process_patience_ms(const struct process *p)
+{
+    return p->most_conns && !p->n_conns ? REST_MS : -1;
+}
+
+/* Pages given back after every leg would be faulted in again by the next one: a third of what a
+ * handshake costs. */
+void process_rest(struct process *p)
+{
+    p->most_conns = 0;
+    malloc_trim(HEAP_KEPT);
+}
+
 static void forget(struct process *p, struct process_conn *e)
 {
     list_remove(&e->node);
     conn_free(e->conn);
     free(e);
-    if (--p->n_conns == 0)
-        malloc_trim(TRIM_ABOVE * 1024);
+    if (--p->n_conns == 0 && p->most_conns >= STORM_LEGS)
+        process_rest(p);
 }
 
 void process_drop_conns(struct process *p)
@@ -197,7 +212,8 @@ static int take_open(struct process *p, struct buf *b)
         return send_refused(p, &m.id, REASON_INTERNAL, "the leg could not be begun");
     }
     list_push(bucket_of(p, &m.id), &e->node);
-    p->n_conns++;
+    if (++p->n_conns > p->most_conns)
+        p->most_conns = p->n_conns;
     return step(p, e, m.records, m.n_records);
 }
 

@@ -19,15 +19,18 @@
 #include "handshake/process.h"
 
 /* What libraries would load lazily is loaded before the sandbox closes. */
-static int prefetch(void)
+static int prepare(struct process *p, bool judge)
 {
     unsigned char seed[32];
+    int rc;
 
     tzset();
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-        RAND_bytes(seed, sizeof seed) != 1 || RAND_priv_bytes(seed, sizeof seed) != 1)
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return -ENOTSUP;
-    return 0;
+    rc = process_init(p, judge, SPAWN_CONTROL_FD);
+    if (!rc && (RAND_bytes(seed, sizeof seed) != 1 || RAND_priv_bytes(seed, sizeof seed) != 1))
+        rc = -ENOTSUP;
+    return rc;
 }
 
 static void drop(int *fd)
@@ -58,14 +61,18 @@ static void loop(struct process *p)
     while (!p->done) {
         struct pollfd f[1 + PROCESS_JUDGES_MAX] = {{.fd = p->control, .events = POLLIN}};
         unsigned n = 1;
+        int rc;
 
         if (p->handoff >= 0)
             f[n++] = (struct pollfd){.fd = p->handoff, .events = POLLIN};
         for (unsigned i = 0; p->judge && i < PROCESS_JUDGES_MAX; i++)
             if (p->judges[i] >= 0)
                 f[n++] = (struct pollfd){.fd = p->judges[i], .events = POLLIN};
-        if (poll(f, n, -1) > 0)
+        rc = poll(f, n, process_patience_ms(p));
+        if (rc > 0)
             serve(p, f, n);
+        else if (rc == 0)
+            process_rest(p);
     }
 }
 
@@ -99,9 +106,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     slice_short();
     p = malloc(sizeof *p);
-    rc = p ? prefetch() : -ENOMEM;
-    if (!rc)
-        rc = process_init(p, judge, SPAWN_CONTROL_FD);
+    rc = p ? prepare(p, judge) : -ENOMEM;
     if (rc) {
         log_event(LOG_ERROR, "start_failed", "error=\"%s\"", strerror(-rc));
         return 1;

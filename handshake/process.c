@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include "dataplane/base/clock.h"
+#include "handshake/provide.h"
 
 #define RENEW_MS 2000 /* a keyring that died is back before this */
 
@@ -63,7 +64,9 @@ int process_init(struct process *p, bool judge, int control)
     hash_key_init(&p->key);
     for (unsigned i = 0; i < PROCESS_BUCKETS; i++)
         list_init(&p->buckets[i]);
-    rc = sign_init(&p->signer);
+    rc = provide_init();
+    if (!rc)
+        rc = sign_init(&p->signer);
     if (rc)
         return rc;
     p->signer.renew = renew_keys;

@@ -36,8 +36,9 @@ struct process {
     struct hash_key key;
     struct list buckets[PROCESS_BUCKETS];
     unsigned n_conns;
-    bool signing;    /* inside OpenSSL: legs must not be freed now */
-    bool drop_later; /* the worker changed meanwhile */
+    unsigned most_conns; /* at once, since the heap was last given back */
+    bool signing;        /* inside OpenSSL: legs must not be freed now */
+    bool drop_later;     /* the worker changed meanwhile */
     bool done;
     uint8_t in[CHAN_HEADER + CHAN_BODY_MAX];
     uint8_t out[CHAN_HEADER + CHAN_BODY_MAX];
@@ -52,6 +53,10 @@ int process_init(struct process *p, bool judge, int control);
 int process_control(struct process *p);
 /* Messages of a worker (handoff_in.c). 0 or -errno: the channel is dead. */
 int process_handoff(struct process *p);
+/* How long to wait for a message until process_rest() is due; -1: for ever. */
+int process_patience_ms(const struct process *p);
+/* Nothing to do: give memory back. */
+void process_rest(struct process *p);
 /* JUDGE messages on one channel. 0 or -errno. */
 int process_judge(struct process *p, int fd);
 /* The revision of that number: the current or the one before it, or NULL. */

@@ -295,9 +295,8 @@ int sign_init(struct signer *s)
     the_signer = s;
     if (OSSL_PROVIDER_add_builtin(NULL, "penstock", provider_init) != 1)
         return -ENOTSUP;
-    s->providers[0] = OSSL_PROVIDER_load(NULL, "default");
-    s->providers[1] = OSSL_PROVIDER_load(NULL, "penstock");
-    return s->providers[0] && s->providers[1] ? 0 : -ENOTSUP;
+    s->provider = OSSL_PROVIDER_load(NULL, "penstock");
+    return s->provider ? 0 : -ENOTSUP;
 }
 
 EVP_PKEY *sign_key(EVP_PKEY *pub, uint64_t revision, uint16_t index, struct err *e)

@@ -21,13 +21,13 @@ struct signer {
      * again. */
     bool (*renew)(void *arg);
     void *arg;
-    bool lost;    /* the last request got no answer */
-    uint8_t *mem; /* one message */
-    /* "default" and "penstock": loaded until the process ends. */
-    struct ossl_provider_st *providers[2];
+    bool lost;                         /* the last request got no answer */
+    uint8_t *mem;                      /* one message */
+    struct ossl_provider_st *provider; /* "penstock", loaded until the process ends */
 };
 
-/* Load the provider "penstock" beside the default one. Call once. 0 or -errno. */
+/* Load the provider "penstock" beside provide's; it stays until the process ends. Call once. 0 or
+ * -errno. */
 int sign_init(struct signer *s);
 /* A new channel; takes fd. */
 void sign_attach(struct signer *s, int fd);

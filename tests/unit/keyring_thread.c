@@ -1,6 +1,8 @@
 #include "tests/unit/keyring_thread.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/provider.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -57,6 +59,9 @@ int keyring_thread(const struct policy *p, EVP_PKEY *const *keys)
     struct lane_thread *t = calloc(1, sizeof *t);
     pthread_attr_t attr;
     pthread_t thread;
+    /* A keyring is another process: this one's OpenSSL does not even list what reads its files. */
+    static OSSL_LIB_CTX *apart;
+    OSSL_LIB_CTX *ours;
     struct keystore_file files[16];
     int pair[2];
     struct err e;
@@ -64,9 +69,14 @@ int keyring_thread(const struct policy *p, EVP_PKEY *const *keys)
     check(t && p->n_identities <= 16 && chan_pair(pair) == 0);
     for (unsigned i = 0; i < p->n_identities; i++)
         files[i] = (struct keystore_file){key_file(keys[i]), -1};
+    if (!apart)
+        apart = OSSL_LIB_CTX_new();
+    check(apart && OSSL_PROVIDER_load(apart, "default"));
+    ours = OSSL_LIB_CTX_set0_default(apart);
     keystore_init(&t->keys);
     check(keystore_prepare(&t->keys, p, files, p->n_identities, &e) == 0);
     check(keystore_commit(&t->keys, p->revision) == 0);
+    OSSL_LIB_CTX_set0_default(ours);
     for (unsigned i = 0; i < p->n_identities; i++)
         close(files[i].fd);
     t->fd = pair[1];

@@ -262,6 +262,28 @@ TEST("a revision or link that does not exist, and one leg too many, are refused 
     close(fd);
 }
 
+TEST("memory is given back after a second without a message, not after each leg")
+{
+    struct process *p;
+    struct talk *t;
+    int fd;
+
+    p = begin(&fd, &(struct world_spec){0});
+    process_rest(p);
+    EXPECT(process_patience_ms(p) == -1);
+    t = peer_of(p);
+    send_open(fd, 1, 1, HANDOFF_LINK_ANY, 1, t->wire, flight(t));
+    EXPECT(process_handoff(p) == 0 && p->n_conns == 1);
+    EXPECT(process_patience_ms(p) == -1);
+    send_id(fd, HANDOFF_CLOSE, 1);
+    EXPECT(process_handoff(p) == 0 && p->n_conns == 0);
+    EXPECT(process_patience_ms(p) > 0);
+    process_rest(p);
+    EXPECT(process_patience_ms(p) == -1);
+    talk_free(t);
+    close(fd);
+}
+
 TEST("a message that breaks the rules costs the worker its channel")
 {
     struct process *p;

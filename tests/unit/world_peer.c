@@ -1,4 +1,5 @@
 /* The stranger's half of the world: OpenSSL over memory, talking to a leg record by record. */
+#include <openssl/provider.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/base/check.h"
@@ -52,12 +53,25 @@ static void peer_words(SSL_CTX *ctx, const struct peer_spec *s)
         SSL_CTX_set_options(ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 }
 
+/* A stranger has all of OpenSSL, not only what a handshake process lists (provide.c). */
+static OSSL_LIB_CTX *elsewhere(void)
+{
+    static OSSL_LIB_CTX *ctx;
+
+    if (!ctx) {
+        ctx = pki_keep(OSSL_LIB_CTX_new());
+        check(OSSL_PROVIDER_load(ctx, "default"));
+    }
+    return ctx;
+}
+
 SSL_CTX *peer_context(const struct peer_spec *s)
 {
     bool server = s->side == LEG_INNER;
     struct world *w = world_start();
     const struct pki_cert *own = s->own ? s->own : server ? &w->server : &w->client;
-    SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(elsewhere(), NULL,
+                                  server ? TLS_server_method() : TLS_client_method());
 
     peer_words(ctx, s);
     if (!s->no_certificate) {
