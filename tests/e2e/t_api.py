@@ -557,7 +557,8 @@ def crl_upload(t):
     equal(g.ctl("crl", "partners", "/nonexistent", check=False).returncode, 2)
     status, _, problem = post(old)
     equal((status, "newer" in problem["detail"]), (409, True), problem)
-    equal(g.api("GET", "/api/v1/audit")[2]["items"][0]["action"], "trust.crl")
+    rows = g.api("GET", "/api/v1/audit")[2]["items"]  # what it cut may stand there by now, too
+    equal([r["action"] for r in rows if r["action"] != "sessions.cut"][0], "trust.crl")
     goes.close()
 
 

@@ -237,6 +237,7 @@ def deadlines(t):
             time.sleep(0.1)
     except OSError:
         pass
+    g.wait_event("session_closed", count=2)
     ends = {e["reason"]: int(e["age_ms"]) for e in g.events("session_closed")}
     equal(sorted(ends), ["idle", "life"])
     expect(900 <= ends["idle"] <= 8000 and 2400 <= ends["life"] <= 10000, str(ends))
