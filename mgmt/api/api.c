@@ -58,6 +58,8 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
     }
     if (c->tag[0])
         MHD_add_response_header(r, "ETag", c->tag);
+    if (c->accept && !strcmp(c->method, "PATCH"))
+        MHD_add_response_header(r, "Accept-Patch", "application/merge-patch+json");
     if (c->status == 405)
         MHD_add_response_header(r, "Allow", routes_allowed(c->path));
     if (c->again || c->status == 503)
@@ -84,17 +86,12 @@ static enum MHD_Result respond_stream(struct call *c)
     return rc;
 }
 
-static bool is_read(const struct call *c)
-{
-    return !strcmp(c->method, "GET") || !strcmp(c->method, "HEAD");
-}
-
 /* The reader has it already (RFC 9110 13.1.2). */
 static bool is_known(const struct call *c)
 {
     const char *seen = call_header(c, "If-None-Match");
 
-    return c->status == 200 && c->tag[0] && seen && strstr(seen, c->tag) && is_read(c);
+    return c->status == 200 && c->tag[0] && seen && strstr(seen, c->tag) && call_is_read(c);
 }
 
 /* The answer's body: JSON as text. What is read has a tag, its handler's or one of the text. */
@@ -103,7 +100,7 @@ static char *body_of(struct call *c)
     char *text = c->answer ? json_dumps(c->answer, JSON_COMPACT) : c->text ? c->text : strdup("");
     bool json = c->answer != NULL;
 
-    if (text && json && c->status == 200 && !c->tag[0] && is_read(c))
+    if (text && json && c->status == 200 && !c->tag[0] && call_is_read(c))
         document_text_tag(text, c->tag);
     if (!text || !is_known(c))
         return text;
@@ -270,7 +267,7 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
         *n_upload = 0;
         return MHD_YES;
     }
-    if (!c->answered)
+    if (!c->answered && call_is_ours(c))
         routes_dispatch(c);
     if (c->waits) {
         MHD_suspend_connection(conn);

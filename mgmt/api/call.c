@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "dataplane/base/check.h"
 
 const char *call_query(const struct call *c, const char *key)
@@ -43,6 +44,25 @@ bool call_number(struct call *c, const char *key, uint64_t max, uint64_t absent,
 const char *call_header(const struct call *c, const char *name)
 {
     return MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, name);
+}
+
+bool call_is_read(const struct call *c)
+{
+    return !strcmp(c->method, "GET") || !strcmp(c->method, "HEAD");
+}
+
+bool call_is_ours(struct call *c)
+{
+    const char *origin = call_header(c, "Origin"), *site = call_header(c, "Sec-Fetch-Site");
+    const char *host = call_header(c, "Host");
+    bool ours = !origin || (host && !strncmp(origin, "https://", 8) && !strcmp(origin + 8, host));
+
+    if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+        ours = false;
+    if (ours || call_is_read(c))
+        return true;
+    call_problem(c, 403, "Forbidden", "a page of another site asks for it");
+    return false;
 }
 
 void call_answer(struct call *c, unsigned status, json_t *body)
@@ -150,10 +170,27 @@ bool call_may_change(struct call *c, bool exists, const json_t *current)
     return false;
 }
 
+/* What the body says it is: nothing, or JSON; as a patch, a merge patch. False: answered. */
+static bool is_json(struct call *c)
+{
+    const char *type = call_header(c, "Content-Type");
+    size_t n = type ? strcspn(type, "; \t") : 0;
+
+    if (!type || (n == 16 && !strncasecmp(type, "application/json", n)) ||
+        (n == 28 && !strncasecmp(type, "application/merge-patch+json", n)))
+        return true;
+    c->accept = true;
+    call_problem(c, 415, "Unsupported Media Type", "give Content-Type: application/json%s, or none",
+                 strcmp(c->method, "PATCH") ? "" : " or application/merge-patch+json");
+    return false;
+}
+
 bool call_object(struct call *c)
 {
     json_error_t why;
 
+    if (!is_json(c))
+        return false;
     if (!c->n_body) {
         call_problem(c, 400, "Bad Request", "the request wants a JSON object as its body");
         return false;

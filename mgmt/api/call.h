@@ -55,9 +55,10 @@ struct call {
     struct once once;
     struct watcher *watcher; /* the answer is a stream (watch.h) */
     bool waits, answered;
-    bool last;  /* the connection ends with this answer */
-    bool page;  /* it is for a browser: say what it may do */
-    bool again; /* the same request may do better in a moment */
+    bool last;   /* the connection ends with this answer */
+    bool page;   /* it is for a browser: say what it may do */
+    bool again;  /* the same request may do better in a moment */
+    bool accept; /* say what a body may be */
 };
 
 /* A value of the query ("" if it has none), or NULL. */
@@ -66,6 +67,13 @@ const char *call_query(const struct call *c, const char *key);
  */
 bool call_number(struct call *c, const char *key, uint64_t max, uint64_t absent, uint64_t *out);
 const char *call_header(const struct call *c, const char *name);
+
+bool call_is_read(const struct call *c); /* GET or HEAD */
+/*
+ * A browser that holds an administrator's certificate presents it for whatever page asks: what
+ * changes something must come from our own page, or from no page at all. False: answered.
+ */
+bool call_is_ours(struct call *c);
 
 /* Answers. Each takes `body`. */
 void call_answer(struct call *c, unsigned status, json_t *body);

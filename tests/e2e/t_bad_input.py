@@ -121,6 +121,23 @@ def json_input(t):
     traffic.done()
 
 
+@test("a page of another site changes nothing by the browser of an administrator, and a body is what it says")
+def other_sites(t):
+    m = Managed(t)
+    host = "gw.test:%d" % m.port
+    admin = m.as_("admin")
+    for headers, status in (({"Origin": "https://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Origin": "http://" + host}, 403),
+                            ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site", "Origin": "https://" + host}, 403),
+                            ({"Origin": "https://" + host, "Sec-Fetch-Site": "same-origin"}, 201), ({"Sec-Fetch-Site": "none"}, 201), ({}, 201)):
+        equal(admin.ask("POST", "/api/v1/keys", {"kind": "ed25519"}, headers)[0], status, headers)
+    equal(len(admin.ask("GET", "/api/v1/keys", headers={"Origin": "https://evil.example"})[2]["items"]), 3 + 2)  # two of the file's
+    tag = admin.ask("GET", "/api/v1/links/in")[1]["ETag"]
+    for kind, status in (("application/json-patch+json", 415), ("text/plain", 415), ("application/x-www-form-urlencoded", 415),
+                         ("application/jsonx", 415), ("application/merge-patch+json; charset=utf-8", 200), ("Application/JSON", 200)):
+        answer = admin.ask("PATCH", "/api/v1/links/in?dry_run=true", {"limits": {"sessions": 2}}, {"If-Match": tag, "Content-Type": kind})
+        equal((answer[0], answer[1].get("Accept-Patch")), (status, "application/merge-patch+json" if status == 415 else None), kind)
+
+
 @test("slow clients are cut after their time, many of them hold up neither the others nor root on the box", timeout=120)
 def slow(t):
     m = Managed(t)
