@@ -127,6 +127,7 @@ void candidate_delete(struct call *c)
 struct commit {
     struct call *call;
     uint64_t confirm_s;
+    char *before; /* what was waited for until now; NULL: nothing */
 };
 
 static void on_committed(void *arg, int rc, uint64_t revision, const struct err *e)
@@ -137,7 +138,10 @@ static void on_committed(void *arg, int rc, uint64_t revision, const struct err 
 
     if (rc) {
         call_refuse(c, rc, e);
+        if (k->confirm_s)
+            confirm_undo(m, k->before);
     } else {
+        free(k->before);
         store_set(&m->store, SETTING, NULL);
         if (!k->confirm_s)
             confirm_given(m); /* of an earlier one: this commit is the last word */
@@ -161,12 +165,12 @@ static int begin(struct call *c, struct commit *k, const json_t *document, struc
     if (m->coming.busy)
         return err_set(e, -EBUSY, "/", "try again in a moment", "another change is under way");
     if (k->confirm_s &&
-        confirm_want(m, m->highest + 1, m->revision, clock_wall_s() + (int64_t)k->confirm_s))
+        confirm_want(m, m->highest + 1, clock_wall_s() + (int64_t)k->confirm_s, &k->before))
         return err_set(e, -ENOSPC, "store.db", "free disk space",
                        "the time to confirm can not be kept");
     rc = coming_propose(m, document, &w, e);
     if (rc && k->confirm_s)
-        confirm_given(m);
+        confirm_undo(m, k->before);
     return rc;
 }
 

@@ -224,6 +224,49 @@ def confirm(t):
     again.wait(lambda: running(again)[0]["links"]["in"]["limits"] == {"sessions": 6}, 10, "the way back after the crash")
 
 
+def commit_links(g, limits, seconds):
+    status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"links": {"in": {"limits": limits}}}, {"If-None-Match": "*"})
+    equal(status, 200)
+    return g.api("POST", "/api/v1/config/commit?confirm=%d" % seconds, None, {"If-Match": headers["ETag"]})
+
+
+@test("an unconfirmed commit that is killed on its way back goes back all the same")
+def confirm_killed(t):
+    g = gateway(t)
+    for kill in ("penstock-mgmt", None):
+        answer = commit_links(g, {"sessions": 5 if kill else 6}, 1)
+        equal(answer[0], 200, answer)
+        g.wait_event("config_unconfirmed", count=1)
+        if kill:
+            for pid in g.children()[kill]:
+                os.kill(pid, signal.SIGKILL)
+            g.wait(lambda: "limits" not in running(g)[0]["links"]["in"], 20, "the way back")
+            continue
+        g.proc.kill()
+        g.proc.wait()
+        again = Gateway(t.dir, g.config, name="gw")
+        t.defer(lambda: again.proc.poll() is None and again.stop(expect=None))
+        again.wait(lambda: "limits" not in running(again)[0]["links"]["in"], 20, "the way back after the crash")
+
+
+@test("of several unconfirmed commits the last confirmed state comes back, a refused one changes nothing, and others' changes count")
+def confirm_several(t):
+    g = gateway(t)
+    equal(commit_links(g, {"sessions": 5}, 60)[0], 200)
+    taken = t.server().address  # an address that can not be listened on
+    status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"links": {"in": {"listen": {"address": [taken]}}}}, {"If-None-Match": "*"})
+    equal(g.api("POST", "/api/v1/config/commit?confirm=1", None, {"If-Match": headers["ETag"]})[0], 422)
+    equal(g.api("DELETE", "/api/v1/config/candidate", headers={"If-Match": headers["ETag"]})[0], 204)
+    answer = commit_links(g, {"sessions": 6}, 1)[2]
+    equal(answer["confirm"]["back_to"], 1)
+    g.wait(lambda: "limits" not in running(g)[0]["links"]["in"], 20, "the way back to where nobody doubted")
+    equal(commit_links(g, {"sessions": 7}, 2)[0], 200)
+    tag = g.api("GET", "/api/v1/config")[1]["ETag"]
+    equal(g.api("PATCH", "/api/v1/config", {"drain_s": 3}, {"If-Match": tag})[0], 200)
+    g.wait(lambda: g.api("POST", "/api/v1/config/confirm")[0] == 404, 20, "nothing is waited for")
+    equal(running(g)[0]["links"]["in"]["limits"], {"sessions": 7})
+
+
 @test("the audit tells who did what, and shows a row that was changed, removed or put in")
 def audit(t):
     g = gateway(t)

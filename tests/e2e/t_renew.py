@@ -160,6 +160,21 @@ def not_taken(t):
     connect(t, g.port)
 
 
+@test("a commit that nobody confirms goes back though a list was fetched meanwhile, and the list stays")
+def fetched_unconfirmed(t):
+    g, web = fetching(t)
+    g.wait(lambda: len(g.api("GET", "/api/v1/trust/partners")[2].get("crls", [])) == 2, 20, "both lists")
+    status, headers, _ = g.api("PATCH", "/api/v1/config/candidate", {"links": {"in": {"limits": {"sessions": 5}}}}, {"If-None-Match": "*"})
+    equal(g.api("POST", "/api/v1/config/commit?confirm=4", None, {"If-Match": headers["ETag"]})[0], 200)
+    before = g.api("GET", "/api/v1/trust/partners")[2]["crls"]
+    web.answers["/inter.crl"] = (200, {"ETag": '"2"'}, read(t.pki.inter.crl(path=t.dir + "/inter.crl")))
+    fetch(g, web)
+    fresh = g.api("GET", "/api/v1/trust/partners")[2]["crls"]
+    expect(fresh != before, "a new list runs")
+    g.wait(lambda: "limits" not in g.api("GET", "/api/v1/links/in")[2], 20, "the way back")
+    equal(g.api("GET", "/api/v1/trust/partners")[2]["crls"], fresh)
+
+
 @test("what is no address to fetch from is refused with its pointer, and a trust without any has nothing to fetch")
 def refused(t):
     g = t.terminate(t.server().address)
