@@ -20,6 +20,13 @@ uint64_t clock_mono_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t clock_mono_us(void)
+{
+    struct timespec ts = now(CLOCK_MONOTONIC);
+
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 int64_t clock_wall_s(void)
 {
     return now(CLOCK_REALTIME).tv_sec;

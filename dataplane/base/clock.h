@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 uint64_t clock_mono_ms(void); /* milliseconds, CLOCK_MONOTONIC */
+uint64_t clock_mono_us(void); /* microseconds, the same clock */
 int64_t clock_wall_s(void);   /* seconds since 1970, CLOCK_REALTIME */
 
 #endif

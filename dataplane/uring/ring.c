@@ -12,6 +12,7 @@
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
 #include "dataplane/core/wind.h"
+#include "dataplane/uring/busy.h"
 #include "dataplane/uring/sock.h"
 
 #define RING_ENTRIES 1024
@@ -247,6 +248,7 @@ int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned
 
     if (!set)
         return -ENOMEM;
+    busy_set(r, p->busy_poll_us);
     ring_stop_listening(r);
     set->epoch = ++r->accept_epoch;
     set->n = n;
@@ -332,6 +334,8 @@ static void ring_wait(struct ring *r)
     if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
         list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
         wait_ms = REARM_MS;
+    if (wait_ms)
+        busy_look(r);
     ts.tv_sec = (long long)(wait_ms / 1000);
     ts.tv_nsec = (long long)(wait_ms % 1000) * 1000000;
     io_uring_submit_and_wait_timeout(&r->u, &cqe, 1, &ts, NULL);
@@ -374,22 +378,31 @@ static int ring_register(struct ring *r, unsigned opcode, void *arg, unsigned n)
  */
 static int ring_restrict(struct ring *r)
 {
-    static const uint8_t allowed[] = {IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
-    struct io_uring_restriction rules[ARRAY_LEN(allowed)];
+    static const uint8_t ops[] = {IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL},
+                         calls[] = {BUSY_REGISTER_NAPI, BUSY_UNREGISTER_NAPI};
+    struct io_uring_restriction rules[ARRAY_LEN(ops) + ARRAY_LEN(calls)];
+    int rc;
 
     memset(rules, 0, sizeof rules);
-    for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         rules[i].opcode = IORING_RESTRICTION_SQE_OP;
-        rules[i].sqe_op = allowed[i];
+        rules[i].sqe_op = ops[i];
     }
-    return ring_register(r, IORING_REGISTER_RESTRICTIONS, rules, ARRAY_LEN(rules));
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        rules[ARRAY_LEN(ops) + i].opcode = IORING_RESTRICTION_REGISTER_OP;
+        rules[ARRAY_LEN(ops) + i].register_op = calls[i];
+    }
+    rc = ring_register(r, IORING_REGISTER_RESTRICTIONS, rules, ARRAY_LEN(rules));
+    if (rc == -EINVAL) /* before 6.9 it knows no such calls */
+        rc = ring_register(r, IORING_REGISTER_RESTRICTIONS, rules, ARRAY_LEN(ops));
+    return rc;
 }
 
 static int ring_setup(struct ring *r)
 {
     struct io_uring_params p = {
         .flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-                 IORING_SETUP_DEFER_TASKRUN,
+                 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         .cq_entries = RING_CQES,
     };
     int rc = io_uring_queue_init_params(RING_ENTRIES, &r->u, &p);

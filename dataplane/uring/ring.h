@@ -41,6 +41,8 @@ struct ring {
         bool out; /* asked for writability too */
     } channel[RING_CHANNELS];
     uint32_t accept_epoch;
+    uint32_t busy_us; /* see busy.h; */
+    uint64_t busy_ms; /* not before this time, others need the processor */
 };
 
 /* Set up the ring (on the worker's thread). 0, or -errno with *e saying how to mend it. self: a

@@ -61,6 +61,7 @@ void policy_encode(struct buf *b, const struct policy *p, uint8_t slices)
     buf_put_u64(b, p->revision);
     buf_put_u8(b, slices);
     buf_put_u32(b, p->drain_ms);
+    buf_put_u32(b, p->busy_poll_us);
     buf_put_u16(b, p->n_attachments);
     if (slices & (POLICY_SLICE_HANDSHAKE | POLICY_SLICE_KEYRING))
         policy_put_identities(b, p, slices);
@@ -81,8 +82,9 @@ static void get_head(struct policy_reader *r, struct policy *p)
     p->revision = buf_get_u64(&r->b);
     p->slices = codec_get_upto(&r->b, ALL_SLICES);
     p->drain_ms = buf_get_u32(&r->b);
+    p->busy_poll_us = buf_get_u32(&r->b);
     p->n_attachments = buf_get_u16(&r->b);
-    if (p->slices == 0)
+    if (p->slices == 0 || p->busy_poll_us > POLICY_BUSY_POLL_US_MAX)
         r->b.bad = true;
     r->slices = p->slices;
 }

@@ -155,10 +155,13 @@ struct policy_listener {
     uint16_t *links; /* one when plain */
 };
 
+#define POLICY_BUSY_POLL_US_MAX 1000
+
 struct policy {
     uint64_t revision;
     uint8_t slices;
     uint32_t drain_ms;
+    uint32_t busy_poll_us; /* a worker looks for events so long before it sleeps; 0: not at all */
     uint16_t n_listeners, n_links, n_identities, n_trusts, n_profiles;
     uint16_t n_attachments; /* CRL tables (handshake) or key files (keyring) that come along */
     struct policy_listener *listeners;

@@ -312,6 +312,7 @@ int compile(const struct model *m, const struct opener *o, uint64_t revision, in
     memset(c, 0, sizeof *c);
     c->policy.revision = revision;
     c->policy.drain_ms = m->drain_ms;
+    c->policy.busy_poll_us = m->busy_poll_us;
     r.resolve_until_ms = clock_mono_ms() + COMPILE_RESOLVE_MS;
     rc = run(&r);
     if (!rc)

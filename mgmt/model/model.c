@@ -220,17 +220,20 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
 
 static int parse_root(struct model *m, struct err *e)
 {
-    static const char *const known[] = {"identities", "trust",          "profiles", "links",
-                                        "drain_s",    MODEL_MANAGEMENT, NULL};
-    struct node root = {.v = m->root, .e = e}, drain, links, management;
+    static const char *const known[] = {"identities", "trust",        "profiles",       "links",
+                                        "drain_s",    "busy_poll_us", MODEL_MANAGEMENT, NULL};
+    struct node root = {.v = m->root, .e = e}, drain, busy_poll, links, management;
     int rc = node_object(&root, known);
 
     if (rc)
         return rc;
     drain = node_member(&root, "drain_s");
+    busy_poll = node_member(&root, "busy_poll_us");
     links = node_member(&root, "links");
     m->drain_ms = 10000;
     rc = node_seconds(&drain, 0, 3600, &m->drain_ms);
+    if (!rc)
+        rc = node_number(&busy_poll, 0, POLICY_BUSY_POLL_US_MAX, &m->busy_poll_us);
     if (!rc)
         rc = parse_table(&root, "identities", sizeof *m->identities, 4096, &m->n_identities,
                          (void **)&m->identities, parse_identity);

@@ -76,6 +76,7 @@ struct model_link {
 struct model {
     json_t *root;
     uint32_t drain_ms;
+    uint32_t busy_poll_us;
     struct model_identity *identities;
     struct model_trust *trusts;
     struct model_profile *profiles;

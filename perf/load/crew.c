@@ -136,7 +136,7 @@ static void send_task(struct crew *c, struct stream *s)
     if (c->mode->task)
         c->mode->task(c->o, &t);
     task_put(&t, bytes);
-    stream_send(&c->env, s, bytes, sizeof(bytes));
+    stream_put(&c->env, s, bytes, sizeof(bytes));
 }
 
 static void greeted(struct crew *c, struct stream *s)

@@ -33,7 +33,7 @@ static void begin(struct crew *c)
         if (c->o->direction != DIRECTION_UP)
             stream_patient(s, PATIENCE);
         if (c->o->direction == DIRECTION_DOWN)
-            stream_send(&c->env, s, "s", 1);
+            stream_put(&c->env, s, "s", 1);
         else
             stream_eager(&c->env, s, true);
     }
@@ -44,7 +44,7 @@ static void writable(struct crew *c, struct stream *s)
     size_t n = c->sessions <= FEW ? BATCH_FEW : c->sessions <= MANY ? BATCH_SOME : BATCH_MANY;
 
     if (c->step == STEP_RUN)
-        stream_send(&c->env, s, NULL, n);
+        stream_put(&c->env, s, NULL, n);
 }
 
 static void content(struct crew *c, struct stream *s, const uint8_t *data, size_t n)

@@ -51,7 +51,7 @@ static void ask(struct crew *c, struct stream *s)
 {
     s->wanted = c->o->size;
     crew_deadline(c, s);
-    stream_send(&c->env, s, NULL, c->o->size);
+    stream_put(&c->env, s, NULL, c->o->size);
 }
 
 static void answered(struct crew *c, struct stream *s, const uint8_t *data, size_t n)

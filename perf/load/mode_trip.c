@@ -23,7 +23,7 @@ static void ask(struct crew *c, uint64_t due_ns)
     s->wanted = c->o->size;
     c->requests++;
     crew_deadline(c, s);
-    stream_send(&c->env, s, NULL, c->o->size);
+    stream_put(&c->env, s, NULL, c->o->size);
 }
 
 /* At a rate, what was due before the window's end is still sent after it. */

@@ -222,7 +222,7 @@ static bool put_small(struct stream *s, uint8_t type, const void *data, size_t n
     return reserve(s, n + overhead(s)) && put_record(s, type, data, n);
 }
 
-void stream_send(struct stream_env *env, struct stream *s, const void *data, size_t n)
+void stream_put(struct stream_env *env, struct stream *s, const void *data, size_t n)
 {
     size_t records = (n + RECORD_PLAIN_MAX - 1) / RECORD_PLAIN_MAX, done = 0;
 

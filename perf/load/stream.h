@@ -65,7 +65,7 @@ struct stream_env {
     struct counts *counts;
     uint8_t *in; /* for one read */
     size_t n_in;
-    /* n bytes of content came; may call stream_send() and stream_end(). */
+    /* n bytes of content came; may call stream_put() and stream_end(). */
     void (*content)(void *arg, struct stream *s, const uint8_t *data, size_t n);
     void *arg;
 };
@@ -83,7 +83,7 @@ enum fault stream_work(struct stream_env *env, struct stream *s, uint32_t events
  * Seal n bytes as records and send what goes. data NULL: any bytes (what lay in the buffer). What
  * the socket does not take is sent as it becomes writable. A failure shows at the next event.
  */
-void stream_send(struct stream_env *env, struct stream *s, const void *data, size_t n);
+void stream_put(struct stream_env *env, struct stream *s, const void *data, size_t n);
 /* close_notify, or FIN if plain; state ENDING. */
 void stream_end(struct stream_env *env, struct stream *s);
 bool stream_drained(const struct stream *s); /* nothing sealed waits to be sent */

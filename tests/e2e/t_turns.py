@@ -54,13 +54,12 @@ def short_turns(t):
             equal(turn_ns(int(tid)), SLICE_NS, "thread %s" % tid)
 
 
-@test("while handshakes come as fast as they can, a session on the same core makes no fewer round trips than there are handshakes")
-def storm(t):
-    config = t.terminate_config(sink(t), free_port(), link=LIMITS)
-    quiet = t.terminate_config(t.server().address, free_port())["links"]["in"]
-    config["links"]["quiet"] = quiet
+def trips_in_a_storm(t, **top):
+    """(round trips of one session, sessions made) while handshakes come as fast as they can, all on one processor."""
+    config = t.terminate_config(sink(t), free_port(), link=LIMITS, **top)
+    config["links"]["quiet"] = t.terminate_config(t.server().address, free_port())["links"]["in"]
     ports = [int(config["links"][n]["listen"]["address"][0].rsplit(":", 1)[1]) for n in ("in", "quiet")]
-    g = Gateway(t.dir, config, prefix=["taskset", "-c", str(min(os.sched_getaffinity(0)))])
+    g = Gateway(t.dir, config, name="storm%d" % len(top), prefix=["taskset", "-c", str(min(os.sched_getaffinity(0)))])
     t.defer(lambda: g.stop(expect=None))
     with connect(t, ports[1]) as s:
         storm = subprocess.Popen(
@@ -72,6 +71,33 @@ def storm(t):
             s.sendall(b"x")
             equal(recv_exactly(s, 1), b"x")
             trips += 1
-    made = len(g.events("session_closed", link="in"))
+    return trips, len(g.events("session_closed", link="in"))
+
+
+@test("while handshakes come as fast as they can, a session on the same core makes no fewer round trips than there are handshakes")
+def storm(t):
+    trips, made = trips_in_a_storm(t)
     expect(made > 50, "%d handshakes are no storm" % made)
     expect(trips >= made, "%d round trips during %d handshakes" % (trips, made))
+
+
+@test("a worker that looks for events before it sleeps leaves the core to its handshake process")
+def busy_storm(t):
+    trips, made = trips_in_a_storm(t, busy_poll_us=1000)
+    expect(made > 50, "%d handshakes are no storm" % made)
+    expect(trips >= made, "%d round trips during %d handshakes" % (trips, made))
+
+
+@test("busy_poll_us can be switched on and off while sessions live")
+def busy_reload(t):
+    config = t.terminate_config(t.server().address, free_port())
+    g = Gateway(t.dir, config)
+    t.defer(lambda: g.stop(expect=None))
+    with connect(t, int(config["links"]["in"]["listen"]["address"][0].rsplit(":", 1)[1])) as s:
+        for us in (200, 1000, 0):
+            equal(g.reload({**config, "busy_poll_us": us}), "applied")
+            for _ in range(20):
+                s.sendall(b"x")
+                equal(recv_exactly(s, 1), b"x")
+    equal(g.reload({**config, "busy_poll_us": 1001}), "refused")
+    expect(g.events("revision_refused")[-1]["reason"].startswith("/busy_poll_us: "), "where it is wrong")

@@ -36,7 +36,7 @@ TEST("the example configuration is read as it is meant")
     EXPECT(m.n_links == 2 && !strcmp(l->name, "in") && l->listen.present && !l->forward.present);
     EXPECT(l->listen.n_rules == 1 && l->listen.rules[0].conds[0].match == MATCH_URI);
     EXPECT(!strcmp(m.links[1].forward.server_name, "gw.test"));
-    EXPECT(m.drain_ms == 10000);
+    EXPECT(m.drain_ms == 10000 && m.busy_poll_us == 0);
     model_fini(&m);
 }
 
@@ -164,6 +164,9 @@ TEST("a number out of its range is refused with the range")
     config_refused("/links/in/keepalive_s", "32768", "/links/in/keepalive_s", "32767");
     config_refused("/links/in/user_timeout_s", "86401", "/links/in/user_timeout_s", "86400");
     config_refused("/drain_s", "3601", "/drain_s", "3600");
+    config_refused("/busy_poll_us", "1001", "/busy_poll_us", "0 to 1000");
+    config_refused("/busy_poll_us", "-1", "/busy_poll_us", "0 to 1000");
+    config_refused("/busy_poll_us", "0.5", "/busy_poll_us", "whole");
     config_refused("/links/in/forward/health", "{\"fall\": 0}", "/links/in/forward/health/fall",
                    "1 to 100");
 }

@@ -71,11 +71,11 @@ static void make_small(void)
 #define TLS_GOLDEN      "01" "00" "0001"
 
 #define KEYRING_GOLDEN \
-    MAGIC "000000000000002a" "04" "00002710" "0001" \
+    MAGIC "000000000000002a" "04" "00002710" "00000032" "0001" \
     "0001" "00026777" "000000036b6579" "09" "0000"
 
 #define DATAPLANE_GOLDEN \
-    MAGIC "000000000000002a" "01" "00002710" "0001" \
+    MAGIC "000000000000002a" "01" "00002710" "00000032" "0001" \
     LINK_GOLDEN TLS_GOLDEN "0001" "00" \
     "0001" "00" "19" "c0000200" X8("00") X4("00") "00" \
     "0001" "00115b323030313a6462383a3a315d3a343433" "000f6170702e6578616d706c653a343433" \
@@ -86,7 +86,7 @@ static void make_small(void)
     LISTENER_GOLDEN
 
 #define HANDSHAKE_GOLDEN \
-    MAGIC "000000000000002a" "02" "00002710" "0001" \
+    MAGIC "000000000000002a" "02" "00002710" "00000032" "0001" \
     "0001" "00026777" "000000036b6579" "09" "0001" "000000046c656166" \
     "0001" "000764656661756c74" "00" "01" "0000" \
     "0016544c535f4145535f3235365f47434d5f534841333834" "0006583235353139" "000765643235353139" \
@@ -160,7 +160,8 @@ TEST("the data plane sees links with targets, limits and which sides have TLS")
     struct policy *p = decoded(DATAPLANE);
     const struct policy_link *in = &p->links[SAMPLE_IN], *bridge = &p->links[SAMPLE_BRIDGE];
 
-    EXPECT(p->revision == 42 && p->drain_ms == 10000 && p->n_links == 3 && p->n_listeners == 2);
+    EXPECT(p->revision == 42 && p->drain_ms == 10000 && p->busy_poll_us == 50 && p->n_links == 3 &&
+           p->n_listeners == 2);
     EXPECT(p->listeners[0].tls && p->listeners[0].links[1] == SAMPLE_BRIDGE);
     EXPECT(!strcmp(in->name, "in") && in->outer && !in->inner && bridge->inner->alpn_same);
     EXPECT(in->outer->n_rules == 2 && !in->outer->rules && in->outer->n_alpn == 2);

@@ -137,6 +137,7 @@ static inline void sample_policy(struct sample_policy *s)
         .addr = sample_addr("127.0.0.1:7443"), .n_links = 1, .links = s->plain_links};
     s->p = (struct policy){.revision = 42,
                            .drain_ms = 10000,
+                           .busy_poll_us = 50,
                            .n_listeners = 2,
                            .n_links = SAMPLE_LINKS,
                            .n_identities = 2,

@@ -1,0 +1,66 @@
+#include "dataplane/uring/busy.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "dataplane/base/clock.h"
+#include "dataplane/base/slice.h"
+
+#define OTHERS_US 20 /* a yield takes less when nobody waits */
+#define CALM_MS   5  /* without looking, after others were seen */
+
+/* struct io_uring_napi, which headers before Linux 6.9 lack. */
+struct busy_napi {
+    uint32_t timeout_us;
+    uint8_t prefer, pad[3];
+    uint64_t reserved;
+};
+
+void busy_set(struct ring *r, uint32_t us)
+{
+    struct busy_napi napi = {.timeout_us = us};
+    unsigned opcode = us ? BUSY_REGISTER_NAPI : BUSY_UNREGISTER_NAPI;
+
+    if (us == r->busy_us)
+        return;
+    r->busy_us = us;
+    /* A kernel that can not is slower with a real network card, and not otherwise. */
+    (void)syscall(SYS_io_uring_register, r->u.ring_fd, opcode, &napi, 1);
+}
+
+/* Finished work that the kernel will tell of when it is asked. */
+static bool untold(const struct io_uring *u)
+{
+    return IO_URING_READ_ONCE(*u->sq.kflags) & IORING_SQ_TASKRUN;
+}
+
+/*
+ * Those who had the processor in between are likely to need it again, and a sleeper that wakes goes
+ * before them, while one who keeps giving way does not: then it is better to sleep.
+ */
+static bool others_ran(uint64_t before, uint64_t now)
+{
+    return now - before > OTHERS_US;
+}
+
+void busy_look(struct ring *r)
+{
+    uint64_t now, before, end;
+
+    if (!r->busy_us || r->w->sessions.used == 0 || r->w->now_ms < r->busy_ms)
+        return;
+    now = clock_mono_us();
+    end = now + r->busy_us;
+    io_uring_submit_and_get_events(&r->u);
+    while (io_uring_cq_ready(&r->u) == 0 && now < end) {
+        before = clock_mono_us();
+        slice_give_way();
+        now = clock_mono_us();
+        if (untold(&r->u))
+            io_uring_get_events(&r->u);
+        if (others_ran(before, now)) {
+            r->busy_ms = r->w->now_ms + CALM_MS;
+            return;
+        }
+    }
+}
