@@ -73,6 +73,8 @@ struct leg {
     bool retry_control;       /* a control record found the socket full */
     bool rx_closed, tx_closed, fin_sent;
     bool seen_data;     /* application data was received */
+    bool bulk;          /* the last read was a whole record at least */
+    bool control_next;  /* ktls: splice says that a control record is next */
     bool exact;         /* before KEYED: read one record at a time */
     bool opened;        /* OPEN was sent: the handshake process knows this leg */
     bool feeding;       /* it has our records and owes an answer */

@@ -48,24 +48,23 @@ static void own_rekey(struct worker *w, struct leg *leg)
         leg->owed |= OWE_KEYUPDATE;
 }
 
-static bool deliver(struct worker *w, struct session *s, struct leg *src, struct iobuf *io)
+/* n bytes of src are on their way. */
+static void count(struct worker *w, struct session *s, struct leg *src, size_t n)
 {
-    struct leg *dst = leg_other(s, src);
-    int rc;
-
-    if (io->n == 0) {
-        iobuf_put(&w->iobufs, io);
-        return true;
-    }
-    s->bytes[src->side] += io->bytes;
+    s->bytes[src->side] += n;
     s->active_ms = w->now_ms;
-    leg_volume(src, io->bytes);
-    leg_volume(dst, io->bytes);
+    leg_volume(src, n);
+    leg_volume(leg_other(s, src), n);
     if (src->side == LEG_OUTER)
-        s->link->live->up_bytes += io->bytes;
+        s->link->live->up_bytes += n;
     else
-        s->link->live->down_bytes += io->bytes;
-    rc = dst->ops->send(w, dst, io);
+        s->link->live->down_bytes += n;
+    src->bulk = n >= RECORD_PLAIN_MAX;
+}
+
+/* The rest of a delivery: what dst owes now goes out. rc: 0, or -errno of dst. */
+static bool delivered(struct worker *w, struct session *s, struct leg *dst, int rc)
+{
     if (rc) {
         leg_broken(s, dst, rc);
         return false;
@@ -74,12 +73,49 @@ static bool deliver(struct worker *w, struct session *s, struct leg *src, struct
     return settle(w, s, dst);
 }
 
+static bool deliver(struct worker *w, struct session *s, struct leg *src, struct iobuf *io)
+{
+    struct leg *dst = leg_other(s, src);
+
+    if (io->n == 0) {
+        iobuf_put(&w->iobufs, io);
+        return true;
+    }
+    count(w, s, src, io->bytes);
+    return delivered(w, s, dst, dst->ops->send(w, dst, io));
+}
+
 static void both_closed(struct session *s)
 {
     const struct leg *o = &s->leg[LEG_OUTER], *i = &s->leg[LEG_INNER];
 
     if (o->rx_closed && i->rx_closed && o->fin_sent && i->fin_sent)
         session_close(s, REASON_CLOSED, NULL);
+}
+
+/*
+ * Bytes that need not be seen here, if that can be. LEG_AGAIN: take a block; else *more as below.
+ * A fault found behind the bytes of the last call stands in the leg.
+ */
+static enum leg_event pump_moved(struct worker *w, struct session *s, struct leg *src, bool *more)
+{
+    struct leg *dst = leg_other(s, src);
+    enum leg_event ev = LEG_AGAIN;
+    struct moved m;
+
+    if (src->fault)
+        ev = LEG_FAILED;
+    else if (src->bulk && w->net->move)
+        ev = w->net->move(w, src, dst, &m);
+    if (ev == LEG_FAILED)
+        session_close(s, src->fault, src->fault_text);
+    if (ev != LEG_DATA)
+        return ev;
+    count(w, s, src, m.n);
+    if (m.rest)
+        m.error = dst->ops->send(w, dst, m.rest);
+    *more = delivered(w, s, dst, m.error) && !dst->out;
+    return ev;
 }
 
 /* One block from src to its partner. True if another may follow at once. */
@@ -120,7 +156,9 @@ void pump_from(struct worker *w, struct session *s, struct leg *src)
     for (int i = 0; i < BLOCKS_PER_TURN && more; i++) {
         if (src->rx_closed || dst->out || s->state != SESSION_PUMPING)
             return;
-        more = pump_block(w, s, src);
+        more = false;
+        if (pump_moved(w, s, src, &more) == LEG_AGAIN)
+            more = pump_block(w, s, src);
     }
     if (s->state != SESSION_PUMPING || src->rx_closed || dst->out)
         return;

@@ -49,6 +49,13 @@ struct shared {
     _Atomic uint64_t refused_logged; /* second << 32 | lines in it: failed handshakes */
 };
 
+/* What went from leg to leg below the core. */
+struct moved {
+    size_t n;           /* bytes that src gave */
+    struct iobuf *rest; /* the last of them, which dst did not take yet: to be sent. Or NULL */
+    int error;          /* 0, or -errno: dst failed */
+};
+
 /*
  * What the layer below (sockets, or DPDK) does for the core. A leg's `fd` is that layer's handle
  * of the connection: a descriptor, or an index of its own.
@@ -58,6 +65,12 @@ struct net_ops {
     ssize_t (*read)(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
     /* Send as much as fits now; the bytes are taken. >0, -EAGAIN: full, -errno. */
     ssize_t (*write)(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+    /*
+     * Move what src has to dst without showing it to the core: LEG_DATA with *out filled (rest is
+     * the caller's), LEG_AGAIN when nothing was moved (the usual way tells why), LEG_FAILED with
+     * src's fault set. NULL where it can not be.
+     */
+    enum leg_event (*move)(struct worker *w, struct leg *src, struct leg *dst, struct moved *out);
     /* A link's options: no delay, keep-alive, how long sent bytes may stay unacknowledged (0: off).
      */
     void (*options)(struct worker *w, struct leg *leg, uint32_t keepalive_s,

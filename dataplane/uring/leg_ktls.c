@@ -38,7 +38,7 @@ static int ktls_rekey_tx(struct worker *w, struct leg *leg)
     return rekey(leg, KTLS_TX, &leg->tx.keys);
 }
 
-static enum leg_event recv_error(struct leg *leg, int err)
+enum leg_event leg_ktls_error(struct leg *leg, int err)
 {
     switch (err) {
     case EBADMSG:
@@ -59,15 +59,18 @@ static enum leg_event recv_error(struct leg *leg, int err)
 static enum leg_event ktls_leg_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     struct iovec iov[IOBUF_RECORDS];
+    /* A control record, or the error that was taken for one. */
+    bool announced = leg->control_next;
     uint8_t type;
     ssize_t n;
 
     iobuf_layout(io, iov);
+    leg->control_next = false;
     n = ktls_recv(leg->fd, iov, IOBUF_RECORDS, &type);
     /* The kernel gives what it has decrypted; only an empty answer says that nothing more waits. */
     *more = n > 0 && (type != CONTENT_DATA || n >= RECORD_PLAIN_MAX);
     if (n < 0)
-        return recv_error(leg, errno);
+        return leg_ktls_error(leg, announced && errno == EAGAIN ? EINVAL : errno);
     if (n == 0 && type == CONTENT_DATA)
         return leg_fail(leg, REASON_TRUNCATED, 0, "the connection ended without close_notify");
     if (type != CONTENT_DATA)

@@ -80,6 +80,7 @@ static void net_unwant(struct worker *w, struct session *s, struct leg *leg)
 const struct net_ops uring_net = {
     .read = sock_read,
     .write = sock_write,
+    .move = move_bytes,
     .options = net_options,
     .finish = sock_finish,
     .reset = sock_reset,

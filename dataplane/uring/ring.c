@@ -17,7 +17,7 @@
 
 #define RING_ENTRIES 1024
 #define RING_CQES    16384
-#define ROUND_CQES   256 /* events taken before timers and turns */
+#define STRANGERS    16 /* connections accepted, and channels heard, in a round */
 #define REARM_MS     100
 
 /* user_data: op (8 bits) | leg and its epoch (8) | slot (24) | generation (16) | 0 (8), or for
@@ -313,16 +313,14 @@ static void channel_event(struct ring *r, uint64_t user_data, int res)
     }
 }
 
-static void ring_event(struct ring *r, const struct io_uring_cqe *cqe)
+static void other_event(struct ring *r, const struct ring_event *e)
 {
-    enum op op = (enum op)(cqe->user_data >> 56);
+    enum op op = (enum op)(e->user_data >> 56);
 
-    if (op == OP_IN || op == OP_OUT)
-        leg_event(r, op, cqe->user_data);
-    else if (op == OP_ACCEPT)
-        accept_event(r, cqe->user_data, cqe->res, cqe->flags);
+    if (op == OP_ACCEPT)
+        accept_event(r, e->user_data, e->res, e->flags);
     else if (op == OP_CHANNEL)
-        channel_event(r, cqe->user_data, cqe->res);
+        channel_event(r, e->user_data, e->res);
 }
 
 static void ring_wait(struct ring *r)
@@ -331,6 +329,8 @@ static void ring_wait(struct ring *r)
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
+    if (r->later_n > 0)
+        wait_ms = 0;
     if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
         list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
         wait_ms = REARM_MS;
@@ -341,14 +341,34 @@ static void ring_wait(struct ring *r)
     io_uring_submit_and_wait_timeout(&r->u, &cqe, 1, &ts, NULL);
 }
 
+/*
+ * Sessions come first: what strangers and other processes want waits until every session that has
+ * an event had its turn, and then gets a bounded part of the round.
+ */
 static void ring_events(struct ring *r)
 {
     struct io_uring_cqe *cqe;
 
-    for (int i = 0; i < ROUND_CQES && io_uring_peek_cqe(&r->u, &cqe) == 0; i++) {
-        struct io_uring_cqe copy = *cqe;
+    for (int i = 0; i < RING_ROUND && r->later_n < RING_ROUND; i++) {
+        struct ring_event e;
+        enum op op;
+
+        if (io_uring_peek_cqe(&r->u, &cqe))
+            break;
+        e = (struct ring_event){cqe->user_data, cqe->res, cqe->flags};
         io_uring_cqe_seen(&r->u, cqe);
-        ring_event(r, &copy);
+        op = (enum op)(e.user_data >> 56);
+        if (op == OP_IN || op == OP_OUT)
+            leg_event(r, op, e.user_data);
+        else if (op != OP_DROP)
+            r->later[(r->later_first + r->later_n++) % RING_ROUND] = e;
+    }
+    for (int i = 0; i < STRANGERS && r->later_n > 0; i++) {
+        struct ring_event e = r->later[r->later_first];
+
+        r->later_first = (r->later_first + 1) % RING_ROUND;
+        r->later_n--;
+        other_event(r, &e);
     }
 }
 
@@ -435,6 +455,7 @@ int ring_init(void *self, struct worker *w, struct err *e)
                        "can not be set up: %s", strerror(-rc));
     r->w = w;
     list_init(&r->accept_sets);
+    mover_init(&r->mover);
     for (int i = 0; i < RING_CHANNELS; i++)
         r->channel[i].fd = -1;
     ring_watch(r, RING_INBOX, w->inbox->event_fd);
@@ -447,5 +468,6 @@ void ring_fini(void *self)
 {
     struct ring *r = self;
 
+    mover_fini(&r->mover);
     io_uring_queue_exit(&r->u);
 }

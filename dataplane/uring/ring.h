@@ -14,6 +14,7 @@
 #include <liburing.h>
 #include "dataplane/base/err.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/uring/move.h"
 
 struct accept_set { /* the listening sockets of one revision */
     struct list node;
@@ -30,6 +31,14 @@ struct accept_set { /* the listening sockets of one revision */
 
 enum ring_channel { RING_HANDOFF, RING_QUERY, RING_INBOX, RING_CHANNELS };
 
+#define RING_ROUND 256 /* events taken before timers and turns */
+
+struct ring_event {
+    uint64_t user_data;
+    int res;
+    unsigned flags;
+};
+
 struct ring {
     struct io_uring u;
     struct worker *w;
@@ -40,6 +49,9 @@ struct ring {
         bool armed;
         bool out; /* asked for writability too */
     } channel[RING_CHANNELS];
+    struct ring_event later[RING_ROUND]; /* of no session: they wait behind those that are; */
+    unsigned later_first, later_n;       /* a queue in a circle */
+    struct mover mover;
     uint32_t accept_epoch;
     uint32_t busy_us; /* see busy.h; */
     uint64_t busy_ms; /* not before this time, others need the processor */

@@ -31,6 +31,8 @@ void sock_refuse(struct worker *w, int fd);
 
 extern const struct leg_ops leg_ktls_ops;
 
+/* What a failed read of kernel TLS means; sets the leg's fault. err: errno. */
+enum leg_event leg_ktls_error(struct leg *leg, int err);
 /* NULL if the kernel can carry this leg, else why not. */
 const char *leg_ktls_unfit(const struct ktls_ability *k, const struct leg *leg, bool required);
 /*

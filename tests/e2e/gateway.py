@@ -65,7 +65,7 @@ class Gateway:
             f.seek(self.log_from)
             return f.read().decode(errors="replace")
 
-    def wait_ready(self, timeout=20):
+    def wait_ready(self, timeout=90 if os.environ.get("PENSTOCK_VM") else 20):
         self.wait(lambda: "penstock ready revision=" in self.log() or self.proc.poll() is not None, timeout)
         if "penstock ready revision=" not in self.log():
             raise AssertionError("penstockd did not become ready (exit %s):\n%s" % (self.proc.poll(), self.log()))
