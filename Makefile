@@ -114,7 +114,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%_test.o $(BUILD)/tests/unit/test.o $(ALL_A
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
 # What tests of certificates are made of.
 PKI := $(patsubst %,$(BUILD)/tests/unit/%.o,pki pki_key pki_case)
-$(patsubst %,$(BUILD)/unit/%,verify verify_path verify_leaf verify_crl verify_alert rules chain): $(PKI)
+$(patsubst %,$(BUILD)/unit/%,verify verify_path verify_issuers verify_leaf verify_crl verify_alert rules chain): $(PKI)
 # A whole handshake process, its keyring and its peers.
 WORLD := $(PKI) $(patsubst %,$(BUILD)/tests/unit/%.o,world world_peer keyring_thread)
 $(patsubst %,$(BUILD)/unit/%,conn conn_refuse conn_hello process revision): $(WORLD)

@@ -28,6 +28,13 @@ static void on_keylog(const SSL *ssl, const char *line)
     secrets_line(&conn_of(ssl)->secrets, line);
 }
 
+/* OpenSSL writes every secret out in hex for the callback, byte by byte: only those are wanted that
+ * follow a Finished. */
+static void want_secrets(const SSL *ssl, bool wanted)
+{
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), wanted ? on_keylog : NULL);
+}
+
 /* Records after a direction's Finished are under application keys: KEYED tells how many there were.
  */
 static void on_message(int write, int version, int type, const void *data, size_t n, SSL *ssl,
@@ -43,6 +50,7 @@ static void on_message(int write, int version, int type, const void *data, size_
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_SERVER_HELLO && !write)
         c->lacks_ems = hello_server_lacks_ems(p, n);
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_FINISHED) {
+        want_secrets(ssl, true);
         if (write)
             c->tx_finished = true;
         else
@@ -145,7 +153,6 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 
 void conn_context(SSL_CTX *ctx)
 {
-    SSL_CTX_set_keylog_callback(ctx, on_keylog);
     SSL_CTX_set_msg_callback(ctx, on_message);
     SSL_CTX_set_cert_verify_callback(ctx, on_verify, NULL);
     SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
@@ -276,6 +283,7 @@ static enum conn_result advance(struct conn *c, struct conn_failure *f)
 
     ERR_clear_error();
     process_signer()->lost = false;
+    want_secrets(c->ssl, false);
     rc = SSL_do_handshake(c->ssl);
     if (rc == 1)
         return CONN_KEYED;

@@ -24,6 +24,16 @@ bool path_verify(const struct verify_side *side, STACK_OF(X509) * presented, int
 int longest_living_first(const X509 *const *a, const X509 *const *b);
 /* What every path is built with: strict, no dates, no CRLs, level 2, depth. */
 void path_parameters(X509_STORE_CTX *ctx);
+/* The signatures of one path: those above the leaf are computed once (issuers.c). */
+struct issuers {
+    const struct trust *trust;
+    X509_STORE_CTX_verify_fn openssl; /* its own pass over the signatures */
+    bool asked;                       /* it was needed */
+};
+/* Before X509_verify_cert(); `s` must outlive it. */
+void issuers_attach(struct issuers *s, const struct trust *t, X509_STORE_CTX *ctx);
+/* The path is good, all of it: remember who issued whom above the leaf. */
+void issuers_learn(const struct issuers *s, STACK_OF(X509) * path);
 /* The status part: dates, revocation. Fills until. */
 bool status_verify(const struct verify_side *side, STACK_OF(X509) * path, int64_t now,
                    struct verdict *v);

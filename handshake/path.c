@@ -126,7 +126,7 @@ void path_parameters(X509_STORE_CTX *ctx)
 }
 
 static bool build_path(const struct verify_side *side, X509 *leaf, const struct parts *parts,
-                       struct verdict *v, STACK_OF(X509) * *path)
+                       struct issuers *issuers, struct verdict *v, STACK_OF(X509) * *path)
 {
     int purpose = side->side == LEG_OUTER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -140,6 +140,7 @@ static bool build_path(const struct verify_side *side, X509 *leaf, const struct 
     }
     X509_STORE_CTX_set0_trusted_stack(ctx, parts->anchors);
     path_parameters(ctx);
+    issuers_attach(issuers, side->trust, ctx);
     ok = X509_verify_cert(ctx) == 1;
     if (ok) {
         *path = X509_STORE_CTX_get1_chain(ctx);
@@ -162,6 +163,7 @@ static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presente
     X509 *leaf = sk_X509_value(presented, 0);
     STACK_OF(X509) *found = NULL;
     GENERAL_NAMES *sans = NULL;
+    struct issuers issuers;
     char label[96];
     bool ok;
 
@@ -170,7 +172,8 @@ static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presente
     if (!names_read(leaf, &sans))
         return deny(v, REASON_NAME_INVALID, "%s: its subject alternative name can not be read",
                     cert_label(leaf, label));
-    ok = names_check(leaf, sans, side->side, v) && build_path(side, leaf, parts, v, &found);
+    ok = names_check(leaf, sans, side->side, v) &&
+         build_path(side, leaf, parts, &issuers, v, &found);
     for (int i = 1; ok && i < sk_X509_num(found); i++)
         ok = form_check(sk_X509_value(found, i), i == sk_X509_num(found) - 1, v);
     if (ok && sk_X509_num(found) > PATH_CERTS_MAX)
@@ -178,10 +181,12 @@ static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presente
                   sk_X509_num(found), PATH_CERTS_MAX);
     ok = ok && check_server(side, sans, found, v);
     GENERAL_NAMES_free(sans);
-    if (ok)
+    if (ok) {
+        issuers_learn(&issuers, found);
         *path = found;
-    else
+    } else {
         sk_X509_pop_free(found, X509_free);
+    }
     return ok;
 }
 

@@ -15,6 +15,8 @@ struct entry {
 
 struct path_cache {
     unsigned refs, count;
+    unsigned pairs; /* ever added */
+    uint8_t pair[PATH_CACHE_PAIRS][32];
     uint16_t oldest, newest;
     uint16_t buckets[BUCKETS];
     struct entry entries[PATH_CACHE_PATHS]; /* pages that no path needed yet cost nothing */
@@ -126,4 +128,18 @@ void path_cache_add(struct path_cache *c, const uint8_t digest[32], const struct
     e->next = *bucket;
     *bucket = (uint16_t)(e - c->entries + 1);
     use_newest(c, e);
+}
+
+bool path_cache_has_pair(const struct path_cache *c, const uint8_t digest[32])
+{
+    for (unsigned i = 0; i < c->pairs && i < PATH_CACHE_PAIRS; i++)
+        if (!memcmp(c->pair[i], digest, sizeof c->pair[i]))
+            return true;
+    return false;
+}
+
+void path_cache_add_pair(struct path_cache *c, const uint8_t digest[32])
+{
+    if (!path_cache_has_pair(c, digest))
+        memcpy(c->pair[c->pairs++ % PATH_CACHE_PAIRS], digest, sizeof c->pair[0]);
 }

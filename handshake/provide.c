@@ -22,7 +22,11 @@ static const char *const digests[] = {"SHA1", "SHA2-256", "SHA2-384", "SHA2-512"
 static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305", NULL};
 static const char *const macs[] = {"HMAC", NULL};
 static const char *const kdfs[] = {"HKDF", "TLS13-KDF", "TLS1-PRF", NULL};
-/* Of groups, of certificates, and what OpenSSL dresses the input of a MAC or KDF up as. */
+static const char *const randoms[] = {"CTR-DRBG", "SEED-SRC", NULL};
+static const char *const exchanges[] = {"X25519", "X448", "ECDH", NULL};
+static const char *const signatures[] = {"ECDSA",     "RSA",       "ED25519", "ML-DSA-44",
+                                         "ML-DSA-65", "ML-DSA-87", NULL};
+/* Of groups and of certificates. */
 static const char *const keys[] = {"X25519",
                                    "X448",
                                    "X25519MLKEM768",
@@ -37,20 +41,20 @@ static const char *const keys[] = {"X25519",
                                    "ML-DSA-44",
                                    "ML-DSA-65",
                                    "ML-DSA-87",
-                                   "HMAC",
-                                   "HKDF",
-                                   "TLS1-PRF",
                                    NULL};
 static const char *const cert_keys[] = {"EC",        "RSA",       "RSA-PSS",   "ED25519",
                                         "ML-DSA-44", "ML-DSA-65", "ML-DSA-87", NULL};
 
-/* All others are listed whole: OpenSSL does not look through them. */
+/* All others are listed whole: few, or never looked through. */
 static const struct choice choices[] = {
     {OSSL_OP_DIGEST, digests, NULL},
     {OSSL_OP_CIPHER, ciphers, NULL},
     {OSSL_OP_MAC, macs, NULL},
     {OSSL_OP_KDF, kdfs, NULL},
+    {OSSL_OP_RAND, randoms, NULL},
     {OSSL_OP_KEYMGMT, keys, NULL},
+    {OSSL_OP_KEYEXCH, exchanges, NULL},
+    {OSSL_OP_SIGNATURE, signatures, NULL},
     {OSSL_OP_DECODER, cert_keys, "input=der,structure=SubjectPublicKeyInfo"},
 };
 
