@@ -91,6 +91,23 @@ static ssize_t read_file(int fd, uint8_t *mem, size_t cap)
     return -EFBIG;
 }
 
+int keyfile_digest(int fd, const uint8_t *spki, size_t n_spki, uint8_t digest[KEYFILE_DIGEST])
+{
+    uint8_t *file = OPENSSL_secure_malloc(KEYFILE_MAX + 1);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    ssize_t n = file ? read_file(fd, file, KEYFILE_MAX + 1) : -ENOMEM;
+    bool good = md && n >= 0 && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(md, &n, sizeof(n)) == 1 && /* where the one ends */
+                EVP_DigestUpdate(md, file, (size_t)n) == 1 &&
+                EVP_DigestUpdate(md, spki, n_spki) == 1 &&
+                EVP_DigestFinal_ex(md, digest, NULL) == 1;
+
+    OPENSSL_secure_clear_free(file, KEYFILE_MAX + 1);
+    EVP_MD_CTX_free(md);
+    ERR_clear_error();
+    return good ? 0 : -EIO;
+}
+
 /* There is nobody to ask; only note that a pass phrase was wanted. */
 static int no_pass_phrase(char *mem, int size, int writing, void *wanted)
 {

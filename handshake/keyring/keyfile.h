@@ -14,7 +14,8 @@
 #include "handshake/keyring/sign.h"
 #include "handshake/keyring/wrap.h"
 
-#define KEYFILE_MAX (64 * 1024)
+#define KEYFILE_MAX    (64 * 1024)
+#define KEYFILE_DIGEST 32
 
 /*
  * Read the first private key of the file fd: PEM with PKCS#8, or an RSA or EC key in its own
@@ -26,6 +27,8 @@
  */
 int keyfile_read(int fd, const struct kek *kek, const char *where, EVP_PKEY **out,
                  enum key_kind *kind, struct err *e);
+/* What tells a file, for a certificate's public key, from any other. 0 or -EIO. */
+int keyfile_digest(int fd, const uint8_t *spki, size_t n_spki, uint8_t digest[KEYFILE_DIGEST]);
 /* The kind of a key, public or private. 0, or -EKEYREJECTED with *e. */
 int keyfile_judge(const EVP_PKEY *pkey, const char *where, enum key_kind *kind, struct err *e);
 /* The key of a PEM label's DER, in the forms above; NULL: none, or it can not be decoded. */

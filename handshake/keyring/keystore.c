@@ -11,8 +11,15 @@
 #include "handshake/keyring/keyfile.h"
 #include "handshake/keyring/sign.h"
 
+/* One key, in as many revisions as have the same file for the same certificate. */
+struct held {
+    unsigned refs;
+    uint8_t digest[KEYFILE_DIGEST]; /* of the file and the public key */
+    struct signer signer;           /* of a key in a token: its public half */
+};
+
 struct key {
-    struct signer signer; /* of a key in a token: its public half */
+    struct held *held;
     uint8_t uses;
     int slot; /* the token process that has it; -1: it is here */
 };
@@ -28,18 +35,26 @@ void keystore_init(struct keystore *k)
     memset(k, 0, sizeof(*k));
 }
 
+static void held_put(struct held *h)
+{
+    if (!h || --h->refs)
+        return;
+    signer_fini(&h->signer);
+    free(h);
+}
+
 static void free_set(struct keyset **set)
 {
     for (unsigned i = 0; *set && i < (*set)->n; i++)
-        signer_fini(&(*set)->keys[i].signer);
+        held_put((*set)->keys[i].held);
     free(*set);
     *set = NULL;
 }
 
 void keystore_fini(struct keystore *k)
 {
-    free_set(&k->running);
-    free_set(&k->before);
+    for (unsigned i = 0; i < KEYSTORE_KEPT; i++)
+        free_set(&k->kept[i]);
     free_set(&k->prepared);
 }
 
@@ -83,35 +98,65 @@ static int load_public(struct key *key, const struct policy_identity *id, const 
         EVP_PKEY_free(public);
         return rc;
     }
-    rc = signer_init(&key->signer, kind, public);
+    rc = signer_init(&key->held->signer, kind, public);
     return rc ? err_set(e, rc, where, "free memory", "no memory for the key") : 0;
 }
 
-static int load(struct key *key, const struct kek *kek, const struct policy_identity *id,
+/* The same file for the same certificate was read and proved before. NULL: it was not. */
+static struct held *known(const struct keystore *k, const uint8_t digest[KEYFILE_DIGEST])
+{
+    for (unsigned s = 0; s < KEYSTORE_KEPT && k->kept[s]; s++)
+        for (unsigned i = 0; i < k->kept[s]->n; i++) {
+            struct key *key = &k->kept[s]->keys[i];
+
+            if (key->slot < 0 && !memcmp(key->held->digest, digest, KEYFILE_DIGEST))
+                return key->held;
+        }
+    return NULL;
+}
+
+static int load_file(struct held *held, const struct kek *kek, int fd,
+                     const struct policy_identity *id, const char *where, struct err *e)
+{
+    enum key_kind kind;
+    EVP_PKEY *pkey;
+    int rc = keyfile_read(fd, kek, where, &pkey, &kind, e);
+
+    if (rc)
+        return rc;
+    rc = signer_init(&held->signer, kind, pkey);
+    if (rc)
+        return err_set(e, rc, where, "free memory", "no memory for the key");
+    return match(&held->signer, &id->spki, where, e);
+}
+
+static int load(struct keystore *k, struct key *key, const struct policy_identity *id,
                 const struct keystore_file *files, uint32_t n, struct err *e)
 {
     const struct keystore_file none = {-1, -1},
                                *file = id->key_attachment < n ? &files[id->key_attachment] : &none;
+    uint8_t digest[KEYFILE_DIGEST] = {0};
     char where[POLICY_NAME_MAX + 32];
-    enum key_kind kind;
-    EVP_PKEY *pkey;
-    int rc;
 
     snprintf(where, sizeof(where), "/identities/%s/key", id->name);
     key->uses = id->uses;
     key->slot = file->slot;
-    if (file->slot >= 0)
-        return load_public(key, id, where, e);
-    if (file->fd < 0)
+    if (file->slot < 0 && file->fd < 0)
         return err_set(e, -ENOENT, where, "install programs of one version",
                        "the key file was not handed over");
-    rc = keyfile_read(file->fd, kek, where, &pkey, &kind, e);
-    if (rc)
-        return rc;
-    rc = signer_init(&key->signer, kind, pkey);
-    if (rc)
-        return err_set(e, rc, where, "free memory", "no memory for the key");
-    return match(&key->signer, &id->spki, where, e);
+    if (file->slot < 0 && !keyfile_digest(file->fd, id->spki.data, id->spki.n, digest))
+        key->held = known(k, digest);
+    if (key->held) {
+        key->held->refs++;
+        return 0;
+    }
+    key->held = calloc(1, sizeof(*key->held));
+    if (!key->held)
+        return err_set(e, -ENOMEM, where, "free memory", "no memory for the key");
+    key->held->refs = 1;
+    memcpy(key->held->digest, digest, sizeof(digest));
+    return file->slot >= 0 ? load_public(key, id, where, e)
+                           : load_file(key->held, k->kek, file->fd, id, where, e);
 }
 
 int keystore_prepare(struct keystore *k, const struct policy *p, const struct keystore_file *files,
@@ -126,7 +171,7 @@ int keystore_prepare(struct keystore *k, const struct policy *p, const struct ke
     set->revision = p->revision;
     set->n = p->n_identities;
     for (unsigned i = 0; i < set->n && !rc; i++)
-        rc = load(&set->keys[i], k->kek, &p->identities[i], files, n, e);
+        rc = load(k, &set->keys[i], &p->identities[i], files, n, e);
     if (rc) {
         free_set(&set);
         return rc;
@@ -139,9 +184,9 @@ int keystore_commit(struct keystore *k, uint64_t revision)
 {
     if (!k->prepared || k->prepared->revision != revision)
         return -ENOENT;
-    free_set(&k->before);
-    k->before = k->running;
-    k->running = k->prepared;
+    free_set(&k->kept[KEYSTORE_KEPT - 1]);
+    memmove(&k->kept[1], &k->kept[0], (KEYSTORE_KEPT - 1) * sizeof(k->kept[0]));
+    k->kept[0] = k->prepared;
     k->prepared = NULL;
     return 0;
 }
@@ -153,11 +198,9 @@ void keystore_abort(struct keystore *k)
 
 static struct key *find(struct keystore *k, uint64_t revision, uint16_t identity)
 {
-    struct keyset *sets[] = {k->running, k->before};
-
-    for (unsigned i = 0; i < 2; i++) {
-        if (sets[i] && sets[i]->revision == revision && identity < sets[i]->n)
-            return &sets[i]->keys[identity];
+    for (unsigned i = 0; i < KEYSTORE_KEPT && k->kept[i]; i++) {
+        if (k->kept[i]->revision == revision && identity < k->kept[i]->n)
+            return &k->kept[i]->keys[identity];
     }
     return NULL;
 }
@@ -169,7 +212,7 @@ int keystore_token(struct keystore *k, const struct keywire_sign *m, unsigned *s
 
     if (!key || key->slot < 0)
         return 1;
-    rc = sign_judge(key->signer.kind, key->uses, m->scheme, m->content, m->n_content);
+    rc = sign_judge(key->held->signer.kind, key->uses, m->scheme, m->content, m->n_content);
     if (!rc)
         *slot = (unsigned)key->slot;
     return rc;
@@ -181,5 +224,5 @@ int keystore_sign(struct keystore *k, const struct keywire_sign *m, uint8_t *out
 
     if (!key || key->slot >= 0)
         return -ENOENT;
-    return sign_content(&key->signer, key->uses, m->scheme, m->content, m->n_content, out, n);
+    return sign_content(&key->held->signer, key->uses, m->scheme, m->content, m->n_content, out, n);
 }

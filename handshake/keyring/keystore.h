@@ -1,7 +1,8 @@
 /*
- * keystore: the private keys of the running revision, of the one before, and of one being prepared.
+ * keystore: the private keys of the running revision, of some before it, and of one being prepared.
  *
- * Why: a handshake ends on the revision that it began with, so the one before stays until the next.
+ * Why: a handshake ends on the revision that it began with, however fast revisions follow: those
+ * before stay, and a key file that is the same in several of them is one key.
  * Nothing outside keystore and keyfile reads a private key.
  * Owner: the keyring's one thread. Never: hands a key out; it signs or refuses.
  */
@@ -23,9 +24,12 @@ struct keystore_file {
     int slot; /* the token process that has the key, or -1 */
 };
 
+#define KEYSTORE_KEPT 8 /* revisions: the running one, and those before it */
+
 struct keystore {
     const struct kek *kek; /* opens wrapped key files; not owned, NULL: there is none */
-    struct keyset *running, *before, *prepared;
+    struct keyset *kept[KEYSTORE_KEPT]; /* newest first */
+    struct keyset *prepared;
 };
 
 void keystore_init(struct keystore *k);

@@ -1,4 +1,5 @@
-/* keystore: is only the right key taken, with a clear word why not, and kept for two revisions? */
+/* keystore: is only the right key taken, with a clear word why not, and kept for as many revisions
+ * as it should? */
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -214,7 +215,7 @@ TEST("the key file is read from its start wherever its offset is, and its offset
     close(fd);
 }
 
-TEST("a revision signs from its commit until the second commit after it")
+TEST("a revision signs from its commit until as many came after it as are kept")
 {
     EVP_PKEY *pkey = make_key(KEY_P256);
     struct keystore k;
@@ -233,13 +234,45 @@ TEST("a revision signs from its commit until the second commit after it")
     EXPECT(keystore_commit(&k, 2) == 0);
     EXPECT(ask(&k, 1, 0) == 0);
     EXPECT(ask(&k, 2, 0) == 0);
-    EXPECT(prepare(&k, 3, pkey, key_file(pkey), &e) == 0);
-    EXPECT(keystore_commit(&k, 3) == 0);
+    for (uint64_t r = 3; r <= KEYSTORE_KEPT; r++) {
+        EXPECT(prepare(&k, r, pkey, key_file(pkey), &e) == 0);
+        EXPECT(keystore_commit(&k, r) == 0);
+    }
+    EXPECT(ask(&k, 1, 0) == 0);
+    EXPECT(prepare(&k, KEYSTORE_KEPT + 1, pkey, key_file(pkey), &e) == 0);
+    EXPECT(keystore_commit(&k, KEYSTORE_KEPT + 1) == 0);
     EXPECT(ask(&k, 1, 0) == -ENOENT);
     EXPECT(ask(&k, 2, 0) == 0);
-    EXPECT(ask(&k, 3, 0) == 0);
+    EXPECT(ask(&k, KEYSTORE_KEPT + 1, 0) == 0);
     keystore_fini(&k);
     EVP_PKEY_free(pkey);
+}
+
+TEST("one file for one certificate is one key in all revisions, and another file or certificate is "
+     "not")
+{
+    EVP_PKEY *pkey = make_key(KEY_P256), *other = make_key(KEY_P256);
+    size_t before, one, many;
+    struct keystore k;
+    struct err e;
+
+    EXPECT(CRYPTO_secure_malloc_init(1 << 20, 64) > 0);
+    keystore_init(&k);
+    before = CRYPTO_secure_used();
+    EXPECT(prepare(&k, 1, pkey, key_file(pkey), &e) == 0 && keystore_commit(&k, 1) == 0);
+    one = CRYPTO_secure_used() - before;
+    EXPECT(one > 0);
+    for (uint64_t r = 2; r <= 2 * KEYSTORE_KEPT; r++)
+        EXPECT(prepare(&k, r, pkey, key_file(pkey), &e) == 0 && keystore_commit(&k, r) == 0);
+    many = CRYPTO_secure_used() - before;
+    EXPECT(many == one);
+    EXPECT(prepare(&k, 50, other, key_file(pkey), &e) == -EKEYREJECTED);
+    EXPECT(prepare(&k, 50, other, key_file(other), &e) == 0 && keystore_commit(&k, 50) == 0);
+    EXPECT(ask(&k, 50, 0) == 0 && ask(&k, 2 * KEYSTORE_KEPT, 0) == 0);
+    keystore_fini(&k);
+    EXPECT(CRYPTO_secure_used() == before);
+    EVP_PKEY_free(pkey);
+    EVP_PKEY_free(other);
 }
 
 TEST("an aborted or refused revision leaves the running one as it was")
