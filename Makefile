@@ -67,7 +67,8 @@ SYS_load := -lssl $(IPSECMB) -lcrypto -ljansson -lm
 SYS_all := -lsqlite3 -lssl -lcrypto -luring $(IPSECMB) -lseccomp -ljansson -lmicrohttpd -lcurl -lpthread -lm
 
 PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-keyring penstock-keyring-token \
-              penstock-mgmt               penstockd penstockctl penstock-load)
+              penstock-mgmt penstockd penstockctl penstock-load)
+include dataplane/dpdk/dpdk.mk
 
 .SECONDARY:
 .PHONY: all
@@ -79,7 +80,7 @@ $(call archive,$(1)): $(call objects,$(1))
 	@rm -f $$@
 	@ar rcs $$@ $$^
 endef
-$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+$(foreach f,$(FOLDERS) $(FOLDERS_dpdk),$(eval $(call archive_rule,$(f))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -101,6 +102,9 @@ $(eval $(call program_rule,penstock-mgmt,mgmt/mgmtd,mgmt))
 $(eval $(call program_rule,penstockd,mgmt/launcher/penstockd,launcher))
 $(eval $(call program_rule,penstockctl,mgmt/ctl/penstockctl,ctl))
 $(eval $(call program_rule,penstock-load,perf/load/main,load))
+ifeq ($(HAVE_DPDK),yes)
+$(eval $(call program_rule,penstock-dataplane-dpdk,dataplane/dpdkd,dpdk))
+endif
 
 # The page is taken in by the assembler, which tells nobody what it read.
 $(BUILD)/mgmt/page/page.o: $(wildcard mgmt/page/*.html mgmt/page/*.css mgmt/page/*.js)
@@ -128,7 +132,7 @@ deps-build:
 deps-run:
 	@tests/deps build run
 deps-test:
-	@tests/deps build run test lint vm
+	@tests/deps build run test dpdk lint vm
 
 # A second make reads the tree again once the packages are there.
 run: deps-run

@@ -214,21 +214,44 @@ json_t *ask_sessions_page(struct manager *m, uint64_t after, uint64_t limit,
     return out;
 }
 
-static void add_links(json_t *links, const struct query_stats *st)
+/* Two data planes (sockets, DPDK) may know one link: what they counted is one. */
+static void add_up(json_t *have, const json_t *more)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)more, key, v)
+    {
+        if (json_is_integer(v))
+            json_object_set_new(have, key,
+                                json_integer(json_integer_value(json_object_get(have, key)) +
+                                             json_integer_value(v)));
+    }
+}
+
+static void add_links(json_t *links, json_t *by_name, const struct query_stats *st)
 {
     for (unsigned i = 0; i < st->n_links; i++) {
         const struct query_link_stats *l = &st->links[i];
-        json_array_append_new(
-            links,
-            json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "link", l->link, "live",
-                      (int)l->live, "shaking", (int)l->shaking, "accepted", (json_int_t)l->accepted,
-                      "keyed", (json_int_t)l->keyed, "refused", (json_int_t)l->refused, "up_bytes",
-                      (json_int_t)l->up_bytes, "down_bytes", (json_int_t)l->down_bytes));
+        json_t *have = json_object_get(by_name, l->link);
+        json_t *row = json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "link", l->link, "live",
+                                (int)l->live, "shaking", (int)l->shaking, "accepted",
+                                (json_int_t)l->accepted, "keyed", (json_int_t)l->keyed, "refused",
+                                (json_int_t)l->refused, "up_bytes", (json_int_t)l->up_bytes,
+                                "down_bytes", (json_int_t)l->down_bytes);
+
+        if (have) {
+            add_up(have, row);
+        } else {
+            json_object_set(by_name, l->link, row);
+            json_array_append(links, row);
+        }
+        json_decref(row);
     }
 }
 
 static int worker_stats(struct manager *m, unsigned worker, uint64_t end_ms, struct query_stats *st,
-                        json_t *links, uint64_t *reasons)
+                        json_t *links, json_t *by_name, uint64_t *reasons)
 {
     uint32_t next = 0;
 
@@ -243,7 +266,7 @@ static int worker_stats(struct manager *m, unsigned worker, uint64_t end_ms, str
             drop(m, worker);
             return -EPROTO;
         }
-        add_links(links, st);
+        add_links(links, by_name, st);
         for (unsigned i = 0; i < REASON_COUNT && next == 0; i++)
             reasons[i] += st->reasons[i];
         next = st->n_links ? st->first + st->n_links : st->total;
@@ -256,16 +279,17 @@ json_t *ask_stats(struct manager *m)
     struct query_stats *st = malloc(sizeof *st);
     uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     uint64_t reasons[REASON_COUNT] = {0};
-    json_t *links = json_array(), *by_reason = json_object();
+    json_t *links = json_array(), *by_name = json_object(), *by_reason = json_object();
     int missing = 0;
 
     for (unsigned i = 0; st && i < m->n_workers; i++)
-        missing += worker_stats(m, i, end_ms, st, links, reasons) != 0;
+        missing += worker_stats(m, i, end_ms, st, links, by_name, reasons) != 0;
     for (unsigned i = 1; i < REASON_COUNT; i++)
         if (reasons[i])
             json_object_set_new(by_reason, reason_name((enum reason)i),
                                 json_integer((json_int_t)reasons[i]));
     free(st);
+    json_decref(by_name);
     return json_pack("{s:o, s:o, s:i}", "links", links, "reasons", by_reason, "missing_workers",
                      missing);
 }

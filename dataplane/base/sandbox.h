@@ -21,6 +21,8 @@ enum sandbox_profile {
                           PKCS#11 module may load more); no exec, no listening */
     SANDBOX_DATAPLANE, /* + sockets (inet only), io_uring, threads, splice, affinity; no open, no
                           exec */
+    SANDBOX_DPDK,      /* threads and what is open already: ports and channels; DPDK's own threads
+                          are bound by user and filter, but not by Landlock */
     SANDBOX_MGMT,      /* + files (see sandbox_write_below), inet/unix sockets for the resolver and
                           the local socket */
     SANDBOX_LAUNCHER   /* no core files, not dumpable; keeps its privilege */
@@ -36,9 +38,9 @@ enum sandbox_profile {
  *
  * Where the kernel has Landlock, all but MGMT and LAUNCHER also lose every path and abstract unix
  * socket there: it judges what an io_uring opens, which the filter never sees. -EBUSY when other
- * threads run, -ESRCH when the parent died meanwhile. On failure the process may have lost some
- * privileges already and should end. Afterwards only threads can be made, never processes; clone3
- * answers ENOSYS, so that glibc takes the clone that the filter can judge.
+ * threads run (but DPDK's), -ESRCH when the parent died meanwhile. On failure the process may have
+ * lost some privileges already and should end. Afterwards only threads can be made, never
+ * processes; clone3 answers ENOSYS, so that glibc takes the clone that the filter can judge.
  */
 int sandbox_enter(enum sandbox_profile profile, struct err *e);
 

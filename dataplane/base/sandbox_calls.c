@@ -149,6 +149,7 @@ static const struct sandbox_set profile_sets[][SANDBOX_SETS] = {
     [SANDBOX_KEYRING] = {SET(base_calls), SET(one_thread_calls)},
     [SANDBOX_TOKEN] = {SET(base_calls), SET(thread_calls), SET(token_calls)},
     [SANDBOX_DATAPLANE] = {SET(base_calls), SET(thread_calls), SET(dataplane_calls)},
+    [SANDBOX_DPDK] = {SET(base_calls), SET(thread_calls)},
     [SANDBOX_MGMT] = {SET(base_calls), SET(thread_calls), SET(mgmt_calls)},
 };
 

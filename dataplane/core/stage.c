@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "dataplane/core/balance.h"
+#include "dataplane/wire/policy_port.h"
 
 #define LISTENER_FDS_MAX (4096 * WORKERS_MAX)
 
@@ -76,14 +77,29 @@ static int check_link(const struct policy_link *l, const struct shared *shared, 
     if (l->engine == ENGINE_KTLS && !shared->ktls.usable)
         return err_set(e, -EOPNOTSUPP, where, "use \"auto\" or \"soft\", or a kernel with TLS",
                        "kernel TLS is required but can not be used: %s", shared->ktls.why);
-    if (l->engine == ENGINE_DPDK)
-        return err_set(e, -EOPNOTSUPP, where, "use \"auto\", \"ktls\" or \"soft\"",
-                       "this data plane has no DPDK engine");
     if (l->n_targets > TARGETS_MAX) {
         snprintf(where, sizeof where, "/links/%s/forward/to", l->name);
         return err_set(e, -E2BIG, where, "give at most 64", "%u target addresses", l->n_targets);
     }
     return 0;
+}
+
+/* Sockets for every listener that is ours, and for no other. */
+static int check_listeners(const struct staged *s, const struct policy *p,
+                           const struct shared *shared, struct err *e)
+{
+    unsigned n = p->n_listeners * shared->n_workers;
+    bool fits = s->n_fds <= n;
+
+    for (unsigned i = 0; i < n && fits; i++) {
+        bool wanted = !shared->dpdk && !p->listeners[i / shared->n_workers].dpdk;
+
+        fits = wanted == (i < s->n_fds && s->listener_fds[i] >= 0);
+    }
+    return fits ? 0
+                : err_set(e, -EPROTO, "data plane", "restart penstockd",
+                          "%u listening sockets do not fit %u listeners and %u workers", s->n_fds,
+                          p->n_listeners, shared->n_workers);
 }
 
 static int check_policy(const struct staged *s, const struct policy *p, const struct shared *shared,
@@ -97,15 +113,11 @@ static int check_policy(const struct staged *s, const struct policy *p, const st
         if (rc)
             return rc;
     }
-    if (s->n_fds != p->n_listeners * shared->n_workers)
-        return err_set(e, -EPROTO, "data plane", "restart penstockd",
-                       "%u listening sockets for %u listeners and %u workers", s->n_fds,
-                       p->n_listeners, shared->n_workers);
-    for (unsigned i = 0; i < s->n_fds; i++)
-        if (s->listener_fds[i] < 0)
-            return err_set(e, -EPROTO, "data plane", "restart penstockd",
-                           "a listening socket is missing");
-    return 0;
+    /* Without ports there are no links for us: then those that are open lie idle. */
+    if (shared->dpdk && p->dpdk.n_ports && !policy_dpdk_equal(shared->dpdk, &p->dpdk))
+        return err_set(e, -EBUSY, "/dpdk", "restart penstockd with this configuration",
+                       "ports can not be changed while they are in use");
+    return check_listeners(s, p, shared, e);
 }
 
 static int stage_decode(const struct staged *s, struct policy **out, struct err *e)
@@ -158,8 +170,11 @@ struct note *stage_note(struct staged *s, unsigned worker, unsigned n_workers)
         return NULL;
     }
     for (unsigned i = 0; i < listeners; i++) {
-        n->fds[i] = s->listener_fds[i * n_workers + worker];
-        s->listener_fds[i * n_workers + worker] = -1;
+        unsigned k = i * n_workers + worker;
+
+        n->fds[i] = k < s->n_fds ? s->listener_fds[k] : -1;
+        if (k < s->n_fds)
+            s->listener_fds[k] = -1;
     }
     n->n_fds = listeners;
     n->gate = gate_get(s->gate);

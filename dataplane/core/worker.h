@@ -43,6 +43,7 @@ struct shared {
     struct ktls_ability ktls;
     unsigned n_workers;
     unsigned first_worker;           /* of the whole gateway's: ours are numbered from here on */
+    const struct policy_dpdk *dpdk;  /* the ports this process has open; NULL: it has sockets */
     uint32_t sessions_max;           /* of each worker */
     uint64_t rekey_records;          /* send a KeyUpdate before this many records */
     _Atomic uint32_t live;           /* sessions of all workers, winding down included */

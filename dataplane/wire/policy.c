@@ -28,7 +28,8 @@ static void put_listeners(struct buf *b, const struct policy *p)
 /* A listener is what its links are: a plain one before a link with TLS would be a way around it. */
 static bool link_fits(const struct policy_listener *l, const struct policy_link *link)
 {
-    return (link->outer != NULL) == l->tls && link->accept_proxy == l->accept_proxy;
+    return (link->outer != NULL) == l->tls && link->accept_proxy == l->accept_proxy &&
+           (link->engine == ENGINE_DPDK) == l->dpdk;
 }
 
 static void get_listener(struct policy_reader *r, const struct policy *p, struct policy_listener *l)
@@ -42,6 +43,8 @@ static void get_listener(struct policy_reader *r, const struct policy *p, struct
     l->links = reader_take(r, l->n_links, sizeof *l->links, sizeof *l->links);
     for (unsigned i = 0; buf_ok(&r->b) && i < l->n_links; i++) {
         l->links[i] = reader_index(r, p->n_links);
+        if (buf_ok(&r->b) && i == 0) /* not on the wire: what the first link is */
+            l->dpdk = p->links[l->links[0]].engine == ENGINE_DPDK;
         if (buf_ok(&r->b) && !link_fits(l, &p->links[l->links[i]]))
             r->b.bad = true;
     }
@@ -71,6 +74,8 @@ void policy_encode(struct buf *b, const struct policy *p, uint8_t slices)
         policy_put_links(b, p, slices);
         put_listeners(b, p);
     }
+    if (slices & POLICY_SLICE_DATAPLANE)
+        policy_put_dpdk(b, p);
 }
 
 static void get_head(struct policy_reader *r, struct policy *p)
@@ -99,6 +104,8 @@ static void get_tables(struct policy_reader *r, struct policy *p)
         policy_get_links(r, p);
         get_listeners(r, p);
     }
+    if (p->slices & POLICY_SLICE_DATAPLANE)
+        policy_get_dpdk(r, p);
 }
 
 int policy_decode(const void *image, size_t n, struct policy **out)

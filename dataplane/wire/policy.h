@@ -151,11 +151,37 @@ struct policy_listener {
     struct addr addr;
     bool tls;
     bool accept_proxy;
+    bool dpdk; /* on a port of the DPDK engine: no socket listens */
     uint16_t n_links;
     uint16_t *links; /* one when plain */
 };
 
 #define POLICY_BUSY_POLL_US_MAX 1000
+#define POLICY_PORTS_MAX  8
+#define POLICY_DEVICE_MAX 256
+#define POLICY_MTU_MIN    576
+#define POLICY_MTU_MAX    9000
+#define POLICY_MEMORY_MIN 64 /* MiB */
+#define POLICY_MEMORY_MAX 65536
+
+struct policy_port { /* one port of the DPDK engine */
+    char name[POLICY_NAME_MAX];
+    char device[POLICY_DEVICE_MAX]; /* PCI address, or a virtual device and its arguments */
+    struct addr v4;                 /* ours, port 0; len 0: none. */
+    struct addr v6[2];              /* the same; len 0 from the first unused one on */
+    uint8_t v4_prefix;              /* bits; IPv6 networks have 64 */
+    struct addr gateway4, gateway6; /* len 0: none */
+    uint16_t vlan;                  /* 0: untagged */
+    uint16_t mtu;
+};
+
+struct policy_dpdk { /* n_ports 0: the engine is not in use */
+    uint16_t lcore;  /* processor that polls */
+    uint32_t memory_mb;
+    bool hugepages;
+    uint16_t n_ports;
+    struct policy_port *ports;
+};
 
 struct policy {
     uint64_t revision;
@@ -169,7 +195,8 @@ struct policy {
     struct policy_identity *identities;
     struct policy_trust *trusts;
     struct policy_profile *profiles;
-    void *arena; /* private to the codec */
+    struct policy_dpdk dpdk; /* data plane's slice */
+    void *arena;             /* private to the codec */
 };
 
 /*

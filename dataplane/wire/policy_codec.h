@@ -47,5 +47,7 @@ void policy_put_trust(struct buf *b, const struct policy *p);
 void policy_get_trust(struct policy_reader *r, struct policy *p);
 void policy_put_identities(struct buf *b, const struct policy *p, uint8_t slices);
 void policy_get_identities(struct policy_reader *r, struct policy *p);
+void policy_put_dpdk(struct buf *b, const struct policy *p);
+void policy_get_dpdk(struct policy_reader *r, struct policy *p);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,13 +142,33 @@ static int judge(const char *file, struct compiled *c, struct err *e)
     return rc;
 }
 
+/* The engine is a program of its own: is it installed beside this one? */
+static int check_engine(const struct compiled *c, struct err *e)
+{
+    char path[PATH_MAX + 32];
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+    char *slash;
+
+    if (!c->policy.dpdk.n_ports || n < 0)
+        return 0;
+    path[n] = '\0';
+    slash = strrchr(path, '/');
+    snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "penstock-dataplane-dpdk");
+    return access(path, X_OK) == 0
+               ? 0
+               : err_set(e, -ENOENT, "/dpdk",
+                         "build Penstock where libdpdk-dev is installed, or use \"auto\", \"ktls\" "
+                         "or \"soft\"",
+                         "this build is without the DPDK engine");
+}
+
 int check_config(const char *file)
 {
     struct compiled c = {0};
     struct err e = {0};
     char text[1100];
 
-    if (judge(file, &c, &e)) {
+    if (judge(file, &c, &e) || check_engine(&c, &e)) {
         fprintf(stderr, "penstockctl: %s: %s\n", file, err_text(&e, text, sizeof text));
         return 2;
     }

@@ -94,6 +94,8 @@ static void give_up(struct change *a, enum outcome_kind kind, const struct err *
     a->pending = NULL;
     dismiss_tokens(a);
     files_refused(a->files);
+    if (!a->running || !a->running->policy->dpdk.n_ports)
+        (void)fleet_dpdk(a->fleet, false, -1); /* begun for this change alone */
     move(a, CHANGE_IDLE, 0);
 }
 
@@ -194,6 +196,27 @@ int change_attach(struct change *a, const struct control_attach *m, int fd, uint
     return 0;
 }
 
+/* The first revision with ports of DPDK brings up a process for them. 0 or -errno with *e. */
+static int start_dpdk(struct change *a, struct err *e)
+{
+    const struct holding *r = a->pending;
+    int rc = r->policy->dpdk.n_ports ? fleet_dpdk(a->fleet, true, r->images[ATTACH_IMAGE_DATAPLANE])
+                                     : 0;
+
+    if (rc == -ENOENT)
+        return err_set(
+            e, rc, "/dpdk",
+            "build Penstock where libdpdk-dev is installed, or use \"auto\", \"ktls\" or "
+            "\"soft\"",
+            "this gateway is built without the DPDK engine");
+    if (rc == -ENOSPC)
+        return err_set(e, rc, "/dpdk", "start penstockd with --workers 63",
+                       "no worker is left for the DPDK engine");
+    return rc ? err_set(e, rc, "/dpdk", "raise the hard limit of open files",
+                        "the DPDK engine can not be started (%s)", strerror(-rc))
+              : 0;
+}
+
 int change_start(struct change *a, uint64_t revision, uint64_t now_ms)
 {
     struct err e;
@@ -214,6 +237,8 @@ int change_start(struct change *a, uint64_t revision, uint64_t now_ms)
     rc = holding_settle(a->pending, a->running, a->fleet->workers, &e);
     if (!rc)
         rc = holding_seat(a->pending, a->fleet, &e);
+    if (!rc)
+        rc = start_dpdk(a, &e);
     if (rc) {
         refuse(a, OUTCOME_REFUSED, &e);
         return 0;
@@ -253,6 +278,14 @@ int change_refused(struct change *a, struct child *c, const struct control_refus
         return 0;
     }
     return m->revision < a->next_revision ? 0 : -EPROTO;
+}
+
+bool change_engine_failed(struct change *a, const struct err *e)
+{
+    if (a->phase != CHANGE_PREPARING || !a->running || a->running->policy->dpdk.n_ports)
+        return false;
+    refuse(a, OUTCOME_REFUSED, e);
+    return true;
 }
 
 int change_committed(struct change *a, struct child *c, uint64_t revision, uint64_t now_ms)
@@ -315,7 +348,7 @@ static void commit(struct change *a, bool dataplane)
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
 
-        if (c->vote != VOTE_PREPARED || (c->role == ROLE_DATAPLANE) != dataplane)
+        if (c->vote != VOTE_PREPARED || role_is_dataplane(c->role) != dataplane)
             continue;
         c->vote = VOTE_COMMITTING;
         child_send_number(c, CONTROL_COMMIT, a->running->number);

@@ -81,6 +81,11 @@ void change_reject(struct change *a, const struct control_refused *m);
 int change_prepared(struct change *a, struct child *c, uint64_t revision, uint64_t now_ms);
 int change_refused(struct change *a, struct child *c, const struct control_refused *m);
 int change_committed(struct change *a, struct child *c, uint64_t revision, uint64_t now_ms);
+/*
+ * The DPDK data plane can not be brought up. True if that was for the change under way alone, which
+ * is refused with this reason.
+ */
+bool change_engine_failed(struct change *a, const struct err *e);
 /* c (mgmt too) was reaped; call before its stage is changed. */
 void change_child_died(struct change *a, const struct child *c, uint64_t now_ms);
 /* Ask those who became ready, count votes, keep deadlines. Call after anything has happened. */

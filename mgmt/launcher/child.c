@@ -24,6 +24,8 @@ static const struct role_row roles[ROLE_COUNT] = {
     [ROLE_KEYRING] = {"keyring", "penstock-keyring", NULL},
     [ROLE_MGMT] = {"mgmt", "penstock-mgmt", NULL},
     [ROLE_TOKEN] = {"token", "penstock-keyring-token", NULL},
+    [ROLE_DPDK] = {"dataplane-dpdk", "penstock-dataplane-dpdk", "--first-worker",
+                   .takes_workers = true},
 };
 
 #define TO(stage) (1u << STAGE_##stage)
@@ -100,7 +102,7 @@ static void fill(struct arguments *a, const struct child *c, const struct child_
         add(a, r->option);
     if (r->takes_workers || r->takes_index)
         add(a, r->takes_workers ? a->workers : a->index);
-    if (c->role == ROLE_DATAPLANE && s->rekey_records) {
+    if (role_is_dataplane(c->role) && s->rekey_records) {
         add(a, "--rekey-records");
         add(a, a->rekey);
     }

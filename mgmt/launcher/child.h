@@ -30,8 +30,14 @@ enum role {
     ROLE_KEYRING,
     ROLE_MGMT,
     ROLE_TOKEN,
+    ROLE_DPDK, /* the data plane of the links with that engine, if there are any */
     ROLE_COUNT
 };
+
+static inline bool role_is_dataplane(enum role role)
+{
+    return role == ROLE_DATAPLANE || role == ROLE_DPDK;
+}
 
 enum stage {
     STAGE_DOWN,
@@ -59,6 +65,8 @@ struct child {
     unsigned failures; /* deaths since it was last healthy */
     bool told;         /* mgmt: was given a configuration */
     char *module;      /* token: the PKCS#11 module it is for (owned); NULL: it is not wanted */
+    bool idle;         /* no revision has use for it: it is not started */
+    bool draining;     /* was told to, and has not said that it did */
 };
 
 /* What children are started with. */
@@ -81,7 +89,7 @@ int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms);
 /* Is it to run? Token processes come and go with the revisions that name their modules. */
 static inline bool child_wanted(const struct child *c)
 {
-    return c->role != ROLE_TOKEN || c->module;
+    return !c->idle && (c->role != ROLE_TOKEN || c->module);
 }
 /* The process was reaped: close, go DOWN, and set when to start it again. */
 void child_died(struct child *c, uint64_t now_ms);

@@ -1,6 +1,7 @@
 #include "mgmt/launcher/fleet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,23 @@ static const struct link_row links[] = {
 /* How many pairs of a kind there are. */
 static unsigned pairs(const struct fleet *f, const struct link_row *row)
 {
-    return row->near == ROLE_MGMT ? 1 : row->near == ROLE_TOKEN ? CONTROL_TOKENS_MAX : f->workers;
+    return row->near == ROLE_MGMT    ? 1
+           : row->near == ROLE_TOKEN ? CONTROL_TOKENS_MAX
+                                     : f->workers + f->dpdk;
+}
+
+/* Who is at one end of pair i. The DPDK data plane has the last worker. */
+static struct child *end_of(struct fleet *f, enum role role, unsigned i)
+{
+    if (role == ROLE_DATAPLANE && i >= f->workers)
+        return fleet_find(f, ROLE_DPDK, 0);
+    return fleet_find(f, role, role == ROLE_HANDSHAKE || role == ROLE_TOKEN ? i : 0);
+}
+
+/* What that end knows the pair as: a data plane counts its own workers. */
+static unsigned index_for(const struct fleet *f, const struct child *c, unsigned i)
+{
+    return c->role == ROLE_DPDK ? i - f->workers : i;
 }
 
 void fleet_init(struct fleet *f, const char *programs, unsigned workers, int local_fd, int state_fd)
@@ -47,6 +64,7 @@ void fleet_init(struct fleet *f, const char *programs, unsigned workers, int loc
     f->local_fd = local_fd;
     f->state_fd = state_fd;
     f->kek_fd = -1;
+    f->ports_fd = -1;
     child_init(&f->children[f->n++], ROLE_KEYRING, 0);
     child_init(&f->children[f->n++], ROLE_JUDGE, 0);
     for (unsigned i = 0; i < workers; i++)
@@ -59,6 +77,9 @@ void fleet_init(struct fleet *f, const char *programs, unsigned workers, int loc
 
 void fleet_fini(struct fleet *f)
 {
+    if (f->ports_fd >= 0)
+        close(f->ports_fd);
+    f->ports_fd = -1;
     for (unsigned i = 0; i < f->n; i++) {
         child_close(&f->children[i]);
         free(f->children[i].module);
@@ -75,6 +96,18 @@ struct child *fleet_find(struct fleet *f, enum role role, unsigned index)
     return NULL;
 }
 
+/* Devices take privilege: the process opens them before it is ready for anything else. */
+static void give_ports(struct fleet *f, struct child *c)
+{
+    struct control_attach m = {.kind = ATTACH_IMAGE_DATAPLANE};
+    uint8_t mem[64];
+    struct buf b;
+
+    buf_init(&b, mem, sizeof(mem));
+    control_put_attach(&b, &m);
+    child_send(c, CONTROL_ATTACH, &b, f->ports_fd);
+}
+
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
     struct child_setup s = {f->programs, f->workers, f->rekey_records, f->modules};
@@ -84,6 +117,8 @@ static int start(struct fleet *f, struct child *c, uint64_t now_ms)
         c->due_ms = now_ms + child_backoff_ms(++c->failures);
         return rc;
     }
+    if (c->role == ROLE_DPDK)
+        give_ports(f, c);
     place_child(c, f->workers);
     log_event(LOG_INFO, "child_started", "process=%s pid=%d", c->name, (int)c->pid);
     return 0;
@@ -116,8 +151,7 @@ void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms)
 {
     for (size_t k = 0; k < ARRAY_LEN(links); k++) {
         for (unsigned i = 0; i < pairs(f, &links[k]); i++) {
-            if (links[k].far == c->role || (links[k].near == c->role && c->index == i) ||
-                (links[k].near == c->role && c->role == ROLE_DATAPLANE))
+            if (end_of(f, links[k].far, i) == c || end_of(f, links[k].near, i) == c)
                 f->linked[links[k].kind][i] = false;
         }
     }
@@ -139,9 +173,7 @@ static void send_channel(struct child *c, enum channel_kind kind, unsigned index
 
 static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
 {
-    struct child *near = fleet_find(f, row->near,
-                                    row->near == ROLE_HANDSHAKE || row->near == ROLE_TOKEN ? i : 0);
-    struct child *far = fleet_find(f, row->far, 0);
+    struct child *near = end_of(f, row->near, i), *far = end_of(f, row->far, i);
     int pair[2], rc;
 
     if (near->stage < row->near_from || far->stage < row->far_from)
@@ -153,8 +185,9 @@ static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
                   strerror(-rc));
         return;
     }
-    send_channel(near, row->kind, row->kind == CHANNEL_VAULT ? f->kek_in_file : i, pair[0]);
-    send_channel(far, row->kind, i, pair[1]);
+    send_channel(near, row->kind,
+                 row->kind == CHANNEL_VAULT ? f->kek_in_file : index_for(f, near, i), pair[0]);
+    send_channel(far, row->kind, index_for(f, far, i), pair[1]);
     close(pair[0]);
     close(pair[1]);
     f->linked[row->kind][i] = true;
@@ -181,6 +214,49 @@ void fleet_link(struct fleet *f)
     }
     give(f, mgmt, CHANNEL_STATE, f->state_fd); /* first: whoever asks wants the store */
     give(f, mgmt, CHANNEL_LOCAL, f->local_fd);
+}
+
+static bool is_installed(const struct fleet *f, enum role role)
+{
+    char path[PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", f->programs, child_program(role));
+    return access(path, X_OK) == 0;
+}
+
+static void set_idle(struct child *c, bool idle)
+{
+    if (idle && !c->idle)
+        child_hang_up(c);
+    c->idle = idle;
+}
+
+int fleet_dpdk(struct fleet *f, bool wanted, int image_fd)
+{
+    int fd;
+
+    if (!wanted && !f->dpdk)
+        return 0;
+    if (wanted && f->workers == WORKERS_MAX)
+        return -ENOSPC;
+    if (wanted && !is_installed(f, ROLE_DPDK))
+        return -ENOENT;
+    if (wanted && (!f->dpdk || fleet_find(f, ROLE_DPDK, 0)->idle)) {
+        fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return -errno;
+        if (f->ports_fd >= 0)
+            close(f->ports_fd);
+        f->ports_fd = fd;
+    }
+    if (!f->dpdk) {
+        child_init(&f->children[f->n++], ROLE_HANDSHAKE, (uint16_t)f->workers);
+        child_init(&f->children[f->n++], ROLE_DPDK, 0);
+        f->dpdk = true;
+    }
+    set_idle(fleet_find(f, ROLE_HANDSHAKE, f->workers), !wanted);
+    set_idle(fleet_find(f, ROLE_DPDK, 0), !wanted);
+    return 0;
 }
 
 bool fleet_give_caller(struct fleet *f, int fd)

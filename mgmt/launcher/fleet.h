@@ -15,7 +15,7 @@
 #include "mgmt/launcher/args.h"
 #include "mgmt/launcher/child.h"
 
-#define FLEET_MAX (WORKERS_MAX + 4 + CONTROL_TOKENS_MAX) /* data plane, judge, keyring, mgmt */
+#define FLEET_MAX (WORKERS_MAX + 5 + CONTROL_TOKENS_MAX) /* data planes, judge, keyring, mgmt */
 
 struct fleet {
     char programs[PATH_MAX];
@@ -23,11 +23,13 @@ struct fleet {
     unsigned rekey_records; /* passed to the data plane; 0: its own limit */
     struct child children[FLEET_MAX];
     bool linked[CHANNEL_KINDS][WORKERS_MAX]; /* this pair was given to both ends */
-    const struct modules *modules;           /* for token processes; NULL: none */
-    int local_fd;                            /* mgmt's listening local socket, or -1 */
-    int state_fd;                            /* mgmt's directory, or -1 */
-    int kek_fd;                              /* the keyring's key-encryption key, or -1 */
-    bool kek_in_file;                        /* and nothing else guards it */
+    bool dpdk;                               /* there is a DPDK data plane: worker `workers` */
+    int ports_fd; /* its first message: the image that says which ports to open; or -1 */
+    const struct modules *modules; /* for token processes; NULL: none */
+    int local_fd;                  /* mgmt's listening local socket, or -1 */
+    int state_fd;                  /* mgmt's directory, or -1 */
+    int kek_fd;                    /* the keyring's key-encryption key, or -1 */
+    bool kek_in_file;              /* and nothing else guards it */
     bool stopping;
 };
 
@@ -45,6 +47,12 @@ int fleet_start_due(struct fleet *f, uint64_t now_ms, const char **program);
 void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms);
 /* Make and hand out every pair whose two ends are far enough. Call after any change of stage. */
 void fleet_link(struct fleet *f);
+/*
+ * The DPDK data plane and a handshake process beside it, begun or (false) given up. image_fd stays
+ * the caller's. 0, -ENOENT (the program is not installed), -ENOSPC (every worker's number is
+ * taken), or -errno.
+ */
+int fleet_dpdk(struct fleet *f, bool wanted, int image_fd);
 /* Send a connection of the management link to mgmt; fd stays the caller's. False: mgmt is not
  * there.
  */

@@ -265,6 +265,9 @@ void holding_give(const struct holding *r, struct child *c, bool runs)
         give(c, r, ATTACH_IMAGE_DATAPLANE, 0, r->images[ATTACH_IMAGE_DATAPLANE]);
         give_table(c, r, ATTACH_LISTENER, l->fds, (size_t)l->n * l->workers);
         break;
+    case ROLE_DPDK:
+        give(c, r, ATTACH_IMAGE_DATAPLANE, 0, r->images[ATTACH_IMAGE_DATAPLANE]);
+        break;
     case ROLE_HANDSHAKE:
     case ROLE_JUDGE:
         give(c, r, ATTACH_IMAGE_HANDSHAKE, 0, r->images[ATTACH_IMAGE_HANDSHAKE]);

@@ -177,8 +177,8 @@ static void bury(struct launcher *l, struct child *c, int status, uint64_t now_m
     fleet_child_died(&l->fleet, c, now_ms);
     if (c->role == ROLE_MGMT)
         files_forget(&l->files);
-    if (c->role == ROLE_DATAPLANE && l->phase == LAUNCHER_DRAINS)
-        stop_end(l, now_ms);
+    if (role_is_dataplane(c->role) && l->phase == LAUNCHER_DRAINS)
+        stop_drained(l, c, now_ms);
 }
 
 static void reap(struct launcher *l, uint64_t now_ms)

@@ -49,7 +49,9 @@ void stop_say(struct launcher *l, int exit_code, const struct err *e);
 /* The same, then the way down. */
 void stop_with(struct launcher *l, int exit_code, const struct err *e, uint64_t now_ms);
 void stop_drain(struct launcher *l, uint64_t now_ms); /* on SIGTERM; a second time: at once */
-void stop_end(struct launcher *l, uint64_t now_ms);   /* nothing is left to drain */
+/* A data plane has drained, or died: the last of them ends it all. */
+void stop_drained(struct launcher *l, struct child *c, uint64_t now_ms);
+void stop_end(struct launcher *l, uint64_t now_ms); /* nothing is left to drain */
 void stop_tick(struct launcher *l, uint64_t now_ms);
 bool stop_done(const struct launcher *l);
 

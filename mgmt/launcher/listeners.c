@@ -107,7 +107,7 @@ static int open_listener(int *fds, const struct addr *a, const struct listeners 
                          unsigned workers)
 {
     for (unsigned i = 0; old && old->workers == workers && i < old->n; i++) {
-        if (addr_equal(&old->addrs[i], a))
+        if (addr_equal(&old->addrs[i], a) && old->fds[i * workers] >= 0)
             return take_along(fds, old, i);
     }
     return open_address(fds, a, old, workers);
@@ -162,6 +162,8 @@ int listeners_open(struct listeners *out, const struct policy *p, const struct l
     for (unsigned i = 0; i < made.n && !rc; i++) {
         check(p->listeners[i].n_links > 0);
         made.addrs[i] = p->listeners[i].addr;
+        if (p->listeners[i].dpdk)
+            continue; /* no address of this host's */
         rc = open_listener(&made.fds[i * workers], &made.addrs[i], old, workers);
         if (rc)
             explain(e, rc, p, i);

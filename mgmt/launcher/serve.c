@@ -71,6 +71,8 @@ static int on_refused(struct launcher *l, struct child *c, struct chan_msg *m, u
         return -EPROTO;
     if (c->stage != STAGE_STARTING)
         return change_refused(&l->change, c, &refused);
+    if (c->role == ROLE_DPDK && change_engine_failed(&l->change, &refused.err))
+        return 0;
     if (!l->ready) /* the machine lacks what this process needs: no use to go on */
         stop_with(l, 1, &refused.err, now_ms);
     else
@@ -82,10 +84,9 @@ static int on_drained(struct launcher *l, struct child *c, struct chan_msg *m, u
 {
     uint64_t zero;
 
-    (void)c;
     if (control_get_number(&m->body, &zero) || l->phase == LAUNCHER_RUNS)
         return -EPROTO;
-    stop_end(l, now_ms);
+    stop_drained(l, c, now_ms);
     return 0;
 }
 
@@ -264,7 +265,7 @@ static const struct message_row messages[] = {
     {CONTROL_REFUSED, FROM_ALL, false, on_refused},
     {CONTROL_PREPARED, FROM_VOTER, true, on_prepared},
     {CONTROL_COMMITTED, FROM_VOTER, true, on_committed},
-    {CONTROL_DRAINED, FROM(DATAPLANE), true, on_drained},
+    {CONTROL_DRAINED, FROM(DATAPLANE) | FROM(DPDK), true, on_drained},
     {CONTROL_PIN_REFUSED, FROM(TOKEN), true, on_pin_refused},
     {CONTROL_DIAL, FROM(DATAPLANE), true, on_dial},
     {CONTROL_OPEN, FROM(MGMT), true, on_open},

@@ -28,9 +28,33 @@ void stop_with(struct launcher *l, int exit_code, const struct err *e, uint64_t 
     stop_end(l, now_ms);
 }
 
+/* True if any data plane is at it. */
+static bool drain_dataplanes(struct fleet *f, uint32_t drain_ms)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < f->n; i++) {
+        struct child *c = &f->children[i];
+
+        if (!role_is_dataplane(c->role) || c->stage != STAGE_SERVING)
+            continue;
+        c->draining = any = true;
+        child_send_number(c, CONTROL_DRAIN, drain_ms);
+    }
+    return any;
+}
+
+void stop_drained(struct launcher *l, struct child *c, uint64_t now_ms)
+{
+    c->draining = false;
+    for (unsigned i = 0; i < l->fleet.n; i++)
+        if (l->fleet.children[i].draining)
+            return;
+    stop_end(l, now_ms);
+}
+
 void stop_drain(struct launcher *l, uint64_t now_ms)
 {
-    struct child *dataplane = fleet_find(&l->fleet, ROLE_DATAPLANE, 0);
     uint32_t drain_ms = l->change.running ? l->change.running->policy->drain_ms : 0;
 
     if (l->phase == LAUNCHER_DRAINS)
@@ -39,14 +63,13 @@ void stop_drain(struct launcher *l, uint64_t now_ms)
         return;
     log_event(LOG_INFO, "stopping", "drain_ms=%" PRIu32, drain_ms);
     notify_send(l->notify, NOTIFY_STOPPING);
-    if (!l->change.running || dataplane->stage != STAGE_SERVING) {
+    if (!l->change.running || !drain_dataplanes(&l->fleet, drain_ms)) {
         stop_end(l, now_ms);
         return;
     }
     l->phase = LAUNCHER_DRAINS;
     l->deadline_ms = now_ms + drain_ms + LAUNCHER_CUT_MS;
     l->fleet.stopping = true;
-    child_send_number(dataplane, CONTROL_DRAIN, drain_ms);
     change_stop_listening(&l->change);
 }
 

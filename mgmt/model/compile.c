@@ -291,6 +291,19 @@ static int run(struct compile_run *r)
     return rc ? rc : check_uses(r);
 }
 
+static int copy_ports(const struct model *m, struct compiled *c, struct err *e)
+{
+    size_t size = m->dpdk.n_ports * sizeof *m->dpdk.ports;
+
+    c->policy.dpdk = m->dpdk;
+    c->policy.dpdk.ports = compile_alloc(c, size + 1);
+    if (!c->policy.dpdk.ports)
+        return compile_memory(e);
+    if (size)
+        memcpy(c->policy.dpdk.ports, m->dpdk.ports, size);
+    return 0;
+}
+
 static int copy_roles(const struct model *m, struct compiled *c, struct err *e)
 {
     if (!m->roles)
@@ -315,6 +328,8 @@ int compile(const struct model *m, const struct opener *o, uint64_t revision, in
     c->policy.busy_poll_us = m->busy_poll_us;
     r.resolve_until_ms = clock_mono_ms() + COMPILE_RESOLVE_MS;
     rc = run(&r);
+    if (!rc)
+        rc = copy_ports(m, c, e);
     if (!rc)
         rc = copy_roles(m, c, e);
     lookup_fini(&r.identities);

@@ -5,6 +5,7 @@
 #include "dataplane/base/clock.h"
 #include "mgmt/model/certs.h"
 #include "mgmt/model/compile_parts.h"
+#include "mgmt/model/model_dpdk.h"
 #include "mgmt/model/places.h"
 #include "mgmt/model/resolve.h"
 
@@ -158,8 +159,13 @@ static int resolve(struct compile_run *r, struct policy_link *l, const char *tex
     if (rc)
         return err_set(r->e, rc, where, "give a name that resolves here, or an address",
                        "\"%s\" does not resolve: %s", text, why);
-    for (size_t i = 0; i < n && !rc; i++)
+    for (size_t i = 0; i < n && !rc; i++) {
+        if (l->engine == ENGINE_DPDK && !model_dpdk_reaches(&r->model->dpdk, &found[i]))
+            return err_set(r->e, -EINVAL, where,
+                           "give a port a gateway, or an address in its network",
+                           "no port leads to an address of \"%s\"", text);
         rc = add_target(l, &found[i], text);
+    }
     return rc ? err_set(r->e, rc, where, "give fewer targets", "more than %d addresses",
                         TARGETS_MAX)
               : 0;
@@ -241,6 +247,7 @@ static int compile_listeners(struct compile_run *r, const struct places *all)
         l->addr = all->rows[i].addr;
         l->tls = first->listen.present;
         l->accept_proxy = first->accept_proxy;
+        l->dpdk = first->engine == ENGINE_DPDK;
         l->links = compile_alloc(r->c, (end - i) * sizeof *l->links);
         if (!l->links)
             return compile_memory(r->e);

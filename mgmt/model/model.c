@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/wire/pkcs11.h"
-#include "mgmt/model/model_parts.h"
+#include "mgmt/model/model_dpdk.h"
 
 #define NAME_FIX "use 1 to 63 of A-Z a-z 0-9 . _ -"
 
@@ -220,9 +220,10 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
 
 static int parse_root(struct model *m, struct err *e)
 {
-    static const char *const known[] = {"identities", "trust",        "profiles",       "links",
-                                        "drain_s",    "busy_poll_us", MODEL_MANAGEMENT, NULL};
-    struct node root = {.v = m->root, .e = e}, drain, busy_poll, links, management;
+    static const char *const known[] = {"identities", "trust",          "profiles",
+                                        "links",      "drain_s",        "busy_poll_us",
+                                        "dpdk",       MODEL_MANAGEMENT, NULL};
+    struct node root = {.v = m->root, .e = e}, drain, busy_poll, dpdk, links, management;
     int rc = node_object(&root, known);
 
     if (rc)
@@ -232,6 +233,9 @@ static int parse_root(struct model *m, struct err *e)
     links = node_member(&root, "links");
     m->drain_ms = 10000;
     rc = node_seconds(&drain, 0, 3600, &m->drain_ms);
+    dpdk = node_member(&root, "dpdk");
+    if (!rc)
+        rc = model_dpdk(&dpdk, &m->dpdk);
     if (!rc)
         rc = node_number(&busy_poll, 0, POLICY_BUSY_POLL_US_MAX, &m->busy_poll_us);
     if (!rc)
@@ -343,6 +347,7 @@ void model_fini(struct model *m)
     free(m->profiles);
     free(m->links);
     free(m->roles);
+    free(m->dpdk.ports);
     json_decref(m->root);
     memset(m, 0, sizeof *m);
 }

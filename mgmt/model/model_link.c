@@ -232,9 +232,6 @@ int model_link(const struct node *n, const char *name, void *out)
         rc = parse_forward(&forward, l);
     if (!rc)
         rc = node_word(&engine, engines, &l->engine);
-    if (!rc && l->engine == ENGINE_DPDK)
-        rc = node_fail(&engine, "use \"auto\", \"ktls\" or \"soft\"",
-                       "this gateway is built without the DPDK engine");
     if (!rc)
         rc = model_limits(&limits, &l->limits);
     if (!rc)

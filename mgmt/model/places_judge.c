@@ -169,6 +169,9 @@ static int judge_address(struct judge *j, unsigned from, unsigned end)
             blame(j, at, NULL, "only links with tls on the listen side can share an address", what);
         } else if (l->accept_proxy != j->m->links[first->link].accept_proxy) {
             blame(j, at, "/accept_proxy", "set it alike on every link of the address", what);
+        } else if ((l->engine == ENGINE_DPDK) != (j->m->links[first->link].engine == ENGINE_DPDK)) {
+            blame(j, at, "/engine", "give all links of the address the engine \"dpdk\", or none",
+                  what);
         }
         plain |= !l->listen.present;
     }

@@ -6,9 +6,8 @@
 #include "dataplane/base/addr.h"
 #include "dataplane/wire/suite.h"
 #include "mgmt/model/lookup.h"
-#include "mgmt/model/model.h"
+#include "mgmt/model/model_dpdk.h"
 #include "mgmt/model/names.h"
-#include "mgmt/model/node.h"
 #include "mgmt/model/places.h"
 
 /* What the links refer to. */
@@ -314,6 +313,8 @@ int model_validate(const struct model *m, struct err *e)
     for (unsigned i = 0; i < m->n_links && !rc; i++) {
         j.link = &m->links[i];
         rc = check_link(&j);
+        if (!rc)
+            rc = model_dpdk_judge(&m->dpdk, j.link, e);
     }
     if (!rc)
         rc = check_own_trust(m, e);

@@ -164,6 +164,9 @@ def exchange(sock, pieces, limit=120):
 class Context:
     """What a case gets: its directory, the shared PKI, gateways and servers that end with it."""
 
+    host = "127.0.0.1"  # of the gateway
+    client_prefix = []  # what a client's command line begins with
+
     def __init__(self, directory, pki):
         self.dir = directory
         self.pki = pki
@@ -177,6 +180,9 @@ class Context:
 
     def defer(self, fn):
         self._closing.append(fn)
+
+    def connect(self, port, timeout=10):
+        return socket.create_connection((self.host, port), timeout=timeout)
 
     def terminate(self, to, peers=None, port=None, pki=None, name="gw", args=(), listen=None, link=None, **top):
         """A gateway with one terminating link `in`; .port is where it listens."""

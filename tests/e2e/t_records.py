@@ -1,7 +1,6 @@
 """Goal: the record layer takes what RFC 8446 allows and answers everything else with its alert and its reason."""
 import hashlib
 import os
-import socket
 import subprocess
 import threading
 
@@ -16,8 +15,8 @@ def play(t, g, *lines, before=(), check=True):
     """Run the peer's script; what it printed, without "connected"."""
     need(os.path.exists(TLSPEER), "there is no build/bin-test/tlspeer")
     c = t.pki.client
-    script = [*before, "connect %d %s %s gw.test" % (g.port, c.chain, c.key), *lines]
-    r = subprocess.run([TLSPEER], input="\n".join(script) + "\n", capture_output=True, text=True, timeout=40)
+    script = [*before, "connect %s:%d %s %s gw.test" % (t.host, g.port, c.chain, c.key), *lines]
+    r = subprocess.run([*t.client_prefix, TLSPEER], input="\n".join(script) + "\n", capture_output=True, text=True, timeout=40)
     if check:
         equal(r.returncode, 0, r.stdout[-500:] + r.stderr[-500:])
     return r.stdout.split()[1:]
@@ -148,6 +147,6 @@ def own_update(t):
 def not_tls(t):
     g = t.terminate(t.server().address)
     for i, text in enumerate((b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n", b"\xff" * 300)):
-        with socket.create_connection(("127.0.0.1", g.port), timeout=10) as s:
+        with t.connect(g.port) as s:
             s.sendall(text)
             equal(g.wait_event("refused", count=i + 1)["reason"], "not_tls")

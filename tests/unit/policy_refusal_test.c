@@ -39,6 +39,15 @@ static const char **text_of(size_t n)
     return one_text;
 }
 
+static struct policy_port *nine_ports(void)
+{
+    static struct policy_port ports[POLICY_PORTS_MAX + 1];
+
+    for (unsigned i = 0; i <= POLICY_PORTS_MAX; i++)
+        ports[i] = s.ports[0];
+    return ports;
+}
+
 /* clang-format off */
 #define SPOILS \
     SPOIL("a listener of a link that is not there", D | H, s.plain_links[0] = SAMPLE_LINKS) \
@@ -71,6 +80,24 @@ static const char **text_of(size_t n)
     SPOIL("an IPv4 network with host bits", D, s.sources[0].ip[3] = 1) \
     SPOIL("an IPv6 network with host bits", D, s.sources[1].ip[4] = 0x40) \
     SPOIL("an IPv4 network with bytes of IPv6", D, s.sources[0].ip[15] = 1) \
+    SPOIL("nine ports", D, s.p.dpdk.n_ports = 9; s.p.dpdk.ports = nine_ports()) \
+    SPOIL("a processor that no machine has", D, s.p.dpdk.lcore = 1024) \
+    SPOIL("too little memory for packets", D, s.p.dpdk.memory_mb = 63) \
+    SPOIL("a port without a name", D, s.ports[0].name[0] = 0) \
+    SPOIL("a port without a device", D, s.ports[0].device[0] = 0) \
+    SPOIL("a device that is an option", D, s.ports[0].device[0] = '-') \
+    SPOIL("a device that is two words", D, s.ports[0].device[4] = ' ') \
+    SPOIL("a port without an address", D, s.ports[1].v4.len = 0; s.ports[1].v4_prefix = 0) \
+    SPOIL("an IPv6 address for the IPv4 one", D, s.ports[0].v4 = s.ports[0].v6[0]) \
+    SPOIL("a port's address with a port", D, s.ports[0].v4 = sample_addr("192.0.2.1:1")) \
+    SPOIL("a network of a port of 33 bits", D, s.ports[0].v4_prefix = 33) \
+    SPOIL("a second IPv6 address without a first", D, \
+          s.ports[0].v6[1] = s.ports[0].v6[0]; s.ports[0].v6[0].len = 0) \
+    SPOIL("an IPv6 gateway without an address", D, s.ports[1].gateway6 = sample_addr("[2001:db8::9]:0")) \
+    SPOIL("a tag of no VLAN", D, s.ports[0].vlan = 4095) \
+    SPOIL("an MTU below the least", D, s.ports[0].mtu = 575) \
+    SPOIL("an MTU beyond the largest", D, s.ports[0].mtu = 9001) \
+    SPOIL("a listener of two engines", D | H, s.links[SAMPLE_IN].engine = ENGINE_DPDK) \
     SPOIL("a side with an identity that is not there", H, s.outer.identities[1] = 2) \
     SPOIL("a listen side without an identity", H, s.outer.n_identities = 0) \
     SPOIL("a side with a trust that is not there", H, s.inner.trust = 1) \

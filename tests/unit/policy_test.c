@@ -63,6 +63,8 @@ static void make_small(void)
     sample.links[SAMPLE_IN].n_sources = sample.links[SAMPLE_IN].n_targets = 1;
     sample.links[SAMPLE_IN].source.len = 0;
     sample.trusts[0].n_crls = 1;
+    sample.p.dpdk.n_ports = 1;
+    sample.ports[0].v6[0].len = 0;
 }
 
 /* clang-format off */
@@ -83,7 +85,10 @@ static void make_small(void)
     "000003e8" "000007d0" "0003" "0001" \
     "00002710" "000001f4" "00000064" "00000000" "00001388" "00000000" "00000000" \
     "0000003c" "0000001e" "00000bb8" \
-    LISTENER_GOLDEN
+    LISTENER_GOLDEN \
+    "0001" "0001" "00000100" "01" \
+    "00076f757473696465" "000c303030303a30333a30302e30" "000b3139322e302e322e313a30" "18" "0000" "0000" \
+    "000d3139322e302e322e3235343a30" "0000" "0007" "05dc"
 
 #define HANDSHAKE_GOLDEN \
     MAGIC "000000000000002a" "02" "00002710" "00000032" "0001" \

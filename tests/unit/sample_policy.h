@@ -32,6 +32,7 @@ struct sample_policy {
     struct policy_trust trusts[1];
     uint16_t crls[2];
     struct policy_profile profiles[1];
+    struct policy_port ports[2];
 };
 
 static inline void sample_tables(struct sample_policy *s)
@@ -111,9 +112,27 @@ static inline void sample_link(struct sample_policy *s, unsigned i, const char *
     strncpy(l->name, name, sizeof l->name - 1);
 }
 
+static inline void sample_ports(struct sample_policy *s)
+{
+    s->ports[0] = (struct policy_port){.name = "outside",
+                                       .device = "0000:03:00.0",
+                                       .v4 = sample_addr("192.0.2.1:0"),
+                                       .v6 = {sample_addr("[2001:db8::1]:0")},
+                                       .v4_prefix = 24,
+                                       .gateway4 = sample_addr("192.0.2.254:0"),
+                                       .vlan = 7,
+                                       .mtu = 1500};
+    s->ports[1] = (struct policy_port){.name = "inside",
+                                       .device = "net_af_packet0,iface=eth1",
+                                       .v4 = sample_addr("10.9.0.1:0"),
+                                       .v4_prefix = 16,
+                                       .mtu = 9000};
+}
+
 static inline void sample_policy(struct sample_policy *s)
 {
     memset(s, 0, sizeof *s);
+    sample_ports(s);
     sample_tables(s);
     sample_rules(s);
     sample_sides(s);
@@ -135,20 +154,22 @@ static inline void sample_policy(struct sample_policy *s)
         .addr = sample_addr("0.0.0.0:8443"), .tls = true, .n_links = 2, .links = s->tls_links};
     s->listeners[1] = (struct policy_listener){
         .addr = sample_addr("127.0.0.1:7443"), .n_links = 1, .links = s->plain_links};
-    s->p = (struct policy){.revision = 42,
-                           .drain_ms = 10000,
-                           .busy_poll_us = 50,
-                           .n_listeners = 2,
-                           .n_links = SAMPLE_LINKS,
-                           .n_identities = 2,
-                           .n_trusts = 1,
-                           .n_profiles = 1,
-                           .n_attachments = 2,
-                           .listeners = s->listeners,
-                           .links = s->links,
-                           .identities = s->identities,
-                           .trusts = s->trusts,
-                           .profiles = s->profiles};
+    s->p = (struct policy){
+        .revision = 42,
+        .drain_ms = 10000,
+        .busy_poll_us = 50,
+        .n_listeners = 2,
+        .n_links = SAMPLE_LINKS,
+        .n_identities = 2,
+        .n_trusts = 1,
+        .n_profiles = 1,
+        .n_attachments = 2,
+        .listeners = s->listeners,
+        .links = s->links,
+        .identities = s->identities,
+        .trusts = s->trusts,
+        .profiles = s->profiles,
+        .dpdk = {.lcore = 1, .memory_mb = 256, .hugepages = true, .n_ports = 2, .ports = s->ports}};
 }
 
 #endif

@@ -6,7 +6,7 @@
  * one connection, one thread. Never: part of the product.
  *
  *   hold                       send the client's Finished together with what comes next
- *   connect PORT CERT KEY SNI  the handshake
+ *   connect ADDRESS:PORT CERT KEY SNI  the handshake
  *   record TYPE BODY [PAD]     one protected record; BODY is hex, "fill:N" or "-" for nothing
  *   badtag | raw HEX           a record with a wrong tag | bytes as they are
  *   keyupdate 0|1              KeyUpdate, then own new sending keys
@@ -122,14 +122,15 @@ static void handshake(struct peer *p)
 
 static void do_connect(struct peer *p, char *args)
 {
-    char cert[512], key[512], sni[256];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char host[64], cert[512], key[512], sni[256];
+    struct sockaddr_in to = {.sin_family = AF_INET};
     struct timeval limit = {.tv_sec = 10};
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     int port;
 
-    if (sscanf(args, "%d %511s %511s %255s", &port, cert, key, sni) != 4)
-        die("connect wants PORT CERT KEY SNI");
+    if (sscanf(args, "%63[0-9.]:%d %511s %511s %255s", host, &port, cert, key, sni) != 5 ||
+        inet_pton(AF_INET, host, &to.sin_addr) != 1)
+        die("connect wants ADDRESS:PORT CERT KEY SNI");
     SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
     SSL_CTX_set_keylog_callback(ctx, on_secret);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1 ||

@@ -1,0 +1,30 @@
+/*
+ * demux: which connection a segment is for, in one look-up.
+ *
+ * Why: lwIP walks a list of all connections for every segment. For the length of one input the list
+ * is taken away but for the one connection that the hash found, so that the walk is one step.
+ * Half-open connections are kept in the order of their arrival: when they fill a listener, the
+ * oldest makes room, so that a flood of SYNs costs a fixed amount and does not lock callers out.
+ * Owner: the worker's thread; entries live and die with lwIP's connections, by its callbacks.
+ */
+#ifndef PENSTOCK_DPDK_DEMUX_H
+#define PENSTOCK_DPDK_DEMUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tcp_pcb;
+
+/* The table of this process: lwIP is one instance in it, and so is this. 0 or -ENOMEM. */
+int demux_init(void);
+/* A listener's new connections are to be known. */
+void demux_listen(struct tcp_pcb *listener);
+/* A connection that was begun here, with both its ends set. 0 or -ENOMEM. */
+int demux_add(struct tcp_pcb *pcb);
+/* Its handshake is done. */
+void demux_opened(struct tcp_pcb *pcb);
+
+/* A frame of n bytes at p: give it to input(), with the list as short as can be. */
+void demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,135 @@
+#include "dataplane/dpdk/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+#include <lwip/timeouts.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include "dataplane/base/check.h"
+#include "dataplane/core/notes.h"
+#include "dataplane/core/round.h"
+#include "dataplane/dpdk/face.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/tcp.h"
+
+#define BUSY_ROUNDS   2000    /* without a frame, before it sleeps at all */
+#define SLEEP_STEP_NS 20000   /* longer with every empty round, */
+#define SLEEP_MAX_NS  1000000 /* up to this */
+#define CHANNEL_EVERY 32      /* busy rounds between two looks at the channels */
+
+enum { WATCH_INBOX, WATCH_HANDOFF, WATCH_QUERY, WATCHES };
+
+struct loop {
+    struct worker *w;
+    struct ports *ports;
+    struct tcp tcp;
+    unsigned idle, rounds;
+    uint64_t tick_ms;
+};
+
+/* Set by main before any thread: the ports of this process. */
+static struct ports *process_ports;
+
+static int loop_init(void *self, struct worker *w, struct err *e)
+{
+    struct loop *l = self;
+    int rc;
+
+    l->w = w;
+    l->ports = process_ports;
+    rc = rte_thread_register() ? -rte_errno : face_start(l->ports);
+    if (!rc)
+        rc = tcp_begin(&l->tcp, w, l->ports);
+    return rc ? err_set(e, rc, "/dpdk", "free memory", "the worker can not start: %s",
+                        strerror(-rc))
+              : 0;
+}
+
+/* Look at the channels, waiting for ns at most. */
+static void channels(struct loop *l, long ns)
+{
+    struct worker *w = l->w;
+    struct pollfd p[WATCHES] = {
+        [WATCH_INBOX] = {.fd = w->inbox->event_fd, .events = POLLIN},
+        [WATCH_HANDOFF] = {.fd = w->hs.fd,
+                           .events = (short)(w->hs.want_out ? POLLIN | POLLOUT : POLLIN)},
+        [WATCH_QUERY] = {.fd = w->query_fd, .events = POLLIN},
+    };
+    struct timespec ts = {.tv_nsec = ns};
+
+    if (ppoll(p, WATCHES, &ts, NULL) <= 0)
+        return;
+    round_clock(w);
+    if (p[WATCH_HANDOFF].revents & POLLOUT)
+        hsclient_writable(w);
+    if (p[WATCH_HANDOFF].revents & ~POLLOUT)
+        hsclient_readable(w);
+    if (p[WATCH_QUERY].revents)
+        notes_query(w);
+    if (p[WATCH_INBOX].revents)
+        notes_take(w);
+    l->idle = 0;
+}
+
+/* How long this round may sleep. */
+static long nap_ns(const struct loop *l)
+{
+    uint64_t wait_ms;
+    long ns;
+
+    if (l->idle < BUSY_ROUNDS)
+        return 0;
+    wait_ms = round_wait_ms(l->w);
+    if (!wait_ms)
+        return 0;
+    ns = (long)(l->idle - BUSY_ROUNDS) * SLEEP_STEP_NS;
+    return ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS;
+}
+
+static void tick(struct loop *l)
+{
+    if (l->w->now_ms == l->tick_ms)
+        return;
+    l->tick_ms = l->w->now_ms;
+    sys_check_timeouts();
+    tcp_tick(&l->tcp);
+}
+
+static void loop_run(void *self)
+{
+    struct loop *l = self;
+
+    while (!l->w->stop) {
+        bool any;
+
+        round_clock(l->w);
+        any = ports_poll(l->ports) > 0;
+        tick(l);
+        any |= tcp_events(&l->tcp);
+        round_end(l->w);
+        ports_flush(l->ports);
+        l->idle = any ? 0 : l->idle + 1;
+        if (l->idle >= BUSY_ROUNDS || ++l->rounds % CHANNEL_EVERY == 0)
+            channels(l, nap_ns(l));
+    }
+}
+
+static void loop_fini(void *self)
+{
+    struct loop *l = self;
+
+    ports_flush(l->ports);
+    rte_thread_unregister();
+}
+
+const struct engine *loop_engine(struct ports *ports)
+{
+    static const struct engine engine = {
+        .size = sizeof(struct loop), .init = loop_init, .run = loop_run, .fini = loop_fini};
+
+    process_ports = ports;
+    return &engine;
+}

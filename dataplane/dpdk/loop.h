@@ -1,0 +1,18 @@
+/*
+ * loop: the worker of a DPDK process: polled ports instead of a ring.
+ *
+ * Why: a port has no descriptor to wait on. While there are frames it never sleeps; when there were
+ * none for a while it sleeps a little, up to a millisecond, on its channels: an idle gateway leaves
+ * the processor alone. Owner: the worker's thread.
+ */
+#ifndef PENSTOCK_DPDK_LOOP_H
+#define PENSTOCK_DPDK_LOOP_H
+
+#include "dataplane/core/threads.h"
+
+struct ports;
+
+/* The engine, over the ports that main opened (there is one set in a process). */
+const struct engine *loop_engine(struct ports *ports);
+
+#endif

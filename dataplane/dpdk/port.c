@@ -1,0 +1,221 @@
+#include "dataplane/dpdk/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <lwip/prot/ethernet.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include "dataplane/dpdk/demux.h"
+#include "dataplane/wire/policy_port.h"
+
+#define HEAP_MAX (256u << 20) /* bytes of received packets outside the pool */
+
+/* A received frame, in the room that its mbuf has for us. */
+struct rx_pbuf {
+    struct pbuf_custom custom;
+    struct rte_mbuf *m;
+};
+
+struct heap_pbuf {
+    struct pbuf_custom custom;
+    uint32_t *held; /* bytes in all of them */
+    uint32_t n;
+    uint8_t data[];
+};
+
+_Static_assert(sizeof(struct rx_pbuf) <= PORT_PRIVATE, "fits into a packet's private room");
+
+struct input {
+    struct port *port;
+    struct pbuf *p;
+};
+
+static void rx_free(struct pbuf *p)
+{
+    struct rx_pbuf *rx = (struct rx_pbuf *)p;
+
+    rte_pktmbuf_free(rx->m);
+}
+
+static void heap_free(struct pbuf *p)
+{
+    struct heap_pbuf *h = (struct heap_pbuf *)p;
+
+    *h->held -= h->n;
+    free(h);
+}
+
+static struct pbuf *wrap(struct rte_mbuf *m)
+{
+    struct rx_pbuf *rx = rte_mbuf_to_priv(m);
+    uint16_t n = rte_pktmbuf_data_len(m);
+
+    rx->m = m;
+    rx->custom.custom_free_function = rx_free;
+    return pbuf_alloced_custom(PBUF_RAW, n, PBUF_REF, &rx->custom, rte_pktmbuf_mtod(m, void *), n);
+}
+
+/* The same bytes outside the pool, so that slow sessions can not stop the others' receiving. */
+static struct pbuf *wrap_copy(struct ports *ports, struct rte_mbuf *m)
+{
+    uint16_t n = rte_pktmbuf_data_len(m);
+    struct heap_pbuf *h = ports->heap_held + n <= HEAP_MAX ? malloc(sizeof *h + n) : NULL;
+
+    if (h) {
+        h->held = &ports->heap_held;
+        h->n = n;
+        h->custom.custom_free_function = heap_free;
+        ports->heap_held += n;
+        memcpy(h->data, rte_pktmbuf_mtod(m, void *), n);
+    }
+    rte_pktmbuf_free(m);
+    return h ? pbuf_alloced_custom(PBUF_RAW, n, PBUF_REF, &h->custom, h->data, n) : NULL;
+}
+
+static void input(void *arg)
+{
+    const struct input *in = arg;
+
+    if (in->port->netif.input(in->p, &in->port->netif) != ERR_OK)
+        pbuf_free(in->p);
+}
+
+/* Is the frame of our network? A tag may stand in the frame, or beside it. */
+static bool vlan_fits(const struct port *port, const struct rte_mbuf *m)
+{
+    const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+    uint16_t vlan = port->policy->vlan;
+
+    if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+        return (m->vlan_tci & 0xfff) == vlan;
+    if (rte_pktmbuf_data_len(m) >= 18 && p[12] == 0x81 && p[13] == 0)
+        return ((p[14] << 8 | p[15]) & 0xfff) == vlan;
+    return vlan == 0;
+}
+
+/* Sums that the device found right are not computed again. */
+static void set_checks(struct port *port, const struct rte_mbuf *m)
+{
+    const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    uint16_t flags = NETIF_CHECKSUM_ENABLE_ALL;
+
+    if (port->rx_checks && (m->ol_flags & good) == good)
+        flags &= (uint16_t) ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP);
+    port->netif.chksum_flags = flags;
+}
+
+static void take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool low)
+{
+    struct input in = {.port = port};
+    bool ours = m->nb_segs == 1 && rte_pktmbuf_data_len(m) >= SIZEOF_ETH_HDR && vlan_fits(port, m);
+
+    if (!ours) {
+        rte_pktmbuf_free(m);
+        return;
+    }
+    set_checks(port, m);
+    in.p = low ? wrap_copy(ports, m) : wrap(m);
+    if (in.p)
+        demux_input(in.p->payload, in.p->len, input, &in);
+    else
+        port->rx_dropped++;
+}
+
+unsigned ports_poll(struct ports *ports)
+{
+    struct rte_mbuf *m[PORT_BURST];
+    unsigned frames = 0;
+
+    for (unsigned i = 0; i < ports->n; i++) {
+        uint16_t n = rte_eth_rx_burst(ports->port[i].id, 0, m, PORT_BURST);
+        bool low = n && rte_mempool_avail_count(ports->pool) < ports->pool->size / 4;
+
+        for (uint16_t k = 0; k < n; k++)
+            take(ports, &ports->port[i], m[k], low);
+        frames += n;
+    }
+    return frames;
+}
+
+/* Give the device what waits; what it does not take now waits on. */
+static void port_flush(struct port *port)
+{
+    uint16_t done = 0, n, sent;
+
+    do {
+        n = port->n_tx - done < PORT_BURST ? (uint16_t)(port->n_tx - done) : PORT_BURST;
+        sent = n ? rte_eth_tx_burst(port->id, 0, port->tx + done, n) : 0;
+        done = (uint16_t)(done + sent);
+    } while (sent == PORT_BURST);
+    port->n_tx = (uint16_t)(port->n_tx - done);
+    memmove(port->tx, port->tx + done, port->n_tx * sizeof port->tx[0]);
+}
+
+void ports_flush(struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->n; i++)
+        if (ports->port[i].n_tx)
+            port_flush(&ports->port[i]);
+}
+
+err_t port_output(struct netif *netif, struct pbuf *p)
+{
+    struct port *port = netif->state;
+    struct rte_mbuf *m;
+
+    if (port->n_tx == PORT_TX)
+        port_flush(port);
+    m = port->n_tx < PORT_TX ? rte_pktmbuf_alloc(port->pool) : NULL;
+    if (!m || rte_pktmbuf_tailroom(m) < p->tot_len) {
+        rte_pktmbuf_free(m);
+        port->tx_dropped++; /* as on a full wire: it is sent again */
+        return ERR_OK;
+    }
+    for (const struct pbuf *q = p; q; q = q->next)
+        memcpy(rte_pktmbuf_append(m, q->len), q->payload, q->len);
+    port->tx[port->n_tx++] = m;
+    return ERR_OK;
+}
+
+void port_mac(const struct port *port, uint8_t mac[6])
+{
+    struct rte_ether_addr a;
+
+    memset(&a, 0, sizeof a);
+    rte_eth_macaddr_get(port->id, &a);
+    memcpy(mac, a.addr_bytes, 6);
+}
+
+struct port *ports_with(struct ports *ports, const struct addr *own)
+{
+    struct addr a = *own;
+
+    for (unsigned i = 0; i < ports->n; i++) {
+        const struct policy_port *p = ports->port[i].policy;
+
+        if (policy_port_owns(p, &a))
+            return &ports->port[i];
+    }
+    return NULL;
+}
+
+struct port *ports_towards(struct ports *ports, const struct addr *target)
+{
+    struct port *gateway = NULL;
+
+    for (unsigned i = 0; i < ports->n; i++) {
+        enum port_reach r = policy_port_reach(ports->port[i].policy, target);
+
+        if (r == PORT_ON_LINK)
+            return &ports->port[i];
+        if (r == PORT_GATEWAY && !gateway)
+            gateway = &ports->port[i];
+    }
+    return gateway;
+}
+
+struct addr port_source(const struct port *port, const struct addr *target)
+{
+    return target->sa.sa_family == AF_INET ? port->policy->v4 : port->policy->v6[0];
+}

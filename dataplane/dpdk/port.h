@@ -1,0 +1,66 @@
+/*
+ * port: Ethernet ports of DPDK, each a network interface of lwIP.
+ *
+ * Why: frames come by polling and go in batches; a received frame becomes a pbuf without a copy.
+ * Owner: made by main before the sandbox (devices need privilege), used by the one worker's thread.
+ * Never: more packet memory than the pool that was sized at start; what a slow session holds back
+ * moves to the heap when the pool runs low, and is dropped (to be sent again) beyond a limit.
+ */
+#ifndef PENSTOCK_DPDK_PORT_H
+#define PENSTOCK_DPDK_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+#include "dataplane/base/err.h"
+#include "dataplane/wire/policy.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+#define PORT_BURST   32   /* frames taken or given at once */
+#define PORT_TX      1024 /* frames that wait for a device */
+#define PORT_PRIVATE 64   /* bytes of each packet that are ours */
+
+struct port {
+    const struct policy_port *policy; /* in the policy that ports_open() was given */
+    uint16_t id;                      /* DPDK's */
+    uint16_t n_tx;
+    bool rx_checks; /* the device judges sums of what it receives */
+    struct netif netif;
+    ip6_addr_t gateway6;
+    struct rte_mempool *pool;
+    struct rte_mbuf *tx[PORT_TX];
+    uint64_t tx_dropped, rx_dropped;
+};
+
+struct ports {
+    struct rte_mempool *pool;
+    uint32_t heap_held; /* bytes of received packets that were moved to the heap */
+    unsigned n;
+    struct port port[POLICY_PORTS_MAX];
+};
+
+/*
+ * Start DPDK with these devices (once in a process), and the ports' links. p must live as long as
+ * the ports. 0, or -errno with *e for the operator.
+ */
+int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e);
+/* Take one burst from every port and put it through lwIP. How many frames came. */
+unsigned ports_poll(struct ports *ports);
+/* Send what was put out since. */
+void ports_flush(struct ports *ports);
+
+/* lwIP has a frame to send: it is copied into the batch. */
+err_t port_output(struct netif *netif, struct pbuf *p);
+void port_mac(const struct port *port, uint8_t mac[6]);
+
+/* The port that has this address, or from which it is reached (its network, then a gateway); NULL:
+ * none. */
+struct port *ports_with(struct ports *ports, const struct addr *own);
+struct port *ports_towards(struct ports *ports, const struct addr *target);
+/* Our address on that port of the target's family; len 0: none. */
+struct addr port_source(const struct port *port, const struct addr *target);
+
+#endif

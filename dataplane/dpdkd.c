@@ -1,0 +1,145 @@
+/*
+ * penstock-dataplane-dpdk: the data plane of the links with engine "dpdk". One control thread
+ * (main) and one worker, which polls the ports; see dpdk/DESIGN.md.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "dataplane/base/log.h"
+#include "dataplane/base/sandbox.h"
+#include "dataplane/base/spawn.h"
+#include "dataplane/core/threads.h"
+#include "dataplane/dpdk/loop.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/record/record.h"
+
+#define REKEY_DEFAULT (1u << 24) /* records; RFC 8446 5.5 allows about 2^24.5 with AES-GCM */
+#define SESSIONS_MAX  10000      /* two connections each, of lwIP's pool */
+#define START_MS      10000      /* for the launcher to say which ports there are */
+
+static int usage(const char *what)
+{
+    fprintf(stderr, "penstock-dataplane-dpdk: %s; it is started by penstockd\n", what);
+    return 2;
+}
+
+static int parse_number(const char *s, unsigned long max, unsigned long *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoul(s, &end, 10);
+    return errno || *end || end == s || *out > max ? -EINVAL : 0;
+}
+
+static int parse_args(int argc, char **argv, struct shared *shared)
+{
+    unsigned long first = 0, rekey = REKEY_DEFAULT;
+
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--first-worker")) {
+            if (parse_number(argv[i + 1], WORKERS_MAX - 1, &first))
+                return usage("--first-worker takes 0 to 63");
+        } else if (!strcmp(argv[i], "--rekey-records")) {
+            if (parse_number(argv[i + 1], REKEY_DEFAULT, &rekey) || !rekey)
+                return usage("--rekey-records takes 1 to 16777216");
+        } else {
+            return usage("unknown option");
+        }
+    }
+    if (argc % 2 == 0)
+        return usage("an option lacks its value");
+    shared->n_workers = 1;
+    shared->first_worker = (unsigned)first;
+    shared->rekey_records = rekey;
+    return 0;
+}
+
+/* The launcher's first message: the policy whose ports are ours to open. */
+static int first_policy(int fd, struct policy **out)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    uint8_t mem[CHAN_HEADER + 256];
+    struct control_attach a;
+    struct chan_msg m;
+    const void *image;
+    size_t n;
+    int rc = poll(&p, 1, START_MS) == 1 ? chan_recv(fd, mem, sizeof mem, &m) : -ETIMEDOUT;
+
+    if (rc != 1)
+        return rc ? rc : -EPIPE;
+    if (m.type != CONTROL_ATTACH || m.n_fds != 1 || control_get_attach(&m.body, &a) ||
+        a.kind != ATTACH_IMAGE_DATAPLANE)
+        rc = -EPROTO;
+    else
+        rc = memfd_map(m.fds[0], POLICY_IMAGE_MAX, &image, &n);
+    chan_msg_close_fds(&m);
+    if (rc)
+        return rc;
+    rc = policy_decode(image, n, out);
+    munmap((void *)(uintptr_t)image, n);
+    return rc;
+}
+
+/* Tell the operator, through the launcher, why there is no DPDK data plane. */
+static int refuse(int fd, const struct err *e)
+{
+    struct control_refused refused = {.err = *e};
+    uint8_t mem[4096];
+    char text[1100];
+    struct buf b;
+
+    log_event(LOG_ERROR, "start_failed", "error=\"%s\"", err_text(e, text, sizeof text));
+    buf_init(&b, mem, sizeof mem);
+    control_put_refused(&b, &refused);
+    chan_send_wait(fd, CONTROL_REFUSED, &b, NULL, 0, 1000);
+    return 1;
+}
+
+/* Everything that needs privilege, and then without it. 0 or -errno with *e. */
+static int prepare(struct ports *ports, struct shared *shared, struct control *control,
+                   struct inbox *inbox, struct err *e)
+{
+    struct policy *p; /* kept: the ports point into it */
+    int rc = threads_shared(shared);
+
+    if (!rc)
+        rc = inbox_init(inbox);
+    if (!rc)
+        rc = control_init(control, SPAWN_CONTROL_FD, shared, inbox);
+    if (!rc)
+        rc = record_init();
+    if (!rc)
+        rc = first_policy(SPAWN_CONTROL_FD, &p);
+    if (rc)
+        return err_set(e, rc, "data plane", "restart penstockd", "can not start: %s",
+                       strerror(-rc));
+    shared->dpdk = &p->dpdk;
+    shared->sessions_max = SESSIONS_MAX;
+    rc = ports_open(ports, &p->dpdk, e);
+    return rc ? rc : sandbox_enter(SANDBOX_DPDK, e);
+}
+
+int main(int argc, char **argv)
+{
+    static struct shared shared;
+    static struct control control;
+    static struct ports ports;
+    struct inbox inbox;
+    struct err e;
+    int rc = parse_args(argc, argv, &shared);
+
+    if (rc)
+        return rc;
+    log_init("dataplane-dpdk", LOG_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    if (prepare(&ports, &shared, &control, &inbox, &e))
+        return refuse(SPAWN_CONTROL_FD, &e);
+    rc = threads_run(&control, loop_engine(&ports));
+    control_fini(&control);
+    return rc;
+}

@@ -1,0 +1,326 @@
+/* The "dpdk" block: ports of the DPDK engine, and what a link on them may be. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "dataplane/wire/policy_port.h"
+#include "mgmt/model/model_dpdk.h"
+
+#define MEMORY_DEFAULT 256
+#define MTU_DEFAULT    1500
+#define MTU6_MIN       1280 /* RFC 8200 5 */
+
+/* n bytes of a host's address, as addr_parse() wants them. */
+static void host_text(char *out, size_t cap, const char *text, size_t n)
+{
+    if (memchr(text, ':', n))
+        snprintf(out, cap, "[%.*s]:0", (int)n, text);
+    else
+        snprintf(out, cap, "%.*s:0", (int)n, text);
+}
+
+/* "192.0.2.1", or "192.0.2.1/24" where bits is asked for; a host's address, never a network's. */
+static int parse_host(const struct node *n, struct addr *out, uint8_t *bits)
+{
+    const char *text = NULL, *slash,
+               *fix = bits ? "give ADDRESS/BITS, such as 192.0.2.1/24 or "
+                             "2001:db8::1/64"
+                           : "give an IP address";
+    char host[128];
+    unsigned long v = 0;
+    char *end = NULL;
+    int rc = node_string(n, &text);
+
+    if (rc)
+        return rc;
+    slash = strchr(text, '/');
+    if ((slash != NULL) != (bits != NULL) || strlen(text) > 64)
+        return node_fail(n, fix, "\"%.64s\" is none", text);
+    host_text(host, sizeof host, text, slash ? (size_t)(slash - text) : strlen(text));
+    if (slash)
+        v = strtoul(slash + 1, &end, 10);
+    if (addr_parse(out, host) || (slash && (!slash[1] || *end || v < 1 || v > 128)))
+        return node_fail(n, fix, "\"%.64s\" is none", text);
+    if (bits)
+        *bits = (uint8_t)v;
+    return 0;
+}
+
+static int take_v4(const struct node *n, struct policy_port *p, const struct addr *a, uint8_t bits)
+{
+    if (p->v4.len)
+        return node_fail(n, "give the port one IPv4 address", "is a second one");
+    if (bits > 31)
+        return node_fail(n, "give 1 to 31 bits", "a network of %u bits has no neighbours", bits);
+    p->v4 = *a;
+    p->v4_prefix = bits;
+    return 0;
+}
+
+static int take_v6(const struct node *n, struct policy_port *p, const struct addr *a, uint8_t bits)
+{
+    unsigned i = p->v6[0].len ? 1 : 0;
+
+    if (bits != 64)
+        return node_fail(n, "give /64", "networks of IPv6 have 64 bits here");
+    if (p->v6[1].len)
+        return node_fail(n, "give the port at most two IPv6 addresses", "is a third one");
+    p->v6[i] = *a;
+    return 0;
+}
+
+static int parse_addresses(const struct node *n, struct policy_port *p)
+{
+    struct model_strings list = {0};
+    int rc = node_required(n, "give [\"ADDRESS/BITS\"]");
+
+    if (!rc)
+        rc = node_strings(n, false, 3, &list);
+    if (!rc && list.n == 0)
+        rc = node_fail(n, "give [\"ADDRESS/BITS\"]", "is empty");
+    for (unsigned i = 0; i < list.n && !rc; i++) {
+        struct node at = node_element(n, i);
+        struct addr a;
+        uint8_t bits;
+
+        rc = parse_host(&at, &a, &bits);
+        if (!rc)
+            rc = a.sa.sa_family == AF_INET ? take_v4(&at, p, &a, bits) : take_v6(&at, p, &a, bits);
+    }
+    free(list.s);
+    return rc;
+}
+
+/* One for each family, in a network of the port's. */
+static int parse_gateways(const struct node *n, struct policy_port *p)
+{
+    struct model_strings list = {0};
+    int rc = node_strings(n, false, 2, &list);
+
+    for (unsigned i = 0; i < list.n && !rc; i++) {
+        struct node at = node_element(n, i);
+        struct addr a, *slot;
+
+        rc = parse_host(&at, &a, NULL);
+        if (rc)
+            break;
+        slot = a.sa.sa_family == AF_INET ? &p->gateway4 : &p->gateway6;
+        if (slot->len)
+            rc = node_fail(&at, "give one for each IP version", "is a second one");
+        else if (policy_port_reach(p, &a) != PORT_ON_LINK || policy_port_owns(p, &a))
+            rc = node_fail(&at, "give a neighbour's address", "is in no network of this port");
+        else
+            *slot = a;
+    }
+    free(list.s);
+    return rc;
+}
+
+static int parse_device(const struct node *n, struct policy_port *p)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:,=/-";
+    const char *fix = "give a PCI address (0000:03:00.0), or a virtual device and its arguments "
+                      "(net_af_packet0,iface=eth1)";
+    const char *text = NULL;
+    int rc = node_required(n, fix);
+
+    if (!rc)
+        rc = node_string(n, &text);
+    if (!rc && (strlen(text) >= POLICY_DEVICE_MAX || strspn(text, allowed) != strlen(text) ||
+                text[0] == '-'))
+        rc = node_fail(n, fix, "is no device");
+    if (!rc)
+        snprintf(p->device, sizeof p->device, "%s", text);
+    return rc;
+}
+
+static int parse_port(const struct node *n, const char *name, struct policy_port *p)
+{
+    static const char *const known[] = {"device", "addresses", "gateways", "vlan", "mtu", NULL};
+    struct node device, addresses, gateways, vlan, mtu;
+    uint32_t tag = 0, size = MTU_DEFAULT;
+    int rc = model_name(n, name);
+
+    if (!rc)
+        rc = json_is_object(n->v) ? node_object(n, known)
+                                  : node_fail(n, "give an object: { ... }", "is no object");
+    if (rc)
+        return rc;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    device = node_member(n, "device");
+    addresses = node_member(n, "addresses");
+    gateways = node_member(n, "gateways");
+    vlan = node_member(n, "vlan");
+    mtu = node_member(n, "mtu");
+    rc = parse_device(&device, p);
+    if (!rc)
+        rc = parse_addresses(&addresses, p);
+    if (!rc)
+        rc = parse_gateways(&gateways, p);
+    if (!rc)
+        rc = node_number(&vlan, 1, 4094, &tag);
+    if (!rc)
+        rc = node_number(&mtu, p->v6[0].len ? MTU6_MIN : POLICY_MTU_MIN, POLICY_MTU_MAX, &size);
+    p->vlan = (uint16_t)tag;
+    p->mtu = (uint16_t)size;
+    return rc;
+}
+
+static size_t device_name_len(const char *device)
+{
+    return strcspn(device, ",");
+}
+
+static int check_distinct(const struct node *n, const struct policy_dpdk *d)
+{
+    const struct policy_port *last = &d->ports[d->n_ports - 1];
+    size_t len = device_name_len(last->device);
+
+    for (unsigned i = 0; i + 1 < d->n_ports; i++) {
+        const struct policy_port *p = &d->ports[i];
+
+        if (len == device_name_len(p->device) && !strncmp(p->device, last->device, len))
+            return node_fail(n, "give each port a device of its own", "has the device of \"%s\"",
+                             p->name);
+        if ((last->v4.len && policy_port_reach(p, &last->v4) == PORT_ON_LINK) ||
+            (last->v6[0].len && policy_port_reach(p, &last->v6[0]) == PORT_ON_LINK))
+            return node_fail(n, "give each port networks of its own",
+                             "has an address in a network of \"%s\"", p->name);
+    }
+    return 0;
+}
+
+static int parse_ports(const struct node *n, struct policy_dpdk *d)
+{
+    const char *name;
+    json_t *v;
+    int rc = node_required(n, "give { \"NAME\": { \"device\": ..., \"addresses\": [...] } }");
+
+    if (!rc)
+        rc = node_object(n, NULL);
+    if (!rc && (json_object_size(n->v) == 0 || json_object_size(n->v) > POLICY_PORTS_MAX))
+        rc = node_fail(n, "give 1 to 8 ports", "has %zu", json_object_size(n->v));
+    if (rc)
+        return rc;
+    d->ports = calloc(json_object_size(n->v), sizeof *d->ports);
+    if (!d->ports)
+        return -ENOMEM;
+    json_object_foreach(n->v, name, v)
+    {
+        struct node port = node_member(n, name);
+
+        (void)v;
+        rc = parse_port(&port, name, &d->ports[d->n_ports++]);
+        if (!rc)
+            rc = check_distinct(&port, d);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int model_dpdk(const struct node *n, struct policy_dpdk *d)
+{
+    static const char *const known[] = {"lcores", "memory_mb", "hugepages", "ports", NULL};
+    struct node lcores, lcore, memory, huge, ports;
+    uint32_t core = 0;
+    int rc = node_object(n, known);
+
+    if (rc || !n->v)
+        return rc;
+    d->memory_mb = MEMORY_DEFAULT;
+    d->hugepages = true;
+    lcores = node_member(n, "lcores");
+    memory = node_member(n, "memory_mb");
+    huge = node_member(n, "hugepages");
+    ports = node_member(n, "ports");
+    rc = node_required(&lcores, "give the processor that polls: [1]");
+    if (!rc && (!json_is_array(lcores.v) || json_array_size(lcores.v) != 1))
+        rc = node_fail(&lcores, "give one processor: [1]", "this engine runs on one");
+    if (!rc) {
+        lcore = node_element(&lcores, 0);
+        rc = node_number(&lcore, 0, 1023, &core);
+    }
+    d->lcore = (uint16_t)core;
+    if (!rc)
+        rc = node_number(&memory, POLICY_MEMORY_MIN, POLICY_MEMORY_MAX, &d->memory_mb);
+    if (!rc)
+        rc = node_bool(&huge, &d->hugepages);
+    return rc ? rc : parse_ports(&ports, d);
+}
+
+/* A fault of a link, at a place below it: the i-th of a list, where i is not -1. */
+static int fault(struct err *e, const struct model_link *l, const char *rest, int i,
+                 const char *fix, const char *what)
+{
+    char where[256], number[16] = "";
+
+    if (i >= 0)
+        snprintf(number, sizeof number, "/%d", i);
+    snprintf(where, sizeof where, "/links/%s%s%s", l->name, rest, number);
+    return err_set(e, -EINVAL, where, fix, "%s", what);
+}
+
+static bool owned(const struct policy_dpdk *d, const struct addr *a)
+{
+    for (unsigned i = 0; i < d->n_ports; i++)
+        if (policy_port_owns(&d->ports[i], a))
+            return true;
+    return false;
+}
+
+bool model_dpdk_reaches(const struct policy_dpdk *d, const struct addr *a)
+{
+    for (unsigned i = 0; i < d->n_ports; i++)
+        if (policy_port_reach(&d->ports[i], a) != PORT_NO_WAY)
+            return true;
+    return false;
+}
+
+static int judge_source(const struct policy_dpdk *d, const struct model_link *l, struct err *e)
+{
+    struct addr a;
+    char text[96];
+
+    if (!l->source)
+        return 0;
+    host_text(text, sizeof text, l->source, strlen(l->source));
+    if (addr_parse(&a, text) && addr_parse(&a, l->source))
+        return 0; /* judged elsewhere */
+    return owned(d, &a) ? 0
+                        : fault(e, l, "/forward/source", -1, "give an address of /dpdk/ports",
+                                "no port has this address");
+}
+
+int model_dpdk_judge(const struct policy_dpdk *d, const struct model_link *l, struct err *e)
+{
+    struct addr a;
+
+    if (l->engine != ENGINE_DPDK)
+        return 0;
+    if (!d->n_ports)
+        return fault(e, l, "/engine", -1,
+                     "add a \"dpdk\" block with ports, or use \"auto\", \"ktls\" or \"soft\"",
+                     "there are no ports for the DPDK engine");
+    for (unsigned i = 0; i < l->addresses.n; i++)
+        if (!addr_parse(&a, l->addresses.s[i]) && !owned(d, &a))
+            return fault(e, l, "/listen/address", (int)i, "give an address of /dpdk/ports",
+                         "no port has this address");
+    for (unsigned i = 0; i < l->targets.n; i++) {
+        if (addr_parse(&a, l->targets.s[i]))
+            continue; /* a name: judged when it is resolved */
+        if (!addr_is_ip(&a))
+            return fault(e, l, "/forward/to", (int)i, "give a TCP target",
+                         "the DPDK engine reaches no unix socket");
+        if (!model_dpdk_reaches(d, &a))
+            return fault(e, l, "/forward/to", (int)i,
+                         "give a port a gateway, or an address in its network",
+                         "no port leads to this address");
+    }
+    if (l->health.interval_ms)
+        return fault(e, l, "/forward/health", -1,
+                     "leave it out: targets that fail are passed over for a while anyway",
+                     "the DPDK engine makes no periodic checks");
+    return judge_source(d, l, e);
+}

@@ -1,0 +1,459 @@
+"""Goal: a link with engine "dpdk" is the same link: one conformance suite, real peers, and a network that misbehaves.
+
+The gateway runs in a namespace whose interfaces have no addresses; DPDK has them by packet sockets (netns.py)."""
+import hashlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import t_records  # registers the conformance suite
+from gateway import BIN, Gateway
+from harness import CASES, Context, Skip, echo, equal, exchange, expect, need, recv_all, recv_exactly, test
+from netns import Net, usable
+
+OUT, IN = "10.77.1.1", "10.77.2.1"
+PROGRAM = os.path.join(BIN, "penstock-dataplane-dpdk")
+
+
+def why_not():
+    """What this machine lacks, or None."""
+    if not os.path.exists(PROGRAM):
+        return "this build is without the DPDK engine"
+    for tool in ("ethtool", "sysctl"):
+        if not shutil.which(tool):
+            return "there is no " + tool
+    return usable()
+
+
+class Dpdk(Context):
+    """A case's context, with the client outside, the gateway between and the servers inside."""
+
+    host = OUT
+
+    def __init__(self, t, **net):
+        super().__init__(t.dir, t.pki)
+        reason = why_not()
+        if reason:
+            raise Skip(reason)
+        self.engine = "dpdk"
+        self.net = Net(**net)
+        t.defer(self.close)
+        self.defer(self.net.close)
+        self.client_prefix = self.net.prefix_of("out")
+
+    def addresses(self, number):
+        return ["10.77.%d.1/24" % number, *(["fd77:%d::1/64" % number] if self.net.v6 else [])]
+
+    def ports(self):
+        return {"lcores": [min(os.sched_getaffinity(0))], "memory_mb": 128, "hugepages": False, "ports": {
+            "outside": {"device": "net_af_packet0,iface=g0", "addresses": self.addresses(1), "mtu": self.net.mtu},
+            "inside": {"device": "net_af_packet1,iface=g1", "addresses": self.addresses(2), "mtu": self.net.mtu}}}
+
+    def server(self, handler=echo, host="10.77.2.2", **kw):
+        with self.net.inside("in"):
+            return super().server(handler, host=host, **kw)
+
+    def connect(self, port, timeout=10, host=OUT):
+        with self.net.inside("out"):
+            return socket.create_connection((host, port), timeout=timeout)
+
+    def gateway(self, links, name="gw", args=(), wait=True, **top):
+        pki = self.pki
+        config = {"identities": {"gw": {"certificate": pki.gw.chain, "key": pki.gw.key}},
+                  "trust": {"partners": pki.trust()}, "dpdk": self.ports(), "links": links, **top}
+        g = Gateway(self.dir, config, name=name, args=["--workers", "1", *args], wait=False,
+                    prefix=self.net.prefix_of("gw"))
+        g.config = config
+        self.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
+        if wait:
+            g.wait_ready(60)  # DPDK looks at each of its drivers first
+        return g
+
+    def outer(self, port, to, **link):
+        return {"listen": {"address": ["%s:%d" % (OUT, port)],
+                           "tls": {"identity": "gw", "trust": "partners",
+                                   "peers": [{"uri": "spiffe://partner.example/*"}]}},
+                "forward": {"to": [to]}, "engine": "dpdk", **link}
+
+    def terminate(self, to, name="gw", args=(), port=8443, **top):
+        g = self.gateway({"in": self.outer(port, to)}, name=name, args=args, **top)
+        g.port = port
+        return g
+
+    def tls(self, port, cert=None, host=OUT):
+        cert = cert or self.pki.client
+        ctx = ssl.create_default_context(cafile=self.pki.root.pem)
+        ctx.load_cert_chain(cert.chain, cert.key)
+        return ctx.wrap_socket(self.connect(port, host=host), server_hostname="gw.test", suppress_ragged_eofs=False)
+
+
+def conformance(sentence, fn, timeout):
+    @test("over DPDK: " + sentence, timeout=timeout + 60)
+    def over_dpdk(t):
+        fn(Dpdk(t))
+
+
+for sentence, fn, timeout in list(CASES):
+    if fn.__module__ == t_records.__name__:
+        conformance(sentence, fn, timeout)
+def pieces(n, size=60000):
+    data = os.urandom(n)
+    return [data[i:i + size] for i in range(0, n, size)]
+
+
+def there_and_back(s, n):
+    """n random bytes through an echo; how they came back."""
+    out = pieces(n)
+    back = exchange(s, out, limit=100)
+    equal(hashlib.sha256(back).hexdigest(), hashlib.sha256(b"".join(out)).hexdigest(), "what came back")
+
+
+@test("terminate: curl to nginx through the gateway, sums right both ways, over IPv4 and IPv6", timeout=120)
+def terminate(t):
+    d = Dpdk(t)
+    need(shutil.which("nginx") and shutil.which("curl"), "there is no nginx or curl")
+    root = os.path.join(t.dir, "www")
+    os.makedirs(root)
+    with open(os.path.join(root, "file"), "wb") as f:
+        f.write(os.urandom(8 << 20))
+    os.chmod(t.dir, 0o755)
+    conf = os.path.join(t.dir, "nginx.conf")
+    with open(conf, "w") as f:
+        f.write("daemon off; worker_processes 1; pid %s/nginx.pid; error_log %s/nginx.log; user root;"
+                "events {} http { access_log off; client_body_temp_path %s/body; proxy_temp_path %s/p;"
+                "fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;"
+                "server { listen 10.77.2.2:80; listen [fd77:2::2]:80; root %s; } }" % (*[t.dir] * 7, root))
+    web = subprocess.Popen([*d.net.prefix_of("in"), "nginx", "-c", conf, "-e", t.dir + "/nginx.log"])
+    t.defer(lambda: (web.terminate(), web.wait()))
+    links = {"four": d.outer(8443, "10.77.2.2:80"), "six": d.outer(8446, "[fd77:2::2]:80")}
+    links["six"]["listen"]["address"] = ["[fd77:1::1]:8446"]
+    d.gateway(links)
+    with open(os.path.join(root, "file"), "rb") as f:
+        want = hashlib.sha256(f.read()).hexdigest()
+    for url, at in (("https://gw.test:8443/file", "gw.test:8443:" + OUT),
+                    ("https://gw.test:8446/file", "gw.test:8446:[fd77:1::1]")):
+        r = subprocess.run([*d.client_prefix, "curl", "-sS", "--max-time", "60", "--resolve", at, "--cacert",
+                            t.pki.root.pem, "--cert", t.pki.client.chain, "--key", t.pki.client.key, url],
+                           capture_output=True)
+        equal((r.returncode, r.stderr.decode()), (0, ""))
+        equal(hashlib.sha256(r.stdout).hexdigest(), want, url)
+
+
+@test("bytes go up and down at once and arrive as they were; the session is listed, counted and logged", timeout=120)
+def both_ways(t):
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    s = d.tls(g.port)
+    there_and_back(s, 8 << 20)
+    listed = g.sessions()
+    equal([(x["link"], x["outer"]["engine_rx"], x["outer"]["engine_tx"], x["inner"]["engine_rx"], x["outer"]["peer"])
+           for x in listed], [("in", "dpdk", "dpdk", "plain", "spiffe://partner.example/client")])
+    equal((listed[0]["up_bytes"], listed[0]["down_bytes"]), (8 << 20, 8 << 20))
+    equal(g.ctl("end", listed[0]["id"], check=False).returncode, 0)
+    closed = g.wait_event("session_closed")
+    equal((closed["reason"], closed["outer_engine"], closed["up_bytes"]), ("ended", "dpdk", str(8 << 20)))
+
+
+def tls_server(d, handler):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(d.pki.gw.chain, d.pki.gw.key)
+    ctx.load_verify_locations(d.pki.root.pem)
+    ctx.verify_mode = ssl.CERT_REQUIRED
+    return d.server(lambda conn: handler(ctx.wrap_socket(conn, server_side=True, suppress_ragged_eofs=False)))
+
+
+def tls_echo(s):
+    """An echo that answers close_notify with its own."""
+    while True:
+        data = s.recv(65536)
+        if not data:
+            break
+        s.sendall(data)
+    s.unwrap()
+
+
+FORWARD_TLS = {"identity": "gw", "trust": "partners", "server_name": "gw.test", "peers": [{"dns": "gw.test"}]}
+
+
+@test("originate: a plain client reaches a TLS server, which sees our certificate", timeout=120)
+def originate(t):
+    d = Dpdk(t)
+    link = d.outer(7443, tls_server(d, tls_echo).address)
+    del link["listen"]["tls"]
+    link["forward"]["tls"] = FORWARD_TLS
+    g = d.gateway({"out": link})
+    with d.connect(7443) as s:
+        there_and_back(s, 4 << 20)
+        s.shutdown(socket.SHUT_WR)
+        equal(s.recv(1), b"")
+    closed = g.wait_event("session_closed")
+    equal((closed["reason"], closed["outer_engine"], closed["inner_engine"]), ("closed", "plain", "dpdk"))
+
+
+@test("bridge: TLS on both sides, by openssl and by Python, with a clean end on each", timeout=120)
+def bridge(t):
+    d = Dpdk(t)
+    link = d.outer(8443, tls_server(d, tls_echo).address)
+    link["forward"]["tls"] = FORWARD_TLS
+    g = d.gateway({"bridge": link})
+    s = d.tls(8443)
+    there_and_back(s, 4 << 20)
+    s.unwrap()
+    closed = g.wait_event("session_closed")
+    equal((closed["reason"], closed["outer_engine"], closed["inner_engine"]), ("closed", "dpdk", "dpdk"))
+    p = subprocess.Popen([*d.client_prefix, "openssl", "s_client", "-quiet", "-connect", OUT + ":8443", "-servername",
+                          "gw.test", "-CAfile", t.pki.root.pem, "-verify_return_error", "-cert", t.pki.client.pem,
+                          "-cert_chain", t.pki.client.chain, "-key", t.pki.client.key], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    t.defer(p.kill)
+    p.stdin.write(b"through openssl\n")
+    p.stdin.flush()
+    equal(p.stdout.readline(), b"through openssl\n")
+
+
+@test("a revoked certificate's session is cut with its alert, the others go on", timeout=120)
+def revoked(t):
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    bad = t.pki.inter.issue("soon-revoked-dpdk", "URI:spiffe://partner.example/bad")
+    kept, cut = d.tls(g.port), d.tls(g.port, bad)
+    for s in (kept, cut):
+        s.sendall(b"x")
+        equal(s.recv(1), b"x")
+    t.pki.inter.revoke(bad)
+    t.pki.inter.crl()
+    equal(g.reload(), "applied")
+    g.wait_event("session_closed", timeout=10, reason="revoked")
+    try:
+        cut.recv(1)
+        expect(False, "the revoked session lives on")
+    except ssl.SSLError as e:
+        expect("REVOKED" in str(e), str(e))
+    kept.sendall(b"still here")
+    equal(recv_exactly(kept, 10), b"still here")
+
+
+@test("a line that loses, repeats, delays and reorders frames changes no byte", timeout=240)
+def bad_line(t):
+    d = Dpdk(t, loss=0.01, twice=0.01, late=0.05)
+    g = d.terminate(d.server().address)
+    s = d.tls(g.port)
+    there_and_back(s, 2 << 20)
+    equal(len(g.sessions()), 1)
+    expect(d.net.wire.lost > 10, "the line lost %d frames only" % d.net.wire.lost)
+
+
+@test("an MTU of 576 and one of 1280 carry the same bytes", timeout=240)
+def small_mtu(t):
+    for mtu in (576, 1280):
+        d = Dpdk(t, mtu=mtu, v6=mtu >= 1280)
+        g = d.terminate(d.server().address, name="gw-%d" % mtu)
+        there_and_back(d.tls(g.port), 1 << 20)
+        g.stop(expect=None)
+
+
+@test("a RST from the target resets the client, a RST from the client the target", timeout=120)
+def resets(t):
+    d = Dpdk(t)
+    hard = (socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    ends = []
+    done = threading.Semaphore(0)
+
+    def handler(conn):
+        try:
+            if conn.recv(100) == b"reset":
+                conn.setsockopt(*hard)
+                conn.close()
+                return
+            conn.sendall(b"ok")
+            ends.append(conn.recv(1))
+        except ConnectionResetError:
+            ends.append("reset")
+        done.release()
+
+    g = d.terminate(d.server(handler).address)
+    s = d.tls(g.port)
+    s.sendall(b"reset")
+    try:
+        equal(s.recv(1), "an end")
+    except (ssl.SSLError, ConnectionResetError):
+        pass
+    equal(g.wait_event("session_closed")["reason"], "reset")
+    s = d.tls(g.port)
+    s.sendall(b"other")
+    equal(s.recv(2), b"ok")
+    s.setsockopt(*hard)
+    s.close()
+    expect(done.acquire(timeout=10), "the target never heard of it")
+    equal(ends, ["reset"])
+
+
+def syn_flood(net, n):
+    """n SYNs from addresses that nobody has, by a packet socket on the client's interface."""
+    with net.inside("out"):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    for i in range(n):
+        source = socket.inet_aton("10.77.1.%d" % (10 + i % 200))
+        tcp = (1024 + i % 60000).to_bytes(2, "big") + (8443).to_bytes(2, "big") + os.urandom(4) + bytes(4) + \
+            b"\x50\x02\xff\xff\0\0\0\0"
+        pseudo = source + socket.inet_aton(OUT) + b"\0\6" + len(tcp).to_bytes(2, "big") + tcp
+        total = sum(int.from_bytes(pseudo[k:k + 2], "big") for k in range(0, len(pseudo), 2))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        tcp = tcp[:16] + (~total & 0xffff).to_bytes(2, "big") + tcp[18:]
+        ip = b"\x45\0" + (20 + len(tcp)).to_bytes(2, "big") + b"\0\0\0\0\x40\6\0\0" + source + socket.inet_aton(OUT)
+        raw.sendto(ip + tcp, (OUT, 0))
+    raw.close()
+
+
+def resident(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+@test("a flood of SYNs costs a bounded amount and locks nobody out", timeout=120)
+def flood(t):
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    alive = d.tls(g.port)
+    pid = g.children()["penstock-dataplane-dpdk"][0]
+    syn_flood(d.net, 2000)
+    before = resident(pid)
+    syn_flood(d.net, 20000)
+    expect(resident(pid) - before < 8192, "it grew by %d KiB" % (resident(pid) - before))
+    s = d.tls(g.port)
+    there_and_back(s, 100000)
+    there_and_back(alive, 100000)
+
+
+@test("a link that goes down for a while and comes back loses no byte", timeout=120)
+def link_down(t):
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    s = d.tls(g.port)
+    there_and_back(s, 100000)
+
+    def flap():
+        time.sleep(0.2)
+        d.net.ip("out", "link", "set", "o0", "down")
+        time.sleep(1)
+        d.net.ip("out", "link", "set", "o0", "up")
+
+    other = threading.Thread(target=flap)
+    other.start()
+    there_and_back(s, 8 << 20)
+    other.join()
+    equal(len(g.sessions()), 1)
+
+
+@test("a slow reader holds back the sender, in both directions, and then gets everything", timeout=180)
+def slow(t):
+    d = Dpdk(t)
+    gate = threading.Event()
+    data = os.urandom(16 << 20)
+    sums = []
+
+    def handler(conn):
+        gate.wait(60)
+        sums.append(hashlib.sha256(recv_exactly(conn, len(data))).hexdigest())
+        conn.sendall(data)
+        recv_all(conn)
+
+    g = d.terminate(d.server(handler).address)
+    s = d.tls(g.port)
+    pid = g.children()["penstock-dataplane-dpdk"][0]
+    before = resident(pid)
+    sender = threading.Thread(target=s.sendall, args=(data,))
+    sender.start()
+    sender.join(3)
+    expect(sender.is_alive(), "16 MiB went nowhere without waiting")
+    expect(resident(pid) - before < 32 << 10, "it grew by %d KiB" % (resident(pid) - before))
+    gate.set()
+    sender.join(60)
+    equal(hashlib.sha256(recv_exactly(s, len(data))).hexdigest(), hashlib.sha256(data).hexdigest())
+    equal(sums, [hashlib.sha256(data).hexdigest()])
+
+
+@test("links of both data planes run side by side; a crash of one is healed and the other does not notice", timeout=180)
+def side_by_side(t):
+    d = Dpdk(t)
+    to = d.server().address
+    with d.net.inside("gw"):
+        plain = Context.server(d, echo)
+    soft = d.outer(9443, plain.address)
+    soft["listen"]["address"] = ["127.0.0.1:9443"]
+    soft["engine"] = "soft"
+    g = d.gateway({"fast": d.outer(8443, to), "slow": soft})
+    with d.net.inside("gw"):
+        raw = socket.create_connection(("127.0.0.1", 9443), timeout=10)
+    ctx = ssl.create_default_context(cafile=t.pki.root.pem)
+    ctx.load_cert_chain(t.pki.client.chain, t.pki.client.key)
+    other = ctx.wrap_socket(raw, server_hostname="gw.test")
+    there_and_back(other, 100000)
+    fast = d.tls(8443)
+    there_and_back(fast, 100000)
+    equal(sorted((s["link"], s["outer"]["engine_rx"]) for s in g.sessions()), [("fast", "dpdk"), ("slow", "soft")])
+    live = {row["link"]: row["live"] for row in g.status()["links"]}
+    equal(live, {"fast": 1, "slow": 1})
+    os.kill(g.children()["penstock-dataplane-dpdk"][0], 9)
+    g.wait_event("child_serves", timeout=60, process="dataplane-dpdk")
+    there_and_back(other, 100000)
+    g.wait(lambda: answers(d), 20, "the engine's listener")
+    equal(g.stop(), 0)
+
+
+def answers(d):
+    try:
+        with d.tls(8443) as s:
+            s.sendall(b"x")
+            return s.recv(1) == b"x"
+    except OSError:
+        return False
+
+
+@test("an idle gateway sleeps: less than a tenth of a processor", timeout=120)
+def idle(t):
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    s = d.tls(g.port)
+    there_and_back(s, 1000)
+    pid = g.children()["penstock-dataplane-dpdk"][0]
+
+    def ticks():
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    time.sleep(1)
+    before, start = ticks(), time.monotonic()
+    time.sleep(3)
+    used = (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start)
+    expect(used < 0.1, "it used %.2f of a processor" % used)
+
+
+def refusal(t, change):
+    """What penstockd says to a configuration of its kind that was changed for the worse."""
+    d = Dpdk(t)
+    config = {"identities": {"gw": {"certificate": t.pki.gw.chain, "key": t.pki.gw.key}},
+              "trust": {"partners": t.pki.trust()}, "dpdk": d.ports(), "links": {"in": d.outer(8443, "10.77.2.2:80")}}
+    change(config)
+    g = Gateway(t.dir, config, name="bad", wait=False, prefix=d.net.prefix_of("gw"))
+    code = g.proc.wait(60)
+    return code, g.log().splitlines()[-1]
+
+
+@test("a device that is not there, and ports that change under way, are refused with the place and the way out",
+      timeout=180)
+def refused(t):
+    code, line = refusal(t, lambda c: c["dpdk"]["ports"]["inside"].update(device="net_af_packet1,iface=nowhere"))
+    expect(code in (1, 2) and "/dpdk" in line, line)
+    d = Dpdk(t)
+    g = d.terminate(d.server().address)
+    g.config["dpdk"]["ports"]["outside"]["mtu"] = 1400
+    equal(g.reload(g.config), "refused")
+    expect("ports can not be changed" in g.events("revision_refused")[-1]["reason"], g.log()[-500:])
+    there_and_back(d.tls(g.port), 1000)
