@@ -157,12 +157,12 @@ struct policy_listener {
 };
 
 #define POLICY_BUSY_POLL_US_MAX 1000
-#define POLICY_PORTS_MAX  8
-#define POLICY_DEVICE_MAX 256
-#define POLICY_MTU_MIN    576
-#define POLICY_MTU_MAX    9000
-#define POLICY_MEMORY_MIN 64 /* MiB */
-#define POLICY_MEMORY_MAX 65536
+#define POLICY_PORTS_MAX        8
+#define POLICY_DEVICE_MAX       256
+#define POLICY_MTU_MIN          576
+#define POLICY_MTU_MAX          9000
+#define POLICY_MEMORY_MIN       64 /* MiB */
+#define POLICY_MEMORY_MAX       65536
 
 struct policy_port { /* one port of the DPDK engine */
     char name[POLICY_NAME_MAX];
