@@ -27,6 +27,12 @@ perf-micro:
 	@$(MAKE) --no-print-directory -j2 all
 	@perf/micro/run
 
+# The ktls engine beside others in a guest whose kernel has TLS.
+.PHONY: perf-guest
+perf-guest:
+	@tests/deps build run vm
+	@perf/compare/guest
+
 # Penstock beside HAProxy, nginx stream, hitch and stunnel.
 .PHONY: perf
 perf:

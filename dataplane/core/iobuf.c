@@ -42,30 +42,14 @@ void iobuf_put(struct iobuf_cache *c, struct iobuf *io)
     c->n_free++;
 }
 
-static void cache_shrink(struct iobuf_cache *c, unsigned keep)
-{
-    while (c->n_free > keep) {
-        struct iobuf *io = c->free;
-
-        c->free = io->next;
-        c->n_free--;
-        free(io);
-    }
-}
-
 void iobuf_cache_fini(struct iobuf_cache *c)
 {
-    cache_shrink(c, 0);
-}
-
-void iobuf_cache_rest(struct iobuf_cache *c)
-{
-    cache_shrink(c, IOBUF_RESTED);
-}
-
-unsigned iobuf_records(const struct iobuf_cache *c)
-{
-    return c->live <= IOBUF_WIDE ? IOBUF_RECORDS : IOBUF_NARROW;
+    while (c->free) {
+        struct iobuf *io = c->free;
+        c->free = io->next;
+        free(io);
+    }
+    c->n_free = 0;
 }
 
 void iobuf_add(struct iobuf *io, uint8_t *data, size_t n)

@@ -16,10 +16,10 @@
 
 /* IOBUF_RECORD: room of one record, and of our own around its content. IOBUF_FRONT: room before the
  * first piece. IOBUF_READ: bytes read at once. */
-#define IOBUF_RECORDS 16
+#define IOBUF_RECORDS 8
 #define IOBUF_RECORD  (16384 + 256 + 16)
 #define IOBUF_FRONT   64
-#define IOBUF_PIECES  320
+#define IOBUF_PIECES  160
 #define IOBUF_READ    (IOBUF_RECORDS * IOBUF_RECORD)
 #define IOBUF_MEM     (IOBUF_FRONT + IOBUF_READ + IOBUF_PIECES * 32)
 
@@ -37,22 +37,11 @@ struct iobuf_cache {
     unsigned n_free, live;
 };
 
-#define IOBUF_CACHED 64 /* free blocks a worker keeps for the next event, */
-#define IOBUF_RESTED 8  /* and from one second to the next */
-#define IOBUF_WIDE   64 /* so many may wait for sockets before new ones are filled less */
-#define IOBUF_NARROW 4  /* records, then */
+#define IOBUF_CACHED 8 /* blocks a worker keeps for the next event */
 
 struct iobuf *iobuf_get(struct iobuf_cache *c);          /* empty; NULL when out of memory */
 void iobuf_put(struct iobuf_cache *c, struct iobuf *io); /* NULL is harmless */
 void iobuf_cache_fini(struct iobuf_cache *c);
-/* Once a second: free blocks beyond IOBUF_RESTED go back to the system. */
-void iobuf_cache_rest(struct iobuf_cache *c);
-
-/*
- * How many records to read into a block now: all while few blocks wait for their sockets, else
- * IOBUF_NARROW, so that thousands of slow receivers hold little memory each.
- */
-unsigned iobuf_records(const struct iobuf_cache *c);
 
 /*
  * Add a piece. A small one that follows another is moved up against it while both fit into one

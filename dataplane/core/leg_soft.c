@@ -75,11 +75,11 @@ static enum leg_event soft_records(struct worker *w, struct leg *leg, struct iob
 static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     uint8_t *base = io->mem + IOBUF_FRONT;
-    size_t have = leg->in.n, room = iobuf_records(&w->iobufs) * IOBUF_RECORD - have, used;
+    size_t have = leg->in.n, room = IOBUF_READ - have, used;
     enum leg_event ev, sock = LEG_DATA;
     ssize_t n;
 
-    check(have < IOBUF_NARROW * IOBUF_RECORD);
+    check(have < IOBUF_READ);
     if (have)
         memcpy(base, leg->in.data, have);
     n = w->net->read(w, leg, &(struct iovec){base + have, room}, 1);

@@ -9,7 +9,7 @@
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
 
-#define BLOCKS_PER_TURN 2 /* then other sessions have theirs */
+#define BLOCKS_PER_TURN 4 /* then other sessions have theirs */
 
 static void leg_broken(struct session *s, struct leg *leg, int rc)
 {

@@ -66,7 +66,6 @@ void round_clock(struct worker *w)
     w->tick_ms = w->now_ms + ROUND_TICK_MS;
     w->wall_s = clock_wall_s();
     worker_each_session(w, tick_session);
-    iobuf_cache_rest(&w->iobufs);
     if (!w->checking)
         worker_check_begin(w); /* certificates end by the clock too */
 }

@@ -7,7 +7,7 @@ from machine import private_kb
 
 FEW = 10          # sessions in bulk
 AT_ONCE = 32      # handshakes under way
-TRIP_RATE = 500   # requests a second
+TRIP_RATE = 2000  # requests a second
 STORM_RATE = 200  # the same while handshakes storm
 WARMUP = 0.4      # seconds
 LARGE = 262144    # the buffers of the peers' variants for bulk
@@ -115,7 +115,7 @@ class Idle(Job):
 
 class Trips(Job):
     """Round trips of 64 bytes at a fixed rate, counted from when each was due."""
-    kinds = (PENSTOCK, (Penstock, "penstock polling", {"top": {"busy_poll_us": 50}}), *PEERS, RELAY)
+    kinds = (PENSTOCK, (Penstock, "penstock polling", {"top": {"busy_poll_us": 1000}}), *PEERS, RELAY)
 
     def load(self, world, gateway, rate):
         return ("--rate", rate, "--sessions", FEW, "--size", 64, "--duration", max(2, world.options.seconds), "--warmup",

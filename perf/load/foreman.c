@@ -278,6 +278,7 @@ static void add_up(const struct foreman *m, struct result *r)
         if (t->cpu_ns > r->generator.most_ns)
             r->generator.most_ns = t->cpu_ns;
     }
+    r->begin_ns = m->begin_ns;
     r->generator.known = true;
     r->generator.over_ns = r->window_ns;
     r->generator.cpus = own_cpus(m->o);

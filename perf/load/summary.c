@@ -216,13 +216,13 @@ static json_t *json_rates(const struct result *r)
 int summary_json(const struct result *r, const char *path)
 {
     const struct options *o = r->o;
-    json_t *j = json_pack("{s:s,s:f,s:f,s:i,s:i,s:i,s:f,s:i,s:I,s:I,s:I,s:s}", "mode",
-                          options_mode_name(o->mode), "seconds", seconds(r), "setup_s",
-                          (double)r->setup_ns / 1e9, "processes", (int)o->processes, "sessions",
-                          (int)o->sessions, "concurrency", (int)o->concurrency, "rate", o->rate,
-                          "size", (int)o->size, "most_open", (json_int_t)r->most_open, "unanswered",
-                          (json_int_t)r->unanswered, "unfinished", (json_int_t)r->unfinished,
-                          "bottleneck", summary_bottleneck(r));
+    json_t *j = json_pack(
+        "{s:s,s:f,s:f,s:f,s:i,s:i,s:i,s:f,s:i,s:I,s:I,s:I,s:s}", "mode", options_mode_name(o->mode),
+        "seconds", seconds(r), "begin_s", (double)r->begin_ns / 1e9, "setup_s",
+        (double)r->setup_ns / 1e9, "processes", (int)o->processes, "sessions", (int)o->sessions,
+        "concurrency", (int)o->concurrency, "rate", o->rate, "size", (int)o->size, "most_open",
+        (json_int_t)r->most_open, "unanswered", (json_int_t)r->unanswered, "unfinished",
+        (json_int_t)r->unfinished, "bottleneck", summary_bottleneck(r));
     int rc = j ? 0 : -ENOMEM;
 
     if (!j)
@@ -238,7 +238,7 @@ int summary_json(const struct result *r, const char *path)
     json_object_set_new(j, "generator", json_busy(r, &r->generator));
     json_object_set_new(j, "gateway", json_busy(r, &r->gateway));
     json_object_set_new(j, "backend", json_busy(r, &r->backend));
-    if (json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)))
+    if (json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(15)))
         rc = errno ? -errno : -EIO;
     json_decref(j);
     return rc;

@@ -25,6 +25,7 @@ struct result {
     struct counts window, all;
     struct hist shake, ready, trip;
     uint64_t window_ns; /* the mean over the processes */
+    uint64_t begin_ns;  /* when the window began, by CLOCK_MONOTONIC */
     uint64_t setup_ns;  /* of the slowest process */
     uint64_t unanswered;
     uint64_t most_open;  /* sessions established at once */
