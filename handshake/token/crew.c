@@ -75,7 +75,7 @@ bool crew_stuck(struct crew *c, uint64_t now_ms)
     pthread_mutex_lock(&c->lock);
     stuck = c->raising_ms && now_ms > c->raising_ms + CREW_STUCK_MS;
     for (unsigned i = 0; i < CREW_JOBS; i++)
-        stuck |= c->jobs[i].state == RUNNING && now_ms > c->jobs[i].since_ms + CREW_STUCK_MS;
+        stuck |= c->jobs[i].state == RUNNING && now_ms > c->jobs[i].begun_ms + CREW_STUCK_MS;
     pthread_mutex_unlock(&c->lock);
     return stuck;
 }

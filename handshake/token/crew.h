@@ -17,7 +17,7 @@
 #define CREW_JOBS     128
 #define CREW_DEVICES  16
 #define CREW_WORKERS  4     /* of a token: its signatures at a time */
-#define CREW_WAIT_MS  4000  /* older ones are not begun: nobody waits for them any more */
+#define CREW_LATE_MS  3000  /* for one signature, with its wait; then the key counts as AWAY */
 #define CREW_STUCK_MS 15000 /* for one call */
 
 struct crew;
@@ -58,6 +58,11 @@ bool crew_is_due(struct crew *c, const struct tokenkey *k, uint64_t now_ms, unsi
 void crew_forbid(struct crew *c, struct tokenkey *k);
 /* Has a call been under way for longer than CREW_STUCK_MS? */
 bool crew_stuck(struct crew *c, uint64_t now_ms);
+/*
+ * Give up signatures that are late: their keys are AWAY until they have proved themselves again, so
+ * that nobody else is made to wait for them.
+ */
+void crew_give_up(struct crew *c, uint64_t now_ms);
 /* Is anything under way? */
 bool crew_busy(struct crew *c);
 

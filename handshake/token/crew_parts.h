@@ -14,7 +14,7 @@ struct job {
     const struct sign_scheme *scheme;
     uint8_t *text;
     size_t n_text;
-    uint64_t since_ms; /* WAITING: asked; RUNNING: begun */
+    uint64_t asked_ms, begun_ms;
     uint64_t order;
 };
 

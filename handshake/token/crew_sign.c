@@ -23,14 +23,14 @@ static struct job *next_job(struct crew *c, const struct device *d)
 }
 
 /* Under the lock: the key has to be looked for again. */
-static void lose(struct crew *c, struct tokenkey *k, CK_RV rv)
+static void lose(struct crew *c, struct tokenkey *k, const char *why)
 {
     if (k->state != TOKENKEY_UP)
         return;
     k->state = TOKENKEY_AWAY;
     k->due_ms = clock_mono_ms();
     err_set(&k->why, -EIO, k->where, "see that the token is plugged in or reachable",
-            "the token signs no more (%s)", module_error(rv));
+            "the token signs no more (%s)", why);
     if (k->raised || k->raising)
         return; /* the loop will hear of it */
     k->raised = true;
@@ -42,17 +42,16 @@ static void run_job(struct crew *c, struct device_session *s, struct job *j)
 {
     struct tokenkey *k = j->key;
     CK_OBJECT_HANDLE handle = k->handle, was = handle;
-    bool late = clock_mono_ms() - j->since_ms > CREW_WAIT_MS, lost = false;
+    bool lost = false;
     CK_RV rv = CKR_OK;
-    int rc = -ETIMEDOUT;
+    int rc;
 
-    j->since_ms = clock_mono_ms();
+    j->begun_ms = clock_mono_ms();
     j->state = RUNNING;
     pthread_mutex_unlock(&c->lock);
     j->result.n_signature = sizeof(j->result.signature);
-    if (!late)
-        rc = device_sign(j->device, s, k, &handle, j->scheme, j->text, j->n_text,
-                         j->result.signature, &j->result.n_signature, &rv, &lost);
+    rc = device_sign(j->device, s, k, &handle, j->scheme, j->text, j->n_text, j->result.signature,
+                     &j->result.n_signature, &rv, &lost);
     pthread_mutex_lock(&c->lock);
     j->result.error = -rc;
     if (rc)
@@ -60,9 +59,32 @@ static void run_job(struct crew *c, struct device_session *s, struct job *j)
     if (!rc && handle != was && k->handle == was)
         k->handle = handle;
     if (lost)
-        lose(c, k, rv);
+        lose(c, k, module_error(rv));
     j->state = DONE;
     crew_wake(c);
+}
+
+void crew_give_up(struct crew *c, uint64_t now_ms)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < CREW_JOBS; i++) {
+        struct job *j = &c->jobs[i];
+
+        if ((j->state != WAITING && j->state != RUNNING) || now_ms <= j->asked_ms + CREW_LATE_MS)
+            continue;
+        lose(c, j->key, "it takes too long");
+        if (j->state == RUNNING)
+            continue; /* it can not be called off */
+        j->result.error = ETIMEDOUT;
+        j->result.n_signature = 0;
+        j->state = DONE;
+        any = true;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (any)
+        crew_wake(c);
 }
 
 void *crew_work(void *arg)
@@ -113,7 +135,7 @@ static int put_job(struct crew *c, uint32_t request, struct tokenkey *k,
     j->key = tokenkey_hold(k);
     j->device = k->device;
     j->scheme = scheme;
-    j->since_ms = clock_mono_ms();
+    j->asked_ms = clock_mono_ms();
     j->order = ++c->orders;
     j->state = WAITING;
     pthread_cond_broadcast(&c->work);

@@ -140,7 +140,8 @@ static void tell(struct tokenring *t, struct tokenkey *k)
 
     if (k->told == (int)state)
         return;
-    if (state == TOKENKEY_UP && k->told >= 0)
+    /* A process that took the place of another says that all is well, too. */
+    if (state == TOKENKEY_UP && (k->told >= 0 || t->running->lenient))
         log_event(LOG_INFO, "token_back", "identity=%s", k->name);
     err_text(&why, text, sizeof(text));
     if (state != TOKENKEY_UP)
@@ -201,6 +202,7 @@ static void watch(struct tokenring *t)
 {
     uint64_t now_ms = clock_mono_ms();
 
+    crew_give_up(t->crew, now_ms);
     if (crew_stuck(t->crew, now_ms)) {
         log_event(LOG_ERROR, "token_hangs", "after_ms=%d fix=\"see the token and its module\"",
                   CREW_STUCK_MS);

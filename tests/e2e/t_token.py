@@ -7,8 +7,8 @@ import ssl
 import subprocess
 import threading
 
-from gateway import BIN, Gateway
-from harness import equal, expect, free_port, recv_exactly, test
+from gateway import BIN, ROOT, Gateway
+from harness import equal, expect, free_port, need, recv_exactly, test
 from softhsm import MODULE, SoftHSM, uri
 
 
@@ -350,4 +350,109 @@ def away(t):
     os.rmdir(hsm.tokens)
     os.rename(hsm.tokens + ".away", hsm.tokens)
     g.wait(lambda: shakes(t, g), 60, "handshakes when the token is back")
+    expect(echoes(held), "the session from before")
+
+
+MOODY = os.path.join(ROOT, "build", "bin-test", "moody.so")
+
+
+class Moody:
+    """A gateway with two identities: `moody.test` in a token whose mood can be set, `file.test` with a key file."""
+
+    def __init__(self, t):
+        need(os.path.exists(MOODY), "the moody token is not built (make unit)")
+        self.t = t
+        certs = {n: t.pki.inter.issue("moody-" + n, "DNS:%s.test" % n, "serverAuth") for n in ("moody", "file", "steady")}
+        hsm = hsm_with(t, (certs["moody"], "moody"))
+        hsm.put(certs["steady"].key, "bank", "steady", "02")
+        self.path = os.path.join(hsm.dir, "mood")
+        self.set("")
+        hsm.give()
+        port = free_port()
+        config = t.terminate_config(t.server().address, port)
+        config["identities"] = {
+            "moody": {"certificate": certs["moody"].chain, "key": uri("bank", "moody", module=MOODY)},
+            "steady": {"certificate": certs["steady"].chain, "key": uri("bank", "steady")},
+            "file": {"certificate": certs["file"].chain, "key": certs["file"].key}}
+        link = config["links"].pop("in")
+        for n in certs:
+            config["links"][n] = json.loads(json.dumps(link))
+            config["links"][n]["listen"]["tls"]["identity"] = n
+            config["links"][n]["listen"]["server_names"] = [n + ".test"]
+        self.g = Gateway(t.dir, config, args=(*hsm.args(), "--token-env", "MOODY_FILE=" + self.path, "--token-module", MOODY,
+                                              "--token-module", MODULE))
+        self.g.port, self.g.config = port, config
+        t.defer(lambda: self.g.proc.poll() is None and self.g.stop(expect=None))
+
+    def set(self, mood):
+        with open(self.path + ".new", "w") as f:
+            f.write(mood)
+        os.chmod(self.path + ".new", 0o644)
+        os.rename(self.path + ".new", self.path)
+
+    def connect(self, name):
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx.load_verify_locations(self.t.pki.root.pem)
+        ctx.load_cert_chain(self.t.pki.client.chain, self.t.pki.client.key)
+        return ctx.wrap_socket(socket.create_connection(("127.0.0.1", self.g.port), 10), server_hostname=name + ".test")
+
+    def shakes(self, name):
+        try:
+            with self.connect(name) as tls:
+                return echoes(tls)
+        except (OSError, AssertionError):
+            return False
+
+
+@test("a session that the token forgot is replaced at once; an error that means nothing more costs one handshake")
+def forgot(t):
+    m = Moody(t)
+    for number in (0xb3, 0xb0, 0x60, 0x82):  # CKR_SESSION_HANDLE_INVALID, _CLOSED, CKR_KEY_HANDLE_, CKR_OBJECT_HANDLE_INVALID
+        m.set("once %d" % number)
+        expect(m.shakes("moody"), "0x%x" % number)
+    equal(m.g.events("token_away"), [])
+    m.set("fail 0x21")  # CKR_DATA_LEN_RANGE
+    expect(not m.shakes("moody"), "a handshake without a signature")
+    m.set("")
+    expect(m.shakes("moody"), "the next one")
+    equal(m.g.events("token_away"), [])
+
+
+@test("a token that is removed or fails ends handshakes at once, with a reason and an alarm, and heals by itself",
+      timeout=90)
+def removed(t):
+    m = Moody(t)
+    held = m.connect("moody")
+    for n, number in enumerate((0x32, 0x30)):  # CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR
+        m.set("fail %d" % number)
+        expect(not m.shakes("moody"), "a handshake without a signature")
+        said = m.g.wait_event("token_away", 10, count=n + 1, identity="moody")["reason"]
+        expect("CKR_DEVICE" in said, said)
+        expect("did not sign" in m.g.wait_event("refused", 10, reason="key_lost")["text"], "the reason")
+        expect(m.shakes("file") and m.shakes("steady"), "the other identities")
+        m.set("")
+        m.g.wait_event("token_back", 20, count=n + 1, identity="moody")
+        expect(m.shakes("moody"), "with the token back")
+    expect(echoes(held), "the session from before")
+
+
+@test("a token that hangs is left aside: others sign on, its handshakes are refused, its process ends, and it heals",
+      timeout=120)
+def hangs(t):
+    m = Moody(t)
+    held = m.connect("moody")
+    m.set("hang")
+    pids = m.g.children()["penstock-keyring-token"]
+    waiting = threading.Thread(target=lambda: m.shakes("moody"), daemon=True)
+    waiting.start()
+    m.g.wait_event("token_away", 20, identity="moody")
+    waiting.join(10)
+    for _ in range(5):
+        expect(not m.shakes("moody"), "a handshake without a signature")
+        expect(m.shakes("file") and m.shakes("steady"), "the other identities")
+    m.g.wait_event("token_hangs", 30)
+    m.g.wait(lambda: len(m.g.children().get("penstock-keyring-token", [])) == 2 and
+             m.g.children()["penstock-keyring-token"] != pids, 20, "another process")
+    m.set("")
+    m.g.wait(lambda: m.shakes("moody"), 30, "handshakes again")
     expect(echoes(held), "the session from before")
