@@ -111,6 +111,10 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
         events_take(m, ch.index, fd);
         return 0;
     }
+    if (ch.kind == CHANNEL_TOKENSTATE) {
+        tokens_take(m, ch.index, fd);
+        return 0;
+    }
     if (ch.kind == CHANNEL_VAULT) {
         vaultline_take(m, fd, ch.index != 0);
         return 0;

@@ -18,6 +18,7 @@
 #include "mgmt/model/compile.h"
 #include "mgmt/renew/web.h"
 #include "mgmt/store/store.h"
+#include "mgmt/tokens.h"
 #include "mgmt/vaultline.h"
 
 #define MANAGER_WORKERS_MAX 64
@@ -53,6 +54,7 @@ struct manager {
     struct callers callers;
     struct vaultline vault;
     struct events events;
+    struct tokens tokens;
     struct web web;               /* requests to others */
     struct list_source *lists;    /* that are fetched */
     struct renewal *renewals;     /* of identities */

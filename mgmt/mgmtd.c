@@ -34,7 +34,7 @@ static int ready(struct manager *m)
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS] = {
+        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX] = {
             {.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
@@ -42,12 +42,14 @@ static void loop(struct manager *m)
         p[n++] = (struct pollfd){.fd = m->web.fd, .events = POLLIN};
         n += callers_poll(m, p + n);
         n += events_poll(m, p + n);
+        n += tokens_poll(m, p + n);
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
         vaultline_run(m);
         web_run(&m->web);
         events_run(m, clock_wall_s());
+        tokens_run(m);
         callers_run(m);
         api_run(m->api);
         manager_alarm(m, clock_wall_s());

@@ -80,7 +80,8 @@ enum channel_kind {
     CHANNEL_VAULT,   /* mgmt <-> keyring (see vault.h); to mgmt, index 1 says that the KEK lies in
                         a file, guarded by nothing but its mode */
     CHANNEL_TOKEN,   /* token process i <-> keyring (as index i): see keywire.h */
-    CHANNEL_NOTICES, /* data plane worker (index) -> mgmt (see notice.h) */
+    CHANNEL_TOKENSTATE, /* token process (index) -> mgmt (see tokenstate.h) */
+    CHANNEL_NOTICES,    /* data plane worker (index) -> mgmt (see notice.h) */
     CHANNEL_KINDS
 };
 

@@ -18,10 +18,15 @@
 #include "dataplane/base/err.h"
 #include "dataplane/wire/pkcs11.h"
 #include "dataplane/wire/policy.h"
+#include "dataplane/wire/tokenstate.h"
 #include "handshake/keyring/sign.h"
 #include "handshake/token/module.h"
 
-enum tokenkey_state { TOKENKEY_AWAY, TOKENKEY_UP, TOKENKEY_REFUSED };
+enum tokenkey_state { /* as tokenstate.h has them */
+                      TOKENKEY_AWAY = TOKENSTATE_AWAY,
+                      TOKENKEY_UP = TOKENSTATE_UP,
+                      TOKENKEY_REFUSED = TOKENSTATE_REFUSED
+};
 
 struct device;
 

@@ -62,11 +62,16 @@ static int order_channel(struct tokenring *t, struct chan_msg *m)
 {
     struct control_channel c;
 
-    if (control_get_channel(&m->body, &c) || m->n_fds != 1 || c.kind != CHANNEL_TOKEN)
+    int *fd;
+
+    if (control_get_channel(&m->body, &c) || m->n_fds != 1 ||
+        (c.kind != CHANNEL_TOKEN && c.kind != CHANNEL_TOKENSTATE))
         return -EPROTO;
-    if (t->keys >= 0)
-        close(t->keys);
-    t->keys = chan_msg_take_fd(m, 0);
+    fd = c.kind == CHANNEL_TOKEN ? &t->keys : &t->mgmt;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = chan_msg_take_fd(m, 0);
+    t->untold |= c.kind == CHANNEL_TOKENSTATE;
     return 0;
 }
 
@@ -280,6 +285,7 @@ static int order_commit(struct tokenring *t, struct chan_msg *m)
     t->before = t->running;
     t->running = t->prepared;
     t->prepared = NULL;
+    t->untold = true;
     rc = tokenring_tell_refused(t);
     return rc ? rc : answer_number(t, CONTROL_COMMITTED, revision);
 }

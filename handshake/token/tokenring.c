@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "dataplane/base/log.h"
 #include "dataplane/wire/control.h"
 #include "dataplane/wire/keywire.h"
+#include "dataplane/wire/tokenstate.h"
 
 #define SEND_MS     5000
 #define TICK_MS     250
@@ -23,7 +25,7 @@ struct tokenring *tokenring_new(int control, struct module *m)
     if (!t)
         return NULL;
     t->control = control;
-    t->keys = t->image = -1;
+    t->keys = t->mgmt = t->image = -1;
     t->crew = crew_new(m);
     if (t->crew)
         return t;
@@ -42,6 +44,8 @@ void tokenring_free(struct tokenring *t)
     tokenring_drop_attached(t);
     if (t->keys >= 0)
         close(t->keys);
+    if (t->mgmt >= 0)
+        close(t->mgmt);
     close(t->control);
     free(t);
 }
@@ -140,6 +144,7 @@ static void tell(struct tokenring *t, struct tokenkey *k)
 
     if (k->told == (int)state)
         return;
+    t->untold = true;
     /* A process that took the place of another says that all is well, too. */
     if (state == TOKENKEY_UP && (k->told >= 0 || t->running->lenient))
         log_event(LOG_INFO, "token_back", "identity=%s", k->name);
@@ -149,6 +154,37 @@ static void tell(struct tokenring *t, struct tokenkey *k)
                   "identity=%s reason=%s", k->name,
                   log_quote(quoted, sizeof(quoted), text, strlen(text)));
     k->told = (int)state;
+}
+
+static int send_state(struct tokenring *t, const struct tokenkey *k)
+{
+    struct tokenstate_key m = {.state = (uint8_t)crew_state(t->crew, k, NULL)};
+    struct err why = {.what = ""};
+    uint8_t mem[1024];
+    struct buf b;
+
+    (void)crew_state(t->crew, k, &why);
+    snprintf(m.identity, sizeof(m.identity), "%s", k->name);
+    snprintf(m.why, sizeof(m.why), "%s", why.what);
+    buf_init(&b, mem, sizeof(mem));
+    tokenstate_put(&b, &m);
+    return chan_send(t->mgmt, TOKENSTATE_KEY, &b, NULL, 0);
+}
+
+/* All of it each time; what finds no room is told at the next tick. */
+static void tell_mgmt(struct tokenring *t)
+{
+    int rc = t->mgmt >= 0 ? chan_send(t->mgmt, TOKENSTATE_RESET, NULL, NULL, 0) : -EPIPE;
+
+    for (unsigned i = 0; t->running && i < t->running->n && !rc; i++) {
+        if (t->running->keys[i].key)
+            rc = send_state(t, t->running->keys[i].key);
+    }
+    t->untold = rc == -EAGAIN;
+    if (!rc || rc == -EAGAIN || t->mgmt < 0)
+        return;
+    close(t->mgmt);
+    t->mgmt = -1;
 }
 
 static bool runs(const struct tokenring *t, const struct tokenkey *k)
@@ -267,6 +303,8 @@ static void step(struct tokenring *t)
     if (p[0].revents)
         serve_control(t);
     watch(t);
+    if (t->untold)
+        tell_mgmt(t);
 }
 
 int tokenring_run(struct tokenring *t)

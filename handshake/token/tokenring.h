@@ -34,6 +34,8 @@ struct tokenring_file {
 
 struct tokenring {
     int control, keys; /* keys: the keyring's channel, or -1 */
+    int mgmt;          /* which is told how the keys stand; -1: nobody */
+    bool untold;       /* there is something to tell */
     struct crew *crew;
     const struct crew_job *unsent; /* waits for room in that channel */
     struct tokenring_set *running, *before, *prepared;

@@ -10,6 +10,25 @@
 
 #define PAGE_MAX 100000
 
+/* Keys that can not sign now. */
+static void warn_tokens(const struct manager *m, json_t *list)
+{
+    json_t *keys = tokens_list(m), *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        const char *why = json_string_value(json_object_get(key, "why"));
+
+        if (strcmp(json_string_value(json_object_get(key, "state")), "up") != 0)
+            json_array_append_new(list,
+                                  json_sprintf("/identities/%s/key: its token is away: %s",
+                                               json_string_value(json_object_get(key, "identity")),
+                                               why ? why : ""));
+    }
+    json_decref(keys);
+}
+
 /* What is near its end, with the days left, beside the warnings of the load. */
 static json_t *warnings_now(const struct manager *m, int64_t now)
 {
@@ -28,6 +47,7 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
                      (double)(d->ends_at - now) / 86400);
         json_array_append_new(list, json_string(text));
     }
+    warn_tokens(m, list);
     if (list && !m->store.db)
         json_array_append_new(list, json_string(err_text(&m->store_err, text, sizeof text)));
     if (list && m->store.put_aside[0])
@@ -48,12 +68,13 @@ void live_status(struct call *c)
     json_t *stats = ask_stats(m);
 
     call_answer(c, 200,
-                json_pack("{s:I, s:s, s:f, s:f, s:o, s:O, s:O}", "revision",
+                json_pack("{s:I, s:s, s:f, s:f, s:o, s:o, s:O, s:O}", "revision",
                           (json_int_t)m->revision, "configuration", m->name, "uptime_s",
                           (double)(now - m->start_ms) / 1000, "applied_s",
                           (double)(now - m->applied_ms) / 1000, "warnings",
-                          warnings_now(m, clock_wall_s()), "links", json_object_get(stats, "links"),
-                          "missing_workers", json_object_get(stats, "missing_workers")));
+                          warnings_now(m, clock_wall_s()), "tokens", tokens_list(m), "links",
+                          json_object_get(stats, "links"), "missing_workers",
+                          json_object_get(stats, "missing_workers")));
     json_decref(stats);
 }
 

@@ -85,6 +85,21 @@ static void single(FILE *out, const char *name, const char *type, const char *he
     fprintf(out, "%s %.15g\n", name, value);
 }
 
+static void token_family(FILE *out, const struct manager *m)
+{
+    json_t *keys = tokens_list(m), *key;
+    size_t i;
+
+    family(out, "penstock_token_up", "gauge", "1 if the identity's key in its token can sign.");
+    json_array_foreach(keys, i, key)
+    {
+        fprintf(out, "penstock_token_up{");
+        label(out, "identity", json_string_value(json_object_get(key, "identity")));
+        fprintf(out, "} %d\n", !strcmp(json_string_value(json_object_get(key, "state")), "up"));
+    }
+    json_decref(keys);
+}
+
 static void write_all(FILE *out, const struct manager *m, const json_t *stats)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -105,6 +120,7 @@ static void write_all(FILE *out, const struct manager *m, const json_t *stats)
         label(out, "what", m->dates[i].text);
         fprintf(out, "} %" PRId64 "\n", m->dates[i].ends_at);
     }
+    token_family(out, m);
     link_families(out, json_object_get(stats, "links"));
     reason_family(out, json_object_get(stats, "reasons"));
 }

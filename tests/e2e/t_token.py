@@ -326,6 +326,7 @@ def pin_once(t):
     expect("refuses the PIN" in said[0], said)
     expect(all("refused this PIN before" in s for s in said[1:]), said)
     expect(not shakes(t, g), "a handshake without a key")
+    equal([(k["identity"], k["state"]) for k in g.status()["tokens"]], [("gw", "pin_refused")])
     equal(g.reload({**g.config, "drain_s": 3}), "applied")  # something else can be changed meanwhile
     expect(not shakes(t, g), "a handshake without a key")
     pin_file(os.path.join(t.dir, "gw"), "4321")
@@ -390,6 +391,9 @@ class Moody:
         os.chmod(self.path + ".new", 0o644)
         os.rename(self.path + ".new", self.path)
 
+    def states(self):
+        return {k["identity"]: k["state"] for k in self.g.status()["tokens"]}
+
     def connect(self, name):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         ctx.load_verify_locations(self.t.pki.root.pem)
@@ -429,10 +433,16 @@ def removed(t):
         said = m.g.wait_event("token_away", 10, count=n + 1, identity="moody")["reason"]
         expect("CKR_DEVICE" in said, said)
         expect("did not sign" in m.g.wait_event("refused", 10, reason="key_lost")["text"], "the reason")
+        m.g.wait(lambda: m.states()["moody"] == "away", 5, "the status")
+        expect(any("/identities/moody/key: its token is away: the token signs no more" in w for w in m.g.status()["warnings"]),
+               m.g.status()["warnings"])
+        expect('penstock_token_up{identity="moody"} 0' in m.g.api("GET", "/metrics")[2], "the metric")
         expect(m.shakes("file") and m.shakes("steady"), "the other identities")
         m.set("")
         m.g.wait_event("token_back", 20, count=n + 1, identity="moody")
         expect(m.shakes("moody"), "with the token back")
+        m.g.wait(lambda: m.states() == {"moody": "up", "steady": "up"}, 5, "the status")
+        expect('penstock_token_up{identity="moody"} 1' in m.g.api("GET", "/metrics")[2], "the metric")
     expect(echoes(held), "the session from before")
 
 

@@ -1,13 +1,15 @@
-/* A PKCS#11 URI of a configuration, what the launcher hands to a token process, and a token's raw
- * signature. The first byte says which. */
+/* A PKCS#11 URI of a configuration, what the launcher hands to a token process, what that tells
+ * mgmt, and a token's raw signature. The first byte says which. */
 #include <errno.h>
 #include "dataplane/wire/pkcs11.h"
+#include "dataplane/wire/tokenstate.h"
 #include "handshake/token/mechanism.h"
 #include "tests/fuzz/fuzz.h"
 
 static uint8_t out[1 << 16];
 
 FUZZ_ROUND(token_key, token_key_get, token_key_put, struct token_key);
+FUZZ_ROUND(state, tokenstate_get, tokenstate_put, struct tokenstate_key);
 
 static void uri(const uint8_t *data, size_t n)
 {
@@ -36,7 +38,8 @@ static void raw(const uint8_t *data, size_t n)
     check(len == -EINVAL || (len >= 8 && len <= 3 + 2 * (3 + 66) && out[0] == 0x30));
 }
 
-static const struct fuzz_kind kinds[] = {{'u', uri}, {'k', round_token_key}, {'r', raw}};
+static const struct fuzz_kind kinds[] = {
+    {'u', uri}, {'k', round_token_key}, {'s', round_state}, {'r', raw}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -3,6 +3,7 @@
 #include "dataplane/wire/pkcs11.h"
 
 #include "dataplane/base/check.h"
+#include "dataplane/wire/tokenstate.h"
 #include "tests/unit/decode.h"
 #include "tests/unit/hex.h"
 #include "tests/unit/test.h"
@@ -10,6 +11,7 @@
 #define TAIL "?module-path=/usr/lib/m.so"
 
 DECODER(token_key_get, struct token_key);
+DECODER(tokenstate_get, struct tokenstate_key);
 
 static int parse(struct pkcs11_uri *u, const char *text, struct err *e)
 {
@@ -155,6 +157,28 @@ TEST("what the launcher hands over has its golden bytes, comes back, and is refu
     buf_init(&b, mem, sizeof(mem));
     token_key_put(&b, &k);
     EXPECT(!buf_ok(&b));
+}
+
+TEST("how a key stands has its golden bytes, comes back, and is refused cut, longer or unknown")
+{
+    struct tokenstate_key k = {.identity = "gw", .state = TOKENSTATE_AWAY, .why = "no"}, got;
+    uint8_t mem[1024];
+    struct buf b, r;
+
+    buf_init(&b, mem, sizeof(mem));
+    tokenstate_put(&b, &k);
+    EXPECT(hex_equal(mem, b.len,
+                     "00026777"
+                     "00"
+                     "00026e6f"));
+    EXPECT(only_whole(decode_tokenstate_get, mem, b.len));
+    EXPECT(refuses(decode_tokenstate_get, mem, b.len, 4, TOKENSTATES));
+    buf_init_read(&r, mem, b.len);
+    EXPECT(tokenstate_get(&r, &got) == 0 && !strcmp(got.identity, "gw") && !strcmp(got.why, "no"));
+    k.identity[0] = '\0';
+    buf_init(&b, mem, sizeof(mem));
+    tokenstate_put(&b, &k);
+    EXPECT(decode(decode_tokenstate_get, mem, b.len) == -EPROTO);
 }
 
 int main(void)
