@@ -12,6 +12,7 @@
 #include "handshake/hello.h"
 #include "handshake/process.h"
 #include "handshake/report.h"
+#include "handshake/sign_wait.h"
 
 #define MSG_SERVER_HELLO 2
 #define MSG_FINISHED     20
@@ -379,6 +380,20 @@ static enum conn_result go(struct conn *c, struct conn_failure *f)
     c->hello = NULL;
     c->n_hello = 0;
     return r;
+}
+
+bool conn_may_wait(const struct conn *c, const struct signer *s)
+{
+    const struct policy *p = c->revision->policy;
+    const struct policy_tls *t;
+
+    if (c->state == CONN_CHOOSING)
+        return false;
+    t = c->id.leg == LEG_OUTER ? p->links[c->link_index].outer : p->links[c->link_index].inner;
+    for (unsigned i = 0; t && i < t->n_identities; i++)
+        if (sign_is_remote(s, p->revision << 16 | t->identities[i]))
+            return true;
+    return false;
 }
 
 enum conn_result conn_step(struct conn *c, const uint8_t *records, size_t n, struct conn_failure *f)

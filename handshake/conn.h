@@ -17,6 +17,7 @@
 #include "handshake/hello.h"
 #include "handshake/revision.h"
 #include "handshake/secrets.h"
+#include "handshake/sign.h"
 
 #define CONN_BYTES_MAX   (128 * 1024) /* fed to one handshake */
 #define CONN_RECORDS_MAX 1024         /* of one handshake: tiny records are an attack */
@@ -70,6 +71,8 @@ void conn_context(SSL_CTX *ctx);
 struct conn *conn_new(const struct handoff_open *open, struct revision *r, SSL_CTX *bootstrap);
 void conn_free(struct conn *c);
 
+/* Might its next step have to wait for a signature of a token? */
+bool conn_may_wait(const struct conn *c, const struct signer *s);
 /* Take records (of OPEN or FEED; none for a client's OPEN) or go on after GO (NULL, 0). */
 enum conn_result conn_step(struct conn *c, const uint8_t *records, size_t n,
                            struct conn_failure *f);

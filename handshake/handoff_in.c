@@ -8,7 +8,10 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/slice.h"
 #include "dataplane/base/secret.h"
+#include "dataplane/base/clock.h"
+#include "handshake/fibre.h"
 #include "handshake/process.h"
+#include "handshake/sign_wait.h"
 
 #define SEND_MS         5000
 #define MESSAGES_A_TURN 64
@@ -51,8 +54,23 @@ void process_rest(struct process *p)
     malloc_trim(HEAP_KEPT);
 }
 
+/* A step that waits can only be ended by letting it go on to its end. */
+static void call_off(struct process *p, struct process_conn *e)
+{
+    if (!e->fibre)
+        return;
+    sign_cancel(&p->signer, e);
+    p->signer.fibre = e->fibre;
+    p->signer.leg = e;
+    check(fibre_run(e->fibre));
+    p->signer.fibre = NULL;
+    e->fibre = NULL;
+    free(e->records);
+}
+
 static void forget(struct process *p, struct process_conn *e)
 {
+    call_off(p, e);
     list_remove(&e->node);
     conn_free(e->conn);
     free(e);
@@ -159,10 +177,9 @@ static int send_link(struct process *p, struct conn *c)
 
 /* Exactly one answer; KEYED and FAILED end the leg here. If the worker changed meanwhile, nobody is
  * left to be answered. */
-static int step(struct process *p, struct process_conn *e, const uint8_t *records, size_t n)
+static int settle(struct process *p, struct process_conn *e)
 {
-    struct conn_failure f = {0};
-    enum conn_result r = conn_step(e->conn, records, n, &f);
+    enum conn_result r = e->result;
     int rc;
 
     if (p->drop_later)
@@ -171,9 +188,87 @@ static int step(struct process *p, struct process_conn *e, const uint8_t *record
         return send_step(p, e->conn);
     if (r == CONN_LINK)
         return send_link(p, e->conn);
-    rc = r == CONN_KEYED ? send_keyed(p, e->conn) : send_failed(p, e->conn, &f);
+    rc = r == CONN_KEYED ? send_keyed(p, e->conn) : send_failed(p, e->conn, &e->failure);
     forget(p, e);
     return rc;
+}
+
+static void run_step(void *leg)
+{
+    struct process_conn *e = leg;
+
+    e->result = conn_step(e->conn, e->records, e->n_records, &e->failure);
+}
+
+/* Go on with a step that is in a fibre; it may pause once more. */
+static int resume(struct process *p, struct process_conn *e)
+{
+    bool ended;
+
+    p->signer.fibre = e->fibre;
+    p->signer.leg = e;
+    ended = fibre_run(e->fibre);
+    p->signer.fibre = NULL;
+    if (!ended)
+        return 0; /* the worker has its answer later */
+    e->fibre = NULL;
+    free(e->records);
+    e->records = NULL;
+    return settle(p, e);
+}
+
+/* The message that the records lie in is used again before the step ends. */
+static bool set_apart(struct process_conn *e, const uint8_t *records, size_t n)
+{
+    e->records = records ? malloc(n ? n : 1) : NULL;
+    if (records && !e->records)
+        return false;
+    if (n)
+        memcpy(e->records, records, n);
+    e->n_records = n;
+    e->fibre = fibre_new(run_step, e);
+    if (e->fibre)
+        return true;
+    free(e->records);
+    e->records = NULL;
+    return false;
+}
+
+static int step(struct process *p, struct process_conn *e, const uint8_t *records, size_t n)
+{
+    e->failure = (struct conn_failure){0};
+    if (conn_may_wait(e->conn, &p->signer) && set_apart(e, records, n))
+        return resume(p, e);
+    e->result = conn_step(e->conn, records, n, &e->failure);
+    return settle(p, e);
+}
+
+/* Legs whose worker is gone: the new one was not heard yet. */
+static bool drop_now(struct process *p)
+{
+    if (!p->drop_later)
+        return false;
+    p->drop_later = false;
+    process_drop_conns(p);
+    return true;
+}
+
+int process_signed(struct process *p)
+{
+    struct process_conn *e;
+
+    if (!sign_waits(&p->signer))
+        return 0;
+    sign_collect(&p->signer);
+    while ((e = sign_next(&p->signer, clock_mono_ms()))) {
+        int rc = resume(p, e);
+
+        if (drop_now(p))
+            return 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
 }
 
 /* The worker lost its place: the leg ends. */
@@ -225,6 +320,8 @@ static int take_feed(struct process *p, struct buf *b)
     if (handoff_get_feed(b, &m))
         return -EPROTO;
     e = find(p, &m.id);
+    if (e && e->fibre)
+        return end(p, e, "records before the last ones were answered");
     return e ? step(p, e, m.records, m.n_records) : 0;
 }
 
@@ -238,8 +335,9 @@ static int take_go(struct process *p, struct buf *b)
     e = find(p, &id);
     if (!e)
         return 0;
-    return e->conn->state == CONN_WAITING_GO ? step(p, e, NULL, 0)
-                                             : end(p, e, "GO for a leg that waits for none");
+    return e->conn->state == CONN_WAITING_GO && !e->fibre
+               ? step(p, e, NULL, 0)
+               : end(p, e, "GO for a leg that waits for none");
 }
 
 static int take_close(struct process *p, struct buf *b)
@@ -279,11 +377,8 @@ int process_handoff(struct process *p)
             if (messages[k].type == m.type)
                 rc = messages[k].take(p, &m.body);
         slice_give_way();
-        if (p->drop_later) { /* every leg is the old worker's: the new one was not heard yet */
-            p->drop_later = false;
-            process_drop_conns(p);
+        if (drop_now(p))
             return 0;
-        }
         if (rc)
             return rc;
     }

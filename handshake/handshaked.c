@@ -12,11 +12,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/slice.h"
 #include "dataplane/base/spawn.h"
 #include "handshake/process.h"
+#include "handshake/sign_wait.h"
 
 /* What libraries would load lazily is loaded before the sandbox closes. */
 static int prepare(struct process *p, bool judge)
@@ -39,6 +41,12 @@ static void drop(int *fd)
     *fd = -1;
 }
 
+static void drop_worker(struct process *p)
+{
+    process_drop_conns(p);
+    drop(&p->handoff);
+}
+
 static void serve(struct process *p, const struct pollfd *f, unsigned n)
 {
     if (f[0].revents && process_control(p))
@@ -46,10 +54,8 @@ static void serve(struct process *p, const struct pollfd *f, unsigned n)
     for (unsigned i = 1; i < n && !p->done; i++) {
         if (!f[i].revents)
             continue;
-        if (!p->judge && f[i].fd == p->handoff && process_handoff(p)) {
-            process_drop_conns(p);
-            drop(&p->handoff);
-        }
+        if (!p->judge && f[i].fd == p->handoff && process_handoff(p))
+            drop_worker(p);
         for (unsigned k = 0; p->judge && k < PROCESS_JUDGES_MAX; k++)
             if (p->judges[k] == f[i].fd && process_judge(p, f[i].fd))
                 drop(&p->judges[k]);
@@ -59,7 +65,8 @@ static void serve(struct process *p, const struct pollfd *f, unsigned n)
 static void loop(struct process *p)
 {
     while (!p->done) {
-        struct pollfd f[1 + PROCESS_JUDGES_MAX] = {{.fd = p->control, .events = POLLIN}};
+        struct pollfd f[2 + PROCESS_JUDGES_MAX] = {{.fd = p->control, .events = POLLIN}};
+        bool waits = sign_waits(&p->signer);
         unsigned n = 1;
         int rc;
 
@@ -68,11 +75,15 @@ static void loop(struct process *p)
         for (unsigned i = 0; p->judge && i < PROCESS_JUDGES_MAX; i++)
             if (p->judges[i] >= 0)
                 f[n++] = (struct pollfd){.fd = p->judges[i], .events = POLLIN};
-        rc = poll(f, n, process_patience_ms(p));
+        if (waits && p->signer.fd >= 0)
+            f[n++] = (struct pollfd){.fd = p->signer.fd, .events = POLLIN};
+        rc = poll(f, n, waits ? sign_wait_ms(&p->signer, clock_mono_ms()) : process_patience_ms(p));
         if (rc > 0)
             serve(p, f, n);
-        else if (rc == 0)
+        else if (rc == 0 && !waits)
             process_rest(p);
+        if (!p->done && process_signed(p) && p->handoff >= 0)
+            drop_worker(p);
     }
 }
 

@@ -21,6 +21,11 @@
 struct process_conn {
     struct list node;
     struct conn *conn;
+    struct fibre *fibre; /* its step waits in it for a token; NULL: it does not */
+    uint8_t *records;    /* of that step */
+    size_t n_records;
+    enum conn_result result;
+    struct conn_failure failure;
 };
 
 struct process {
@@ -53,6 +58,8 @@ int process_init(struct process *p, bool judge, int control);
 int process_control(struct process *p);
 /* Messages of a worker (handoff_in.c). 0 or -errno: the channel is dead. */
 int process_handoff(struct process *p);
+/* Signatures of tokens have come, or are late: their legs go on. 0 or -errno: as above. */
+int process_signed(struct process *p);
 /* How long to wait for a message until process_rest() is due; -1: for ever. */
 int process_patience_ms(const struct process *p);
 /* Nothing to do: give memory back. */

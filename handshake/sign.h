@@ -14,13 +14,36 @@
 #include <stdint.h>
 #include "dataplane/base/err.h"
 
+#define SIGN_WAITS        128 /* legs that wait for a token; the keyring takes no more of a process */
+#define SIGN_REMOTES      64  /* identities in tokens that are remembered */
+#define SIGN_REMOTE_BYTES 640 /* a token's signature */
+
+struct fibre;
+
+/* A leg that waits in its fibre (sign_wait.h). */
+struct sign_wait {
+    bool used, answered;
+    uint32_t request;
+    void *leg;
+    uint64_t until_ms;
+    int error; /* 0, or an errno (positive) */
+    uint8_t signature[SIGN_REMOTE_BYTES];
+    size_t n_signature;
+};
+
 struct signer {
     int fd;        /* keys channel, -1: none now */
     uint32_t next; /* request number */
+    uint32_t age;  /* how many channels there were */
     /* Wait a while for a new channel (the keyring is being restarted); true when fd is usable
      * again. */
     bool (*renew)(void *arg);
     void *arg;
+    struct fibre *fibre; /* that runs now; NULL: none, and a signature is waited for on the spot */
+    void *leg;           /* whose it is */
+    struct sign_wait waits[SIGN_WAITS];
+    uint64_t remotes[SIGN_REMOTES]; /* revision << 16 | index, and one */
+    unsigned n_remotes;
     bool lost;                         /* the last request got no answer */
     uint8_t *mem;                      /* one message */
     struct ossl_provider_st *provider; /* "penstock", loaded until the process ends */

@@ -9,8 +9,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/keywire.h"
-
-#define SIGN_MS 5000 /* for one answer */
+#include "handshake/sign_wait.h"
 
 int sign_set_params(struct sign_operation *op, const OSSL_PARAM params[])
 {
@@ -62,8 +61,9 @@ static int ask(struct signer *s, const struct keywire_sign *m)
     return chan_send_wait(s->fd, KEYWIRE_SIGN, &b, NULL, 0, SIGN_MS);
 }
 
-/* The answer to this request; answers to requests that were given up are passed over. */
-static int answer(struct signer *s, uint32_t request, struct keywire_signed *m)
+/* The answer to this request; those to others on their way find their legs. A key in a token is
+ * told of at once: then the leg waits, if it can, and the process does not. */
+static int answer(struct signer *s, const struct keywire_sign *asked, struct keywire_signed *m)
 {
     uint64_t end = clock_mono_ms() + SIGN_MS;
 
@@ -84,8 +84,15 @@ static int answer(struct signer *s, uint32_t request, struct keywire_signed *m)
         chan_msg_close_fds(&msg);
         if (msg.type != KEYWIRE_SIGNED || keywire_get_signed(&msg.body, m))
             return -EPROTO;
-        if (m->request == request)
+        if (m->request != asked->request) {
+            sign_route(s, m);
+            continue;
+        }
+        if (m->error != EINPROGRESS)
             return 0;
+        sign_note_remote(s, asked->revision << 16 | asked->identity);
+        if (s->fibre)
+            return sign_wait(s, asked->request, m);
     }
 }
 
@@ -93,11 +100,19 @@ static void drop_channel(struct signer *s)
 {
     close(s->fd);
     s->fd = -1;
+    sign_fail_all(s);
+}
+
+/* Not so when the answer alone fails to come. */
+static bool channel_failed(int rc)
+{
+    return rc && rc != -ETIMEDOUT && rc != -EBUSY && rc != -ECANCELED;
 }
 
 /* One try on the present channel. */
 static int try_once(struct signer *s, struct keywire_sign *m, struct keywire_signed *out)
 {
+    uint32_t age = s->age;
     int rc;
 
     if (s->fd < 0)
@@ -105,8 +120,8 @@ static int try_once(struct signer *s, struct keywire_sign *m, struct keywire_sig
     m->request = s->next++;
     rc = ask(s, m);
     if (!rc)
-        rc = answer(s, m->request, out);
-    if (rc && rc != -ETIMEDOUT)
+        rc = answer(s, m, out);
+    if (channel_failed(rc) && s->fd >= 0 && s->age == age) /* not replaced while a leg waited */
         drop_channel(s);
     return rc;
 }
@@ -128,7 +143,8 @@ int sign_request(struct sign_operation *op, uint8_t *sig, size_t *n_sig, size_t 
     if (m.scheme == 0 || n_content > KEYWIRE_CONTENT_MAX)
         return 0;
     rc = try_once(s, &m, &out);
-    if (rc && rc != -ETIMEDOUT && s->renew(s->arg)) /* it was being restarted: once more */
+    if (rc && rc != -ETIMEDOUT && rc != -EBUSY && rc != -ECANCELED &&
+        s->renew(s->arg)) /* it was being restarted: once more */
         rc = try_once(s, &m, &out);
     s->lost = rc != 0 || out.error != 0;
     if (s->lost || out.n_signature > cap)
@@ -140,6 +156,8 @@ int sign_request(struct sign_operation *op, uint8_t *sig, size_t *n_sig, size_t 
 
 void sign_attach(struct signer *s, int fd)
 {
+    sign_fail_all(s);
+    s->age++;
     if (s->fd >= 0)
         close(s->fd);
     s->fd = fd;

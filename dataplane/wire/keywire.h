@@ -4,9 +4,9 @@
  * Why: K signs only what TLS signs. H sends the content, never a digest; K checks that it has the
  * form of its kind before it signs, so that a captured H can not get arbitrary signatures.
  *   H: SIGN   (key, scheme, content)      K: SIGNED (signature, or an errno)
- * Requests for keys that K has itself are answered in order; one for a key in a token is answered
- * when the token has, and has its number for that. K sends it on in the same form to the token
- * process, which takes it from nobody else.
+ * Requests for keys that K has itself are answered in order. For a key in a token SIGNED says
+ * EINPROGRESS at once, and a second one comes when the token has signed, after others perhaps. K
+ * sends the request on in the same form to the token process, which takes it from nobody else.
  */
 #ifndef PENSTOCK_WIRE_KEYWIRE_H
 #define PENSTOCK_WIRE_KEYWIRE_H
@@ -32,7 +32,8 @@ struct keywire_sign {
 
 struct keywire_signed {
     uint32_t request;
-    int32_t error; /* 0, or an errno: EPERM content refused, ENOENT no such key, EIO failed */
+    int32_t error; /* 0, or an errno: EPERM content refused, ENOENT no such key, EIO failed,
+                      EINPROGRESS: the key is in a token */
     const uint8_t *signature;
     size_t n_signature;
 };

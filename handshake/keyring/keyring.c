@@ -113,8 +113,11 @@ static void sign(struct keyring *k, unsigned i, const struct keywire_sign *m)
 
     if (!rc) {
         rc = tokenlane_ask(k->tokens, slot, i, m, clock_mono_ms());
-        if (!rc)
-            return; /* the answer comes when the token has signed */
+        if (!rc) { /* the signature comes when the token has made it; that is said at once */
+            out.error = EINPROGRESS;
+            answer(k, &k->lanes[i], &out);
+            return;
+        }
     } else if (rc == 1) {
         rc = keystore_sign(&k->keys, m, signature, &n);
     }

@@ -17,8 +17,8 @@
 #include "dataplane/wire/control.h"
 #include "dataplane/wire/keywire.h"
 
-#define TOKENLANE_ASKED     256
-#define TOKENLANE_OF_LANE   32   /* of one handshake process */
+#define TOKENLANE_ASKED     512
+#define TOKENLANE_OF_LANE   128  /* of one handshake process */
 #define TOKENLANE_MS        4000 /* for one signature; the handshake process waits for 5000 */
 #define TOKENLANE_SIGNATURE 640
 #define TOKENLANE_POLLS     CONTROL_TOKENS_MAX

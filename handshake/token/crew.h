@@ -14,10 +14,10 @@
 #include "handshake/token/device.h"
 #include "handshake/token/mechanism.h"
 
-#define CREW_JOBS     128
+#define CREW_JOBS     512
 #define CREW_DEVICES  16
 #define CREW_WORKERS  4     /* of a token: its signatures at a time */
-#define CREW_LATE_MS  3000  /* for one signature, with its wait; then the key counts as AWAY */
+#define CREW_LATE_MS  3000  /* for one signature, and for its turn before that */
 #define CREW_STUCK_MS 15000 /* for one call */
 
 struct crew;
@@ -59,8 +59,9 @@ void crew_forbid(struct crew *c, struct tokenkey *k);
 /* Has a call been under way for longer than CREW_STUCK_MS? */
 bool crew_stuck(struct crew *c, uint64_t now_ms);
 /*
- * Give up signatures that are late: their keys are AWAY until they have proved themselves again, so
- * that nobody else is made to wait for them.
+ * Give up signatures that are late. The key of one that was begun is AWAY until it has proved
+ * itself again, so that nobody else is made to wait for it; one that only waited its turn is given
+ * up.
  */
 void crew_give_up(struct crew *c, uint64_t now_ms);
 /* Is anything under way? */

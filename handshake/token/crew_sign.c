@@ -72,11 +72,10 @@ void crew_give_up(struct crew *c, uint64_t now_ms)
     for (unsigned i = 0; i < CREW_JOBS; i++) {
         struct job *j = &c->jobs[i];
 
-        if ((j->state != WAITING && j->state != RUNNING) || now_ms <= j->asked_ms + CREW_LATE_MS)
+        if (j->state == RUNNING && now_ms > j->begun_ms + CREW_LATE_MS)
+            lose(c, j->key, "it takes too long"); /* the call itself can not be called off */
+        if (j->state != WAITING || now_ms <= j->asked_ms + CREW_LATE_MS)
             continue;
-        lose(c, j->key, "it takes too long");
-        if (j->state == RUNNING)
-            continue; /* it can not be called off */
         j->result.error = ETIMEDOUT;
         j->result.n_signature = 0;
         j->state = DONE;

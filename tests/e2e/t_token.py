@@ -360,7 +360,7 @@ MOODY = os.path.join(ROOT, "build", "bin-test", "moody.so")
 class Moody:
     """A gateway with two identities: `moody.test` in a token whose mood can be set, `file.test` with a key file."""
 
-    def __init__(self, t):
+    def __init__(self, t, *args):
         need(os.path.exists(MOODY), "the moody token is not built (make unit)")
         self.t = t
         certs = {n: t.pki.inter.issue("moody-" + n, "DNS:%s.test" % n, "serverAuth") for n in ("moody", "file", "steady")}
@@ -380,7 +380,7 @@ class Moody:
             config["links"][n] = json.loads(json.dumps(link))
             config["links"][n]["listen"]["tls"]["identity"] = n
             config["links"][n]["listen"]["server_names"] = [n + ".test"]
-        self.g = Gateway(t.dir, config, args=(*hsm.args(), "--token-env", "MOODY_FILE=" + self.path, "--token-module", MOODY,
+        self.g = Gateway(t.dir, config, args=(*hsm.args(), *args, "--token-env", "MOODY_FILE=" + self.path, "--token-module", MOODY,
                                               "--token-module", MODULE))
         self.g.port, self.g.config = port, config
         t.defer(lambda: self.g.proc.poll() is None and self.g.stop(expect=None))
@@ -466,3 +466,37 @@ def hangs(t):
     m.set("")
     m.g.wait(lambda: m.shakes("moody"), 30, "handshakes again")
     expect(echoes(held), "the session from before")
+
+
+@test("while a token takes a second for each signature, one handshake process serves the other identities in the meantime",
+      timeout=120)
+def slow(t):
+    m = Moody(t, "--workers", "1")
+    expect(m.shakes("moody"), "at first")  # from now on the process knows that the key is in a token
+    m.set("slow 1000")
+    done = []
+    waiting = [threading.Thread(target=lambda: done.append(m.shakes("moody")), daemon=True) for _ in range(8)]
+    for th in waiting:
+        th.start()
+    m.g.wait(lambda: sum(x["shaking"] for x in m.g.status()["links"]) > 0, 10, "handshakes under way")
+    others = 0
+    while not done:  # none of the eight has its first second behind it
+        expect(m.shakes("file") and m.shakes("steady"), "another identity")
+        others += 1
+    for th in waiting:
+        th.join(30)
+    equal((done, others > 0), ([True] * 8, True))
+    gone = [socket.create_connection(("127.0.0.1", m.g.port), 10) for _ in range(3)]
+    ctx = ssl.create_default_context(cafile=t.pki.root.pem)
+    for sock in gone:  # three that hang up while their signature is made
+        tls = ctx.wrap_bio(ssl.MemoryBIO(), out := ssl.MemoryBIO(), server_hostname="moody.test")
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            sock.sendall(out.read())
+    for sock in gone:
+        sock.close()
+    m.set("")
+    m.g.wait(lambda: m.shakes("moody"), 20, "handshakes as before")
+    equal(m.g.events("token_away"), [])
+    equal(m.g.events("child_died"), [])

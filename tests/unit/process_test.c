@@ -1,9 +1,11 @@
 /* Does the process answer a worker as the contract says, whatever the worker or the keyring does?
  */
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "handshake/sign_wait.h"
 #include "tests/unit/keyring_thread.h"
 #include "tests/unit/test.h"
 #include "tests/unit/world.h"
@@ -443,6 +445,179 @@ TEST("a worker that changes while a signature is waited for neither loses nor in
     EXPECT(process_handoff(p) == 0 && answer(fresh, &m) == HANDOFF_KEYED);
     talk_free(t);
     talk_free(u);
+    close(fd);
+    close(fresh);
+}
+
+/* ---- keys in tokens ---- */
+
+/* Our end of the keys channel of a process that knows that its identities are in a token. */
+static int token_keys(struct process *p)
+{
+    int mine;
+
+    lose_keys(p, &mine);
+    for (unsigned i = 0; i < WORLD_IDENTITIES; i++)
+        sign_note_remote(&p->signer, 1 << 16 | i);
+    return mine;
+}
+
+static void say_signed(int keys, const struct keywire_signed *m)
+{
+    uint8_t body[1024];
+    struct buf b;
+
+    buf_init(&b, body, sizeof body);
+    keywire_put_signed(&b, m);
+    check(chan_send(keys, KEYWIRE_SIGNED, &b, NULL, 0) == 0);
+}
+
+/* The keyring's first answer to the request that is asked next. */
+static void say_it_takes_time(struct process *p, int keys)
+{
+    say_signed(keys, &(struct keywire_signed){.request = p->signer.next, .error = EINPROGRESS});
+}
+
+/* What was asked goes to a keyring that signs; its answer, which the token makes wait. */
+static struct keywire_signed have_signed(int keys, int real, uint8_t signature[1024])
+{
+    struct keywire_signed m = {0};
+    struct pollfd ready = {.fd = real, .events = POLLIN};
+    struct chan_msg msg;
+
+    check(chan_recv(keys, mem, sizeof mem, &msg) == 1 && msg.type == KEYWIRE_SIGN);
+    check(chan_send(real, KEYWIRE_SIGN, &msg.body, NULL, 0) == 0 && poll(&ready, 1, 10000) == 1);
+    check(chan_recv(real, mem, sizeof mem, &msg) == 1 && !keywire_get_signed(&msg.body, &m));
+    check(m.n_signature > 0 && m.n_signature <= 1024);
+    memcpy(signature, m.signature, m.n_signature);
+    m.signature = signature;
+    return m;
+}
+
+TEST("legs that wait for a token are answered when it has signed, the later one first if need be")
+{
+    uint8_t signatures[2][1024];
+    struct keywire_signed m[2];
+    struct chan_msg msg;
+    struct process *p;
+    struct talk *t[2];
+    int fd, keys, real = another_keyring();
+
+    p = begin(&fd, &(struct world_spec){0});
+    keys = token_keys(p);
+    for (unsigned i = 0; i < 2; i++) {
+        t[i] = peer_of(p);
+        say_it_takes_time(p, keys);
+        send_open(fd, i + 1, 1, WORLD_IN, 0, t[i]->wire, flight(t[i]));
+        EXPECT(process_handoff(p) == 0 && answer(fd, &msg) == 0 && p->n_conns == i + 1);
+    }
+    EXPECT(sign_waits(&p->signer) && process_signed(p) == 0 && answer(fd, &msg) == 0);
+    for (unsigned i = 0; i < 2; i++)
+        m[i] = have_signed(keys, real, signatures[i]);
+    for (unsigned i = 2; i-- > 0;) {
+        say_signed(keys, &m[i]);
+        EXPECT(process_signed(p) == 0 && stepped(fd, t[i]) && answer(fd, &msg) == 0);
+        send_feed(fd, i + 1, t[i]->wire, flight(t[i]));
+        EXPECT(process_handoff(p) == 0 && answer(fd, &msg) == HANDOFF_KEYED);
+        talk_free(t[i]);
+    }
+    EXPECT(p->n_conns == 0 && !sign_waits(&p->signer));
+    close(keys);
+    close(real);
+    close(fd);
+}
+
+/* One leg that waits. */
+static struct talk *waiting_leg(struct process *p, int fd, int keys)
+{
+    struct talk *t = peer_of(p);
+
+    say_it_takes_time(p, keys);
+    send_open(fd, 1, 1, WORLD_IN, 0, t->wire, flight(t));
+    EXPECT(process_handoff(p) == 0 && sign_waits(&p->signer));
+    return t;
+}
+
+TEST("a leg that is closed while it waits is gone at once, and its signature finds nobody")
+{
+    struct keywire_signed m;
+    uint8_t signature[1024];
+    struct chan_msg msg;
+    struct process *p;
+    struct talk *t;
+    int fd, keys, real = another_keyring();
+
+    p = begin(&fd, &(struct world_spec){0});
+    keys = token_keys(p);
+    t = waiting_leg(p, fd, keys);
+    send_id(fd, HANDOFF_CLOSE, 1);
+    EXPECT(process_handoff(p) == 0 && p->n_conns == 0 && !sign_waits(&p->signer));
+    m = have_signed(keys, real, signature);
+    say_signed(keys, &m);
+    EXPECT(process_signed(p) == 0 && answer(fd, &msg) == 0);
+    talk_free(t);
+    close(keys);
+    close(real);
+    close(fd);
+}
+
+TEST("a token's refusal, a signature that is late, and records out of turn end the leg with a "
+     "reason")
+{
+    for (unsigned how = 0; how < 3; how++) {
+        struct process *p;
+        struct talk *t;
+        int fd, keys;
+
+        p = begin(&fd, &(struct world_spec){0});
+        keys = token_keys(p);
+        t = waiting_leg(p, fd, keys);
+        if (how == 0)
+            say_signed(keys, &(struct keywire_signed){.request = p->signer.next - 1, .error = EIO});
+        if (how == 1)
+            p->signer.waits[0].until_ms = 0;
+        if (how == 2)
+            send_feed(fd, 1, (const uint8_t *)"\x16\x03\x03\x00\x00", 5);
+        EXPECT((how == 2 ? process_handoff(p) : process_signed(p)) == 0);
+        EXPECT(failed(fd, 1, how == 2 ? REASON_INTERNAL : REASON_KEY_LOST));
+        EXPECT(p->n_conns == 0 && !sign_waits(&p->signer));
+        talk_free(t);
+        close(keys);
+        close(fd);
+    }
+}
+
+TEST("a keyring that is replaced while a leg waits for a token is asked once more")
+{
+    struct process *p;
+    struct talk *t;
+    int fd, keys;
+
+    p = begin(&fd, &(struct world_spec){0});
+    keys = token_keys(p);
+    t = waiting_leg(p, fd, keys);
+    sign_attach(&p->signer, another_keyring());
+    EXPECT(process_signed(p) == 0 && stepped(fd, t));
+    EXPECT(!sign_waits(&p->signer));
+    talk_free(t);
+    close(keys);
+    close(fd);
+}
+
+TEST("a worker that goes takes the legs with it that wait for a token")
+{
+    struct process *p;
+    struct talk *t;
+    int fd, fresh, keys;
+
+    p = begin(&fd, &(struct world_spec){0});
+    keys = token_keys(p);
+    t = waiting_leg(p, fd, keys);
+    fresh = channel(CHANNEL_HANDOFF);
+    EXPECT(process_control(p) == 0 && p->n_conns == 0 && !sign_waits(&p->signer));
+    sign_attach(&p->signer, another_keyring());
+    talk_free(t);
+    close(keys);
     close(fd);
     close(fresh);
 }

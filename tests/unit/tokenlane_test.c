@@ -131,7 +131,7 @@ TEST("a process that dies answers all that it was asked with EIO, and nothing is
     close(pair[1]);
 }
 
-TEST("one lane has 32 requests at a time, and all together have 256")
+TEST("one lane has 128 requests at a time, and all together have 512")
 {
     int process;
     struct tokenlane *t = begin(&process);
