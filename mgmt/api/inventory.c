@@ -129,7 +129,9 @@ static json_t *identities(const json_t *document)
         json_t *chain = json_array();
 
         add_certs(chain, json_object_get(id, "certificate"));
-        json_object_set_new(out, name, json_pack("{s:o}", "chain", chain));
+        json_object_set_new(out, name,
+                            json_pack("{s:o, s:O?}", "chain", chain, "key",
+                                      json_object_get(id, "key"))); /* held here, or in a token */
     }
     return out;
 }
@@ -198,9 +200,10 @@ void inventory_get(struct call *c)
 
     c->revision = c->m->revision;
     call_answer(c, 200,
-                json_pack("{s:I, s:o, s:o, s:o?, s:o?, s:o?, s:o}", "revision",
+                json_pack("{s:I, s:o, s:o, s:o?, s:o, s:o?, s:o?, s:o}", "revision",
                           (json_int_t)c->m->revision, "identities", identities(document), "trust",
-                          trusts(document), "keys", keys_list(), "administrators",
+                          trusts(document), "keys", keys_list(), "tokens", tokens_list(c->m),
+                          "administrators",
                           json_deep_copy(json_object_get(c->m->authority, "administrators")),
                           "profiles", json_incref(c->m->offered), "live",
                           in_use(json_object_get(sessions, "sessions"))));

@@ -243,6 +243,8 @@ def rotated(t):
     with client(t, g.port) as tls:
         equal(tls.getpeercert(True), ssl.PEM_cert_to_DER_cert(open(fresh.pem).read()))
         expect(echoes(tls) and echoes(old), "both sessions")
+    inventory = g.api("GET", "/api/v1/inventory")[2]
+    equal((inventory["identities"]["gw"]["key"], inventory["tokens"]), (key, [{"identity": "gw", "state": "up"}]))
     for bad, words in ((key.replace("vault.txt", "pin.txt"), "refuses the PIN"),
                        (key + "&pin-value=" + secret, "no place in a configuration"),
                        (key.replace(MODULE, g.config_path), "may not be loaded")):
