@@ -42,6 +42,7 @@ struct signer {
     struct fibre *fibre; /* that runs now; NULL: none, and a signature is waited for on the spot */
     void *leg;           /* whose it is */
     struct sign_wait waits[SIGN_WAITS];
+    unsigned n_waits;               /* of them in use */
     uint64_t remotes[SIGN_REMOTES]; /* revision << 16 | index, and one */
     unsigned n_remotes;
     bool lost;                         /* the last request got no answer */

@@ -10,7 +10,7 @@
 
 bool sign_is_remote(const struct signer *s, uint64_t identity)
 {
-    for (unsigned i = 0; i < SIGN_REMOTES; i++)
+    for (unsigned i = 0; i < SIGN_REMOTES && i < s->n_remotes; i++)
         if (s->remotes[i] == identity + 1)
             return true;
     return false;
@@ -43,11 +43,13 @@ int sign_wait(struct signer *s, uint32_t request, struct keywire_signed *m)
         return -EBUSY;
     *w = (struct sign_wait){
         .used = true, .request = request, .leg = s->leg, .until_ms = clock_mono_ms() + SIGN_MS};
+    s->n_waits++;
     s->fibre = NULL;
     while (!w->answered)
         fibre_pause(f);
     ERR_clear_error(); /* of others, who ran meanwhile */
     w->used = false;
+    s->n_waits--;
     *m = (struct keywire_signed){request, w->error, w->signature, w->n_signature};
     return w->error == ETIMEDOUT || w->error == ECANCELED || w->error == EPIPE ? -w->error : 0;
 }
@@ -75,10 +77,7 @@ void sign_fail_all(struct signer *s)
 
 bool sign_waits(const struct signer *s)
 {
-    for (unsigned i = 0; i < SIGN_WAITS; i++)
-        if (s->waits[i].used)
-            return true;
-    return false;
+    return s->n_waits != 0;
 }
 
 int sign_wait_ms(const struct signer *s, uint64_t now_ms)

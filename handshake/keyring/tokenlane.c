@@ -21,7 +21,8 @@ struct asked {
 
 struct tokenlane {
     int fds[CONTROL_TOKENS_MAX];
-    uint32_t last; /* number given */
+    uint32_t last;                        /* number given */
+    unsigned n, of_lane[TOKENLANE_LANES]; /* in use, so that nobody looks when there is nothing */
     struct asked asked[TOKENLANE_ASKED];
     uint8_t out[CHAN_BODY_MAX];
 };
@@ -42,6 +43,13 @@ void tokenlane_free(struct tokenlane *t)
             close(t->fds[i]);
     }
     free(t);
+}
+
+static void release(struct tokenlane *t, struct asked *a)
+{
+    a->state = FREE;
+    t->n--;
+    t->of_lane[a->lane]--;
 }
 
 static void answer(struct asked *a, int error, const uint8_t *signature, size_t n)
@@ -95,7 +103,7 @@ int tokenlane_ask(struct tokenlane *t, unsigned slot, unsigned lane, const struc
     struct asked *a = NULL;
     int rc;
 
-    if (slot >= CONTROL_TOKENS_MAX || t->fds[slot] < 0)
+    if (slot >= CONTROL_TOKENS_MAX || lane >= TOKENLANE_LANES || t->fds[slot] < 0)
         return -EIO;
     for (unsigned i = 0; i < TOKENLANE_ASKED && !a; i++) {
         if (t->asked[i].state == FREE)
@@ -112,24 +120,22 @@ int tokenlane_ask(struct tokenlane *t, unsigned slot, unsigned lane, const struc
                         .number = t->last,
                         .request = m->request,
                         .until_ms = now_ms + TOKENLANE_MS};
+    t->n++;
+    t->of_lane[lane]++;
     return 0;
 }
 
 void tokenlane_forget(struct tokenlane *t, unsigned lane)
 {
-    for (unsigned i = 0; i < TOKENLANE_ASKED; i++) {
-        if (t->asked[i].lane == lane)
-            t->asked[i].state = FREE;
+    for (unsigned i = 0; t->of_lane[lane] && i < TOKENLANE_ASKED; i++) {
+        if (t->asked[i].state != FREE && t->asked[i].lane == lane)
+            release(t, &t->asked[i]);
     }
 }
 
 bool tokenlane_room(const struct tokenlane *t, unsigned lane)
 {
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < TOKENLANE_ASKED; i++)
-        n += t->asked[i].state != FREE && t->asked[i].lane == lane;
-    return n < TOKENLANE_OF_LANE;
+    return t->of_lane[lane] < TOKENLANE_OF_LANE;
 }
 
 void tokenlane_poll(const struct tokenlane *t, struct pollfd *p)
@@ -176,7 +182,7 @@ void tokenlane_serve(struct tokenlane *t, const struct pollfd *p, uint8_t *mem, 
         if (p[i].revents && p[i].fd == t->fds[i] && t->fds[i] >= 0)
             serve_slot(t, i, mem);
     }
-    for (unsigned i = 0; i < TOKENLANE_ASKED; i++) {
+    for (unsigned i = 0; t->n && i < TOKENLANE_ASKED; i++) {
         if (t->asked[i].state == ASKED && now_ms >= t->asked[i].until_ms)
             answer(&t->asked[i], ETIMEDOUT, NULL, 0);
     }
@@ -186,7 +192,7 @@ int tokenlane_wait_ms(const struct tokenlane *t, uint64_t now_ms)
 {
     int wait = -1;
 
-    for (unsigned i = 0; i < TOKENLANE_ASKED; i++) {
+    for (unsigned i = 0; t->n && i < TOKENLANE_ASKED; i++) {
         const struct asked *a = &t->asked[i];
         int left = a->until_ms > now_ms ? (int)(a->until_ms - now_ms) : 0;
 
@@ -200,13 +206,13 @@ bool tokenlane_answer(struct tokenlane *t, unsigned lane, struct keywire_signed 
 {
     bool found = false;
 
-    for (unsigned i = 0; i < TOKENLANE_ASKED; i++) {
+    for (unsigned i = 0; t->of_lane[lane] && i < TOKENLANE_ASKED; i++) {
         struct asked *a = &t->asked[i];
 
         if (a->state == FREE || a->lane != lane)
             continue;
         if (a->state == TAKEN)
-            a->state = FREE;
+            release(t, a);
         if (a->state != ANSWERED || found)
             continue;
         *m = (struct keywire_signed){a->request, a->error, a->signature, a->n_signature};

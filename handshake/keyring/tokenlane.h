@@ -18,6 +18,7 @@
 #include "dataplane/wire/keywire.h"
 
 #define TOKENLANE_ASKED     512
+#define TOKENLANE_LANES     64
 #define TOKENLANE_OF_LANE   128  /* of one handshake process */
 #define TOKENLANE_MS        4000 /* for one signature; the handshake process waits for 5000 */
 #define TOKENLANE_SIGNATURE 640
