@@ -1,6 +1,7 @@
 /* crew_look: looking for keys: one thread, one key at a time. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 
@@ -9,6 +10,8 @@
 
 #define BACKOFF_MS  500 /* doubles */
 #define BACKOFF_MAX 15000
+#define AGAIN       3 /* starts of a module that shows no token */
+#define AGAIN_MS    200
 
 /* The device of a slot, with its workers; NULL: there are too many. Under the lock. */
 static struct device *device_of(struct crew *c, CK_SLOT_ID slot)
@@ -44,10 +47,35 @@ static int man(struct crew *c, struct device *d)
     return here > 1 || !rc ? 0 : rc;
 }
 
+static void rest(void)
+{
+    const struct timespec t = {.tv_nsec = AGAIN_MS * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+/*
+ * Modules look for tokens when they are started, some only then, and one that is started while
+ * another process writes to the same token may miss it. So as long as no token is in use here, and
+ * nobody else in the module, it is started again before it is believed.
+ */
+static int find_slot(struct crew *c, const struct tokenkey *k, CK_SLOT_ID *slot, struct err *e)
+{
+    int rc = device_find(c->module, k, slot, e);
+
+    for (unsigned i = 0; i < AGAIN && rc == -ENODEV && !c->devices[0].module; i++) {
+        rest();
+        module_end(c->module);
+        module_start(c->module);
+        rc = device_find(c->module, k, slot, e);
+    }
+    return rc;
+}
+
 static int find_device(struct crew *c, const struct tokenkey *k, struct device **d, struct err *e)
 {
     CK_SLOT_ID slot;
-    int rc = device_find(c->module, k, &slot, e);
+    int rc = find_slot(c, k, &slot, e);
 
     if (rc)
         return rc;
@@ -87,16 +115,30 @@ static void settle(struct tokenkey *k, int rc, struct device *d, CK_OBJECT_HANDL
     k->due_ms = clock_mono_ms() + backoff_ms(k->failures++);
 }
 
+/* A token that another process uses just then may stumble; a PIN that it refused is not a stumble.
+ */
+static int find_key(struct crew *c, struct tokenkey *k, struct device **d, CK_OBJECT_HANDLE *handle,
+                    struct err *e)
+{
+    int rc = -EIO;
+
+    for (unsigned i = 0; i <= AGAIN && rc == -EIO; i++) {
+        if (i)
+            rest();
+        rc = find_device(c, k, d, e);
+        if (!rc)
+            rc = device_raise(*d, k, handle, e);
+    }
+    return rc;
+}
+
 static void raise_one(struct crew *c, struct tokenkey *k)
 {
     CK_OBJECT_HANDLE handle = 0;
     struct device *d = NULL;
     struct err e = {.what = ""};
-    int rc;
+    int rc = find_key(c, k, &d, &handle, &e);
 
-    rc = find_device(c, k, &d, &e);
-    if (!rc)
-        rc = device_raise(d, k, &handle, &e);
     pthread_mutex_lock(&c->lock);
     settle(k, rc, d, handle, &e);
     k->next = c->done;

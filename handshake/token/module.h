@@ -25,7 +25,7 @@ struct module {
 void module_load(struct module *m, const char *path);
 /* C_Initialize, for use by several threads. In the sandbox. Failure is left in m->why. */
 void module_start(struct module *m);
-/* C_Finalize, when no other thread is in the module. */
+/* C_Finalize, when no other thread is in the module; it may be started again. */
 void module_end(struct module *m);
 /* "CKR_PIN_INCORRECT", or the number of one that has no name here; valid until the thread's next
  * call. */
