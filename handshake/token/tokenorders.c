@@ -281,8 +281,9 @@ static int order_commit(struct tokenring *t, struct chan_msg *m)
     if (control_get_number(&m->body, &revision) || t->preparing || !t->prepared ||
         t->prepared->revision != revision)
         return -EPROTO;
-    tokenring_free_set(&t->before);
-    t->before = t->running;
+    tokenring_free_set(&t->before[TOKENRING_BEFORE - 1]);
+    memmove(&t->before[1], &t->before[0], (TOKENRING_BEFORE - 1) * sizeof(t->before[0]));
+    t->before[0] = t->running;
     t->running = t->prepared;
     t->prepared = NULL;
     t->untold = true;

@@ -39,7 +39,8 @@ void tokenring_free(struct tokenring *t)
         return;
     crew_free(t->crew);
     tokenring_free_set(&t->running);
-    tokenring_free_set(&t->before);
+    for (size_t i = 0; i < TOKENRING_BEFORE; i++)
+        tokenring_free_set(&t->before[i]);
     tokenring_free_set(&t->prepared);
     tokenring_drop_attached(t);
     if (t->keys >= 0)
@@ -79,11 +80,11 @@ static void refuse(struct tokenring *t, uint32_t request, int rc)
 
 static struct tokenkey *find(struct tokenring *t, const struct keywire_sign *m)
 {
-    struct tokenring_set *sets[] = {t->running, t->before};
+    for (size_t i = 0; i <= TOKENRING_BEFORE; i++) {
+        const struct tokenring_set *set = i ? t->before[i - 1] : t->running;
 
-    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-        if (sets[i] && sets[i]->revision == m->revision && m->identity < sets[i]->n)
-            return sets[i]->keys[m->identity].key;
+        if (set && set->revision == m->revision && m->identity < set->n)
+            return set->keys[m->identity].key;
     }
     return NULL;
 }

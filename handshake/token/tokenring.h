@@ -14,6 +14,7 @@
 #include "handshake/token/crew.h"
 
 #define TOKENRING_FILES_MAX 65536 /* attachment numbers are 16 bits */
+#define TOKENRING_BEFORE    7 /* revisions that handshakes may have begun on, as in the keyring */
 
 struct tokenring_key {
     struct tokenkey *key; /* held; NULL: not of this module */
@@ -38,9 +39,10 @@ struct tokenring {
     bool untold;       /* there is something to tell */
     struct crew *crew;
     const struct crew_job *unsent; /* waits for room in that channel */
-    struct tokenring_set *running, *before, *prepared;
-    bool preparing;    /* the launcher waits for an answer */
-    uint64_t revision; /* of what is attached so far */
+    struct tokenring_set *running, *prepared;
+    struct tokenring_set *before[TOKENRING_BEFORE]; /* newest first */
+    bool preparing;                                 /* the launcher waits for an answer */
+    uint64_t revision;                              /* of what is attached so far */
     int image;
     struct tokenring_file *files;
     uint32_t n_files;
