@@ -157,5 +157,6 @@ clean:
 
 -include tests/fuzz/fuzz.mk
 -include perf/perf.mk
+-include appliance-image/image.mk
 -include tests/e2e/peer/peer.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,47 @@
+"""The QEMU machine that the appliance boots in: for `run` and for tests/image.
+
+Why: both must boot the same thing. UEFI firmware (OVMF), one processor, emulated without KVM, user networking with
+ports on the host's loopback.
+Never: writes to the image itself; a machine runs on a copy-on-write disk.
+"""
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROJECT = os.path.dirname(HERE)
+TOP = os.environ.get("PENSTOCK_IMAGE_DIR", os.path.join(PROJECT, "build", "image"))
+IMAGE = os.path.join(TOP, "penstock.qcow2")
+FIRMWARE = os.path.join(TOP, "tools", "usr", "share", "OVMF")
+
+
+def overlay(path, image, name="disk.qcow2", backing="qcow2"):
+    """A disk that starts as `image` and keeps its changes in a file in `path`."""
+    disk = os.path.join(path, name)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", backing, "-b", os.path.abspath(image), disk], check=True)
+    return disk
+
+
+def firmware(path, secure_boot):
+    """Arguments for OVMF with variables of its own, kept in `path` over reboots."""
+    variables = os.path.join(path, "variables.fd")
+    if not os.path.exists(variables):
+        source = os.path.join(TOP, "secure-variables.fd") if secure_boot else os.path.join(FIRMWARE, "OVMF_VARS_4M.fd")
+        shutil.copy(source, variables)
+    code = os.path.join(FIRMWARE, "OVMF_CODE_4M.secboot.fd" if secure_boot else "OVMF_CODE_4M.fd")
+    return ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=" + code,
+            "-drive", "if=pflash,format=raw,unit=1,file=" + variables,
+            *(["-global", "driver=cfi.pflash01,property=secure,value=on"] if secure_boot else [])]
+
+
+def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=None, more=()):
+    """QEMU's command line. forwards: port on the host's loopback -> port of the appliance; credentials: name -> file."""
+    net = "user,id=net" + "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % f for f in forwards.items())
+    words = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max",
+             "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", "1",
+             "-nodefaults", "-no-user-config", "-display", "none", *firmware(path, secure_boot),
+             "-drive", "if=none,id=disk,format=qcow2,file=" + disk, "-device", "virtio-blk-pci,drive=disk",
+             "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"]
+    for name, file in (credentials or {}).items():
+        words += ["-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s" % (name, file)]
+    return words + list(more)

@@ -1,0 +1,86 @@
+"""One appliance in QEMU for the tests: its console as text, its ports on the host's loopback, its administrator."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(ROOT, "appliance-image"), os.path.join(ROOT, "tests", "e2e")]
+
+import machine  # noqa: E402
+
+CTL = os.path.join(ROOT, "build", "bin", "penstockctl")
+BOOT_S = 900  # a minute under emulation, but never a matter of what else the machine does
+
+
+class Appliance:
+    """forwards: port on the host -> port of the appliance. Everything is kept in `path`; boot() may be called again."""
+
+    def __init__(self, path, forwards, disk=None, secure_boot=False, credentials=None, memory=1024):
+        self.path, self.forwards, self.secure_boot, self.memory = path, forwards, secure_boot, memory
+        self.credentials = credentials or {}
+        self.console_path = os.path.join(path, "console")
+        self.disk = disk or machine.overlay(path, machine.IMAGE)
+        self.management = next((h for h, g in forwards.items() if g == 9443), None)
+        self.qemu = None
+
+    def boot(self):
+        open(self.console_path, "wb").close()
+        more = ["-serial", "file:" + self.console_path, "-no-reboot"]
+        self.started = time.monotonic()
+        self.qemu = subprocess.Popen(
+            machine.command(self.path, self.disk, self.forwards, self.memory, self.secure_boot, self.credentials, more),
+            stdin=subprocess.DEVNULL)
+        return self
+
+    def console(self):
+        with open(self.console_path, encoding="utf-8", errors="replace") as f:
+            return re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]", "", f.read())
+
+    def wait(self, pattern, timeout=BOOT_S):
+        """The match of the pattern on the console, waiting for it."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            over = self.qemu.poll() is not None
+            found = re.search(pattern, self.console(), re.M)
+            if found:
+                return found
+            if over:
+                break
+            time.sleep(0.1)
+        raise AssertionError("no %r on the console:\n%s" % (pattern, "\n".join(self.console().splitlines()[-40:])))
+
+    def wait_ready(self):
+        self.wait(r"^penstock ready")
+        self.ready_s = time.monotonic() - self.started
+        return self
+
+    def token(self):
+        return self.wait(r"^token (\S+)", 60).group(1)
+
+    def url(self):
+        return "https://127.0.0.1:%d" % self.management
+
+    def enroll(self, name, token):
+        return subprocess.run([CTL, "enroll", self.url(), "--token", token, "--name", name, "--out", self.path],
+                              capture_output=True, text=True, timeout=120)
+
+    def ctl(self, *args, name="ann", check=True):
+        base = os.path.join(self.path, name)
+        r = subprocess.run([CTL, "--url", self.url(), "--ca", base + ".ca.pem", "--cert", base + ".pem",
+                            "--key", base + ".key", *args], capture_output=True, text=True, timeout=120)
+        if check and r.returncode:
+            raise AssertionError("penstockctl %s: exit %d %s" % (" ".join(args), r.returncode, r.stderr))
+        return r.stdout if check else r
+
+    def json(self, *args):
+        return json.loads(self.ctl(*args, "--json"))
+
+    def kill(self):
+        """As a power cut does."""
+        if self.qemu and self.qemu.poll() is None:
+            self.qemu.kill()
+            self.qemu.wait()
