@@ -81,7 +81,7 @@ class World:
         self.cpus = cpus
         self.gateway_cpus = cpus[:1]
         self.load_cpus = cpus[1:5] or cpus
-        self.sink = Sink(self.load_cpus)
+        self.sink = Sink(self.load_cpus, urgent=True)
         self.backend = self.sink.address
         self.batches = 0
 
