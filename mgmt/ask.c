@@ -318,13 +318,20 @@ int ask_end(struct manager *m, uint64_t session)
     return worst;
 }
 
+/* A cursor of the API: the worker above that worker's own. */
+#define PEERS_WORKER 56
+#define PEERS_CURSOR ((1ull << PEERS_WORKER) - 1)
+
+/* Each data plane has a table of its own, which its first worker answers for. */
 uint8_t *ask_peers(struct manager *m, uint64_t cursor, struct query_peers *page)
 {
+    unsigned worker = (unsigned)(cursor >> PEERS_WORKER);
     struct chan_msg answer;
     uint8_t *mem;
     struct buf b;
 
-    if (ask(m, 0, QUERY_PEERS, cursor, clock_mono_ms() + QUERY_MS, &answer))
+    if (worker >= m->n_workers ||
+        ask(m, worker, QUERY_PEERS, cursor & PEERS_CURSOR, clock_mono_ms() + QUERY_MS, &answer))
         return NULL;
     chan_msg_close_fds(&answer);
     mem = malloc(answer.body.len + 1);
@@ -332,9 +339,13 @@ uint8_t *ask_peers(struct manager *m, uint64_t cursor, struct query_peers *page)
         return NULL;
     memcpy(mem, answer.body.data, answer.body.len); /* the judge's answers take its place */
     buf_init_read(&b, mem, answer.body.len);
-    if (answer.type == QUERY_PEERS_PAGE && !query_get_peers(&b, page))
+    if (answer.type == QUERY_PEERS_PAGE && !query_get_peers(&b, page)) {
+        page->next = page->next                  ? page->next | (uint64_t)worker << PEERS_WORKER
+                     : worker + 1 < m->n_workers ? (uint64_t)(worker + 1) << PEERS_WORKER
+                                                 : 0;
         return mem;
+    }
     free(mem);
-    drop(m, 0);
+    drop(m, worker);
     return NULL;
 }

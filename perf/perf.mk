@@ -1,7 +1,8 @@
 # Measurements (perf/README.md). Every program of perf/ is built with the rest, so that it stays
 # true to the code that it measures.
 PERF := $(BUILD)/perf/bin
-MICRO := $(patsubst perf/micro/%.c,$(PERF)/%,$(wildcard perf/micro/*.c))
+# gather speaks to ipsec-mb itself.
+MICRO := $(patsubst perf/micro/%.c,$(PERF)/%,$(filter-out $(if $(IPSECMB),,perf/micro/gather.c),$(wildcard perf/micro/*.c)))
 PERF_PROGRAMS := $(MICRO) $(PERF)/relay $(PERF)/certs
 all: $(PERF_PROGRAMS)
 

@@ -117,18 +117,19 @@ static uint8_t answer_end(struct worker *w, uint64_t id, struct buf *out)
     return QUERY_ENDED;
 }
 
-/* The table is shared by all workers: whichever is asked has all of it. */
+/* The table is shared by all workers of the process: the first has all of it, the others nothing.
+ */
 static uint8_t answer_peers(struct worker *w, uint64_t cursor, struct buf *out)
 {
     struct query_peers *page = calloc(1, sizeof *page);
     struct peer *peers[QUERY_PEERS_ROWS];
     unsigned n = 0;
 
-    if (page) {
+    if (page && w->index == w->shared->first_worker) {
         n = peers_page(&w->shared->peers, cursor, QUERY_PEERS_ROWS, QUERY_PEERS_BYTES, peers,
                        &page->next);
         page->n = (uint16_t)n;
-    } else {
+    } else if (!page) {
         out->bad = true;
     }
     for (unsigned i = 0; i < n; i++) {

@@ -23,6 +23,8 @@ def why_not():
     """What this machine lacks, or None."""
     if not os.path.exists(PROGRAM):
         return "this build is without the DPDK engine"
+    if subprocess.run([PROGRAM, "--no-such-option", "1"], capture_output=True).returncode != 2:
+        return "the DPDK engine does not start here: its libraries are missing"
     for tool in ("ethtool", "sysctl"):
         if not shutil.which(tool):
             return "there is no " + tool
@@ -397,6 +399,8 @@ def side_by_side(t):
     fast = d.tls(8443)
     there_and_back(fast, 100000)
     equal(sorted((s["link"], s["outer"]["engine_rx"]) for s in g.sessions()), [("fast", "dpdk"), ("slow", "soft")])
+    peers = g.api("GET", "/api/v1/peers")[2]["items"]
+    equal({bool(p.get("serial")) for p in peers}, {True}, "every peer has its facts, whichever data plane has it")
     live = {row["link"]: row["live"] for row in g.status()["links"]}
     equal(live, {"fast": 1, "slow": 1})
     os.kill(g.children()["penstock-dataplane-dpdk"][0], 9)
