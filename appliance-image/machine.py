@@ -35,8 +35,10 @@ def firmware(path, secure_boot):
 
 
 def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=None, more=()):
-    """QEMU's command line. forwards: port on the host's loopback -> port of the appliance; credentials: name -> file."""
-    net = "user,id=net" + "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % f for f in forwards.items())
+    """QEMU's command line. forwards: port on the host's loopback -> port of the appliance, or
+    its `ADDRESS:PORT` where DHCP does not give the address; credentials: name -> file."""
+    net = "user,id=net" + "".join(",hostfwd=tcp:127.0.0.1:%d-%s" % (here, there if isinstance(there, str) else ":%d" % there)
+                                 for here, there in forwards.items())
     words = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max",
              "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", "1",
              "-nodefaults", "-no-user-config", "-display", "none", *firmware(path, secure_boot),

@@ -24,7 +24,7 @@ class Appliance:
         self.credentials = credentials or {}
         self.console_path = os.path.join(path, "console")
         self.disk = disk or machine.overlay(path, machine.IMAGE)
-        self.management = next((h for h, g in forwards.items() if g == 9443), None)
+        self.management = next((h for h, g in forwards.items() if str(g).split(":")[-1] == "9443"), None)
         self.qemu = None
 
     def boot(self):
