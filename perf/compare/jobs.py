@@ -122,7 +122,8 @@ class Trips(Job):
                 WARMUP)
 
     def measure(self, world, gateway):
-        r = world.load(gateway, "roundtrip", *self.load(world, gateway, TRIP_RATE), urgent=True)
+        with world.sink.urgent():
+            r = world.load(gateway, "roundtrip", *self.load(world, gateway, TRIP_RATE), urgent=True)
         return {self.name + "-p50": r["exchange_us"]["p50"], self.name + "-p99": r["exchange_us"]["p99"]}, r
 
 
@@ -134,7 +135,8 @@ class Storm(Trips):
         length = max(2, world.options.seconds)
         storm = world.start(gateway, "handshakes", "--concurrency", AT_ONCE, "--duration", length + 1, "--warmup", WARMUP)
         time.sleep(WARMUP)
-        trip = world.load(gateway, "roundtrip", *self.load(world, gateway, STORM_RATE), urgent=True)
+        with world.sink.urgent():
+            trip = world.load(gateway, "roundtrip", *self.load(world, gateway, STORM_RATE), urgent=True)
         r = world.finish(storm)
         if r["share"] < 0.85:
             r["doubts"].append("the gateway was busy for %.0f %% of the time: the storm could be stronger" % (100 * r["share"]))
