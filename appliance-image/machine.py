@@ -4,6 +4,7 @@ Why: both must boot the same thing. UEFI firmware (OVMF), one processor, emulate
 ports on the host's loopback.
 Never: writes to the image itself; a machine runs on a copy-on-write disk.
 """
+import base64
 import os
 import shutil
 import subprocess
@@ -44,6 +45,8 @@ def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=No
              "-nodefaults", "-no-user-config", "-display", "none", *firmware(path, secure_boot),
              "-drive", "if=none,id=disk,format=qcow2,file=" + disk, "-device", "virtio-blk-pci,drive=disk",
              "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"]
-    for name, file in (credentials or {}).items():
-        words += ["-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s" % (name, file)]
+    for name, file in (credentials or {}).items():  # over SMBIOS: fw_cfg has no room for long names
+        with open(file, "rb") as f:
+            value = base64.b64encode(f.read()).decode()
+        words += ["-smbios", "type=11,value=io.systemd.credential.binary:%s=%s" % (name, value)]
     return words + list(more)
