@@ -337,11 +337,8 @@ static void applied(struct manager *m, struct coming *c)
     struct err e;
 
     adopt(m, c);
-    if (c->imported) {
-        snprintf(text, sizeof text, "%" PRIu64, c->number);
-        store_set(&m->store, "imported", c->imported);
-        store_set(&m->store, "imported_revision", text);
-    }
+    if (c->imported)
+        (void)store_set_imported(&m->store, c->imported, c->number);
     if (store_applied(&m->store, c->number, &e))
         log_event(LOG_ERROR, "revision_not_kept", "revision=%" PRIu64 " error=\"%s\"", c->number,
                   err_text(&e, text, sizeof text));

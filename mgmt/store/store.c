@@ -367,3 +367,18 @@ int store_set(struct store *s, const char *name, const char *value)
         sqlite3_bind_text(q, 2, value, -1, SQLITE_STATIC);
     return store_run(s->db, q, "a setting can not be kept", &e);
 }
+
+int store_set_imported(struct store *s, const char *hash, uint64_t revision)
+{
+    sqlite3_stmt *q = store_query(s->db, "INSERT OR REPLACE INTO settings(name, value) VALUES "
+                                         "('imported', ?1), ('imported_revision', ?2)");
+    char number[32];
+    struct err e;
+
+    snprintf(number, sizeof number, "%" PRIu64, revision);
+    if (q)
+        sqlite3_bind_text(q, 1, hash, -1, SQLITE_STATIC);
+    if (q)
+        sqlite3_bind_text(q, 2, number, -1, SQLITE_STATIC);
+    return store_run(s->db, q, "what was imported can not be kept", &e);
+}

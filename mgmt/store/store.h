@@ -68,5 +68,10 @@ int store_running(struct store *s, struct store_revision *r);
 /* A setting by name; the caller frees it; NULL: not set. Setting NULL removes it. */
 char *store_setting(struct store *s, const char *name);
 int store_set(struct store *s, const char *name, const char *value);
+/*
+ * Which file was imported last (its hash) and as which revision: both or neither, or a crash in
+ * between would have the next start take an old file for news. 0 or -errno.
+ */
+int store_set_imported(struct store *s, const char *hash, uint64_t revision);
 
 #endif

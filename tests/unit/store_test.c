@@ -115,7 +115,7 @@ TEST("a damaged database is put aside, and the file goes on with what ran, and f
     memset(rubbish, 0xa5, sizeof rubbish);
     enter();
     EXPECT(store_open(&s, &e) == 0);
-    store_set(&s, "imported", "abc");
+    EXPECT(store_set_imported(&s, "old", 3) == 0 && store_set_imported(&s, "abc", 7) == 0);
     put(&s, 7, "{\"seven\": true}");
     store_close(&s);
     fd = open("store.db", O_WRONLY);
@@ -125,6 +125,9 @@ TEST("a damaged database is put aside, and the file goes on with what ran, and f
     EXPECT(runs(&s, 7, "seven") && store_last(&s) == 7);
     value = store_setting(&s, "imported");
     EXPECT(value && !strcmp(value, "abc"));
+    free(value);
+    value = store_setting(&s, "imported_revision");
+    EXPECT(value && !strcmp(value, "7"));
     free(value);
     store_close(&s);
     leave();
