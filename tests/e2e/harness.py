@@ -254,7 +254,8 @@ def run_case(sentence, fn, timeout, pki):
     found = sanitizer_reports(directory)
     if found:
         verdict, text = "FAILED", text + "\na sanitizer complained:\n" + found
-    print("%s - %s%s (%.1f s)" % (verdict, sentence, ": " + text if verdict == "skip" else "",
+    shown = "UNSOUND" if found else verdict
+    print("%s - %s%s (%.1f s)" % (shown, sentence, ": " + text if verdict == "skip" else "",
                                   time.monotonic() - start), flush=True)
     if verdict == "FAILED":
         print("    " + text.replace("\n", "\n    "))
@@ -264,11 +265,30 @@ def run_case(sentence, fn, timeout, pki):
                     with open(os.path.join(root, f), errors="replace") as log:
                         print("    --- %s\n    %s" % (f, "    ".join(log.read().splitlines(True)[-40:])))
     shutil.rmtree(directory, ignore_errors=True)
-    return verdict
+    return shown
+
+
+UNSTABLE_AT_MOST = 3
+
+
+def again(failed, pki):
+    """Cases that failed run once more, alone at the end; those that then pass are named as unstable: on a machine
+    that others use too, one late answer is not the end. Many are, and so is what a sanitizer found (UNSOUND)."""
+    if not 0 < len(failed) <= UNSTABLE_AT_MOST or os.environ.get("PENSTOCK_E2E_ONCE"):
+        return len(failed)
+    print("once more: what failed")
+    still = 0
+    for sentence, fn, timeout in failed:
+        if run_case(sentence, fn, timeout, pki) == "ok":
+            print("unstable - %s: failed before, passed alone" % sentence)
+        else:
+            still += 1
+    return still
 
 
 def main(patterns):
-    counts = {"ok": 0, "FAILED": 0, "skip": 0}
+    counts = {"ok": 0, "FAILED": 0, "UNSOUND": 0, "skip": 0}
+    failed = []
     with tempfile.TemporaryDirectory(prefix="penstock-pki-") as path:
         os.chmod(path, 0o755)
         pki = PKI(path)
@@ -276,6 +296,11 @@ def main(patterns):
             label = fn.__module__ + " " + sentence
             if patterns and not any(p in label for p in patterns):
                 continue
-            counts[run_case(sentence, fn, timeout, pki)] += 1
-    print("%d passed, %d failed, %d skipped" % (counts["ok"], counts["FAILED"], counts["skip"]))
-    sys.exit(1 if counts["FAILED"] else 0)
+            verdict = run_case(sentence, fn, timeout, pki)
+            counts[verdict] += 1
+            if verdict == "FAILED":
+                failed.append((sentence, fn, timeout))
+        still = again(failed, pki)
+    lost = still + counts["UNSOUND"]
+    print("%d passed, %d failed, %d skipped" % (counts["ok"] + len(failed) - still, lost, counts["skip"]))
+    sys.exit(1 if lost else 0)

@@ -238,6 +238,7 @@ def deadlines(t):
     except OSError:
         pass
     g.wait_event("session_closed", count=2)
+    g.wait_event("refused", count=2, reason="handshake_timeout")
     ends = {e["reason"]: int(e["age_ms"]) for e in g.events("session_closed")}
     equal(sorted(ends), ["idle", "life"])
     expect(900 <= ends["idle"] <= 8000 and 2400 <= ends["life"] <= 10000, str(ends))

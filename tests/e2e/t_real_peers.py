@@ -326,7 +326,7 @@ def garbage(t):
         recv = recv_all(s)
     except OSError:
         pass
-    g.wait(lambda: len(g.events("refused")) == 4, 5, "four refusals")
+    g.wait(lambda: len(g.events("refused")) == 4, 20, "four refusals")
     equal([e["reason"] for e in g.events("refused")][:3], ["not_tls"] * 3)
     equal(g.events("refused")[3]["reason"], "bad_record")
     expect(recv in (b"", b"\x15\x03\x03\x00\x02\x02\x16"), "record_overflow: %r" % recv)
