@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "mgmt/ctl/cell.h"
 
 #define COLUMNS_MAX 12
 #define CELL_MAX    160
@@ -13,13 +14,6 @@ struct table {
     unsigned width[COLUMNS_MAX];
     char (*cells)[COLUMNS_MAX][CELL_MAX];
 };
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s && *s ? s : "-";
-}
 
 /* 1536 -> "1.5 KB" */
 static const char *bytes(double n, char out[32])
@@ -75,8 +69,8 @@ static void engines(const json_t *s, char out[CELL_MAX])
 {
     const json_t *o = json_object_get(s, "outer"), *i = json_object_get(s, "inner");
 
-    snprintf(out, CELL_MAX, "%s/%s > %s/%s", text(o, "engine_rx"), text(o, "engine_tx"),
-             text(i, "engine_rx"), text(i, "engine_tx"));
+    snprintf(out, CELL_MAX, "%s/%s > %s/%s", cell_text(o, "engine_rx"), cell_text(o, "engine_tx"),
+             cell_text(i, "engine_rx"), cell_text(i, "engine_tx"));
 }
 
 static void session_row(struct table *t, const json_t *s, bool wide)
@@ -84,21 +78,21 @@ static void session_row(struct table *t, const json_t *s, bool wide)
     const json_t *o = json_object_get(s, "outer"), *i = json_object_get(s, "inner");
     const json_t *tls = json_object_get(o, "version") ? o : i;
     char up[32], down[32], age[32], engine[CELL_MAX];
-    const char *why = strcmp(text(o, "why"), "-") ? text(o, "why") : text(i, "why");
+    const char *why = strcmp(cell_text(o, "why"), "-") ? cell_text(o, "why") : cell_text(i, "why");
 
     engines(s, engine);
     const char *cells[] = {
-        text(s, "link"),
-        text(tls, "peer"),
-        text(tls, "version"),
-        text(tls, "suite"),
-        text(tls, "group"),
+        cell_text(s, "link"),
+        cell_text(tls, "peer"),
+        cell_text(tls, "version"),
+        cell_text(tls, "suite"),
+        cell_text(tls, "group"),
         engine,
         bytes((double)json_integer_value(json_object_get(s, "up_bytes")), up),
         bytes((double)json_integer_value(json_object_get(s, "down_bytes")), down),
         duration(json_number_value(json_object_get(s, "age_s")), age),
-        wide ? text(s, "id") : "",
-        wide ? text(o, "address") : "",
+        wide ? cell_text(s, "id") : "",
+        wide ? cell_text(o, "address") : "",
         wide ? why : ""};
     row(t, cells);
 }
@@ -153,7 +147,7 @@ static void links(const json_t *list)
             snprintf(n[k], sizeof n[k], "%lld",
                      (long long)json_integer_value(json_object_get(l, keys[k])));
         const char *cells[] = {
-            text(l, "link"),
+            cell_text(l, "link"),
             n[0],
             n[1],
             n[2],
@@ -176,7 +170,7 @@ void table_status(const json_t *body, bool wide)
     (void)wide;
     printf("revision %lld of %s, running for %s, applied %s ago\n",
            (long long)json_integer_value(json_object_get(body, "revision")),
-           text(body, "configuration"),
+           cell_text(body, "configuration"),
            duration(json_number_value(json_object_get(body, "uptime_s")), up),
            duration(json_number_value(json_object_get(body, "applied_s")), since));
     json_array_foreach(json_object_get(body, "warnings"), i, w)

@@ -2,16 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "mgmt/ctl/cell.h"
 #include "mgmt/ctl/table.h"
 
 #define VALUE_MAX 160
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s && *s ? s : "-";
-}
 
 /* A value in one line, cut where it is long. */
 static void put_value(const char *mark, const json_t *value)
@@ -32,7 +26,7 @@ static void changes(const json_t *list)
         printf("nothing differs\n");
     json_array_foreach(list, i, row)
     {
-        printf("  %s\n", text(row, "path"));
+        printf("  %s\n", cell_text(row, "path"));
         put_value("-", json_object_get(row, "from"));
         put_value("+", json_object_get(row, "to"));
     }
@@ -45,9 +39,9 @@ static void cut_peers(const json_t *peers)
 
     json_array_foreach(peers, i, p)
     {
-        printf("  %-16s %-7s %lld  ", text(p, "link"), text(p, "side"),
+        printf("  %-16s %-7s %lld  ", cell_text(p, "link"), cell_text(p, "side"),
                (long long)json_integer_value(json_object_get(p, "sessions")));
-        for (const char *s = text(p, "text"); *s; s++)
+        for (const char *s = cell_text(p, "text"); *s; s++)
             putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
         printf("\n");
     }
@@ -60,8 +54,9 @@ static void cut_links(const json_t *links)
 
     json_array_foreach(links, i, l)
     {
-        printf("  %-16s %-7s %lld  %s\n", text(l, "link"), "all",
-               (long long)json_integer_value(json_object_get(l, "sessions")), text(l, "reason"));
+        printf("  %-16s %-7s %lld  %s\n", cell_text(l, "link"), "all",
+               (long long)json_integer_value(json_object_get(l, "sessions")),
+               cell_text(l, "reason"));
     }
 }
 
@@ -107,8 +102,9 @@ void table_names(const json_t *body, bool wide)
 
     json_array_foreach(json_object_get(body, "items"), i, row)
     {
-        printf("%s%s%s\n", text(row, "name"), wide ? "  " : "", wide ? text(row, "etag") : "");
+        printf("%s%s%s\n", cell_text(row, "name"), wide ? "  " : "",
+               wide ? cell_text(row, "etag") : "");
     }
     if (json_object_get(body, "next"))
-        printf("there are more behind %s\n", text(body, "next"));
+        printf("there are more behind %s\n", cell_text(body, "next"));
 }

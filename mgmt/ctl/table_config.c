@@ -1,40 +1,8 @@
 /* Tables of revisions, the audit and peers. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include "mgmt/ctl/cell.h"
 #include "mgmt/ctl/table.h"
-
-#define SECONDS_MAX 253402300799 /* the year 9999 */
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s && *s ? s : "-";
-}
-
-/* Names come from certificates: no control characters on a terminal. */
-static void put(const char *s, int width)
-{
-    int n = 0;
-
-    for (; *s; s++, n++)
-        putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
-    for (; n < width; n++)
-        putchar(' ');
-    printf("  ");
-}
-
-static void put_time(json_int_t at)
-{
-    char out[32] = "-";
-    time_t t = (time_t)at;
-    struct tm tm;
-
-    if (at > 0 && at < SECONDS_MAX && gmtime_r(&t, &tm))
-        strftime(out, sizeof out, "%Y-%m-%d %H:%M:%SZ", &tm);
-    put(out, 20);
-}
 
 void table_revisions(const json_t *body, bool wide)
 {
@@ -46,14 +14,14 @@ void table_revisions(const json_t *body, bool wide)
     json_array_foreach(json_object_get(body, "items"), i, row)
     {
         printf("%-8lld  ", (long long)json_integer_value(json_object_get(row, "revision")));
-        put_time(json_integer_value(json_object_get(row, "applied_at")));
-        put(text(row, "actor"), 0);
-        put(text(row, "comment"), 0);
+        cell_put_time(json_integer_value(json_object_get(row, "applied_at")));
+        cell_put(cell_text(row, "actor"), 0);
+        cell_put(cell_text(row, "comment"), 0);
         printf("\n");
     }
     if (json_object_get(body, "next"))
         printf("there are older ones: get \"/api/v1/config/revisions?cursor=%s\"\n",
-               text(body, "next"));
+               cell_text(body, "next"));
 }
 
 void table_audit(const json_t *body, bool wide)
@@ -64,13 +32,13 @@ void table_audit(const json_t *body, bool wide)
     json_array_foreach(json_object_get(body, "items"), i, row)
     {
         printf("%-6lld ", (long long)json_integer_value(json_object_get(row, "seq")));
-        put(text(row, "at"), 20);
-        put(text(row, "action"), 18);
-        put(text(row, "result"), 8);
-        put(text(row, "object"), 14);
-        put(text(row, "actor"), 0);
+        cell_put(cell_text(row, "at"), 20);
+        cell_put(cell_text(row, "action"), 18);
+        cell_put(cell_text(row, "result"), 8);
+        cell_put(cell_text(row, "object"), 14);
+        cell_put(cell_text(row, "actor"), 0);
         if (wide)
-            put(text(row, "hash"), 0);
+            cell_put(cell_text(row, "hash"), 0);
         printf("\n");
     }
 }
@@ -82,12 +50,12 @@ void table_peers(const json_t *body, bool wide)
 
     json_array_foreach(json_object_get(body, "items"), i, row)
     {
-        put(text(row, "link"), 16);
-        put(text(row, "side"), 7);
+        cell_put(cell_text(row, "link"), 16);
+        cell_put(cell_text(row, "side"), 7);
         printf("%6lld  ", (long long)json_integer_value(json_object_get(row, "sessions")));
-        put(text(row, "peer"), 0);
+        cell_put(cell_text(row, "peer"), 0);
         if (wide)
-            put(text(row, "chain_sha256"), 0);
+            cell_put(cell_text(row, "chain_sha256"), 0);
         printf("\n");
     }
 }
@@ -99,11 +67,11 @@ void table_explain(const json_t *body, bool wide)
     size_t i;
 
     (void)wide;
-    put(text(body, "verdict"), 0);
-    if (!strcmp(text(body, "verdict"), "allow")) {
+    cell_put(cell_text(body, "verdict"), 0);
+    if (!strcmp(cell_text(body, "verdict"), "allow")) {
         printf("by rule %lld, until ",
                (long long)json_integer_value(json_object_get(body, "rule")));
-        put_time(json_integer_value(json_object_get(body, "until")));
+        cell_put_time(json_integer_value(json_object_get(body, "until")));
         if (matched)
             json_dumpf(matched, stdout, JSON_COMPACT);
     }
@@ -111,8 +79,8 @@ void table_explain(const json_t *body, bool wide)
     json_array_foreach(json_object_get(body, "reasons"), i, row)
     {
         printf("  ");
-        put(text(row, "reason"), 16);
-        put(text(row, "text"), 0);
+        cell_put(cell_text(row, "reason"), 16);
+        cell_put(cell_text(row, "text"), 0);
         printf("\n");
     }
 }

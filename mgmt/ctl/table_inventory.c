@@ -1,29 +1,7 @@
 /* What is in use: certificates, lists, keys, protocols; and when what is fetched or renewed. */
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
+#include "mgmt/ctl/cell.h"
 #include "mgmt/ctl/table.h"
-
-#define SECONDS_MAX 253402300799 /* the year 9999 */
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s && *s ? s : "-";
-}
-
-/* Names come from certificates: no control characters on a terminal. */
-static void put(const char *s, int width)
-{
-    int n = 0;
-
-    for (; *s; s++, n++)
-        putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
-    for (; n < width; n++)
-        putchar(' ');
-    printf("  ");
-}
 
 static void certificates(const char *what, const char *name, const json_t *list, bool wide)
 {
@@ -32,15 +10,15 @@ static void certificates(const char *what, const char *name, const json_t *list,
 
     json_array_foreach(list, i, row)
     {
-        put(what, 8);
-        put(name, 20);
-        put(text(row, "not_after"), 20);
-        printf("%s-%lld  ", text(row, "key"),
+        cell_put(what, 8);
+        cell_put(name, 20);
+        cell_put(cell_text(row, "not_after"), 20);
+        printf("%s-%lld  ", cell_text(row, "key"),
                (long long)json_integer_value(json_object_get(row, "key_bits")));
-        put(text(row, "signature"), 18);
-        put(text(row, "subject"), 0);
+        cell_put(cell_text(row, "signature"), 18);
+        cell_put(cell_text(row, "subject"), 0);
         if (wide)
-            put(text(row, "sha256"), 0);
+            cell_put(cell_text(row, "sha256"), 0);
         printf("\n");
     }
 }
@@ -52,11 +30,11 @@ static void lists(const char *name, const json_t *list)
 
     json_array_foreach(list, i, row)
     {
-        put("crl", 8);
-        put(name, 20);
-        put(text(row, "next_update"), 20);
+        cell_put("crl", 8);
+        cell_put(name, 20);
+        cell_put(cell_text(row, "next_update"), 20);
         printf("%lld revoked  ", (long long)json_integer_value(json_object_get(row, "entries")));
-        put(text(row, "issuer"), 0);
+        cell_put(cell_text(row, "issuer"), 0);
         printf("\n");
     }
 }
@@ -112,24 +90,13 @@ void table_inventory(const json_t *body, bool wide)
     }
     json_array_foreach(json_object_get(body, "keys"), i, key)
     {
-        put("key", 8);
-        put(text(key, "kind"), 20);
-        put(text(key, "id"), 0);
+        cell_put("key", 8);
+        cell_put(cell_text(key, "kind"), 20);
+        cell_put(cell_text(key, "id"), 0);
         printf("\n");
     }
     profiles(json_object_get(body, "profiles"));
     live(json_object_get(body, "live"));
-}
-
-static void put_time(json_int_t at)
-{
-    char out[32] = "-";
-    time_t t = (time_t)at;
-    struct tm tm;
-
-    if (at > 0 && at < SECONDS_MAX && gmtime_r(&t, &tm))
-        strftime(out, sizeof out, "%Y-%m-%d %H:%M:%SZ", &tm);
-    put(out, 20);
 }
 
 static void scheduled(const json_t *list, const char *whose, const char *ends)
@@ -139,12 +106,12 @@ static void scheduled(const json_t *list, const char *whose, const char *ends)
 
     json_array_foreach(list, i, row)
     {
-        put(text(row, whose), 16);
-        put_time(json_integer_value(json_object_get(row, ends)));
-        put_time(json_integer_value(json_object_get(row, "next_at")));
+        cell_put(cell_text(row, whose), 16);
+        cell_put_time(json_integer_value(json_object_get(row, ends)));
+        cell_put_time(json_integer_value(json_object_get(row, "next_at")));
         printf("%8lld  ", (long long)json_integer_value(json_object_get(row, "failures")));
-        put(text(row, "url"), 0);
-        put(text(row, "result"), 0);
+        cell_put(cell_text(row, "url"), 0);
+        cell_put(cell_text(row, "result"), 0);
         printf("\n");
     }
 }

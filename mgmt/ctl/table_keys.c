@@ -2,16 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "mgmt/ctl/cell.h"
 #include "mgmt/ctl/table.h"
 
 #define SHORT 21 /* "spki:" and 16 digits are enough to tell keys apart */
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s ? s : "-";
-}
 
 static void row(const json_t *key, bool wide)
 {
@@ -23,8 +17,8 @@ static void row(const json_t *key, bool wide)
 
     if (gmtime_r(&at, &tm))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
-    printf("%-*.*s  %-12s  %-8s  %-20s ", wide ? 69 : SHORT, wide ? 69 : SHORT, text(key, "id"),
-           text(key, "kind"), text(key, "origin"), when);
+    printf("%-*.*s  %-12s  %-8s  %-20s ", wide ? 69 : SHORT, wide ? 69 : SHORT,
+           cell_text(key, "id"), cell_text(key, "kind"), cell_text(key, "origin"), when);
     json_array_foreach(used, i, name) printf(" %s", json_string_value(name));
     printf("%s\n", json_array_size(used) ? "" : " -");
 }
@@ -46,7 +40,7 @@ void table_key(const json_t *body, bool wide)
     size_t i;
 
     (void)wide;
-    printf("%s  %s\n", text(body, "id"), text(body, "kind"));
+    printf("%s  %s\n", cell_text(body, "id"), cell_text(body, "kind"));
     json_array_foreach(json_object_get(body, "certificates"), i, pem)
         fputs(json_string_value(pem), stdout);
 }
@@ -55,10 +49,10 @@ void table_bootstrap(const json_t *body, bool wide)
 {
     (void)wide;
     if (json_is_true(json_object_get(body, "open")))
-        printf("token %s\n", text(body, "token"));
+        printf("token %s\n", cell_text(body, "token"));
     else
         printf("no token is open\n");
-    printf("server-spki-sha256 %s\n", text(body, "server_spki_sha256"));
+    printf("server-spki-sha256 %s\n", cell_text(body, "server_spki_sha256"));
 }
 
 void table_admins(const json_t *body, bool wide)
@@ -76,8 +70,8 @@ void table_admins(const json_t *body, bool wide)
 
         if (gmtime_r(&at, &tm))
             strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
-        printf("%-20s  %-20s %s ", text(admin, "name"), when,
-               wide ? text(admin, "spki_sha256") : "");
+        printf("%-20s  %-20s %s ", cell_text(admin, "name"), when,
+               wide ? cell_text(admin, "spki_sha256") : "");
         json_array_foreach(json_object_get(admin, "roles"), k, role)
             printf(" %s", json_string_value(role));
         printf("\n");
