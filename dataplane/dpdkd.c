@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
@@ -16,6 +15,8 @@
 #include "dataplane/dpdk/loop.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/record/record.h"
+#include "dataplane/wire/control_send.h"
+#include "dataplane/wire/policy_image.h"
 
 #define REKEY_DEFAULT (1u << 24) /* records; RFC 8446 5.5 allows about 2^24.5 with AES-GCM */
 #define SESSIONS_MAX  10000      /* two connections each, of lwIP's pool */
@@ -66,8 +67,6 @@ static int first_policy(int fd, struct policy **out)
     uint8_t mem[CHAN_HEADER + 256];
     struct control_attach a;
     struct chan_msg m;
-    const void *image;
-    size_t n;
     int rc = poll(&p, 1, START_MS) == 1 ? chan_recv(fd, mem, sizeof mem, &m) : -ETIMEDOUT;
 
     if (rc != 1)
@@ -76,27 +75,18 @@ static int first_policy(int fd, struct policy **out)
         a.kind != ATTACH_IMAGE_DATAPLANE)
         rc = -EPROTO;
     else
-        rc = memfd_map(m.fds[0], POLICY_IMAGE_MAX, &image, &n);
+        rc = policy_image_read(m.fds[0], a.revision, POLICY_SLICE_DATAPLANE, out);
     chan_msg_close_fds(&m);
-    if (rc)
-        return rc;
-    rc = policy_decode(image, n, out);
-    munmap((void *)(uintptr_t)image, n);
     return rc;
 }
 
 /* Tell the operator, through the launcher, why there is no DPDK data plane. */
 static int refuse(int fd, const struct err *e)
 {
-    struct control_refused refused = {.err = *e};
-    uint8_t mem[4096];
     char text[1100];
-    struct buf b;
 
     log_event(LOG_ERROR, "start_failed", "error=\"%s\"", err_text(e, text, sizeof text));
-    buf_init(&b, mem, sizeof mem);
-    control_put_refused(&b, &refused);
-    chan_send_wait(fd, CONTROL_REFUSED, &b, NULL, 0, 1000);
+    control_send_refused(fd, CONTROL_REFUSED, 0, e);
     return 1;
 }
 

@@ -4,19 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "dataplane/wire/control_send.h"
 #include "handshake/process.h"
-
-#define SEND_MS 5000
-
-static int reply_number(struct process *p, uint8_t type, uint64_t v)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, v);
-    return chan_send_wait(p->control, type, &b, NULL, 0, SEND_MS);
-}
 
 static int take_channel(struct process *p, struct chan_msg *m)
 {
@@ -62,19 +51,16 @@ static int take_attach(struct process *p, struct chan_msg *m)
 
 static int take_prepare(struct process *p, struct chan_msg *m)
 {
-    struct control_refused refused = {0};
-    uint8_t mem[4096];
-    struct buf b;
+    uint64_t revision;
+    struct err e;
 
-    if (control_get_number(&m->body, &refused.revision))
+    if (control_get_number(&m->body, &revision))
         return -EPROTO;
     revision_put(p->prepared);
     p->prepared = NULL;
-    if (revision_build(&p->parts, refused.revision, &p->prepared, &refused.err) == 0)
-        return reply_number(p, CONTROL_PREPARED, refused.revision);
-    buf_init(&b, mem, sizeof mem);
-    control_put_refused(&b, &refused);
-    return chan_send_wait(p->control, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
+    if (revision_build(&p->parts, revision, &p->prepared, &e) == 0)
+        return control_send_number(p->control, CONTROL_PREPARED, revision);
+    return control_send_refused(p->control, CONTROL_REFUSED, revision, &e);
 }
 
 /* What is known of paths under unchanged anchors stays known: live peers are judged again at once.
@@ -100,7 +86,7 @@ static int take_commit(struct process *p, struct chan_msg *m)
     p->current = p->prepared;
     p->prepared = NULL;
     malloc_trim(0);
-    return reply_number(p, CONTROL_COMMITTED, number);
+    return control_send_number(p->control, CONTROL_COMMITTED, number);
 }
 
 static int take_abort(struct process *p, struct chan_msg *m)

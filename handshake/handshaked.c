@@ -17,6 +17,7 @@
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/slice.h"
 #include "dataplane/base/spawn.h"
+#include "dataplane/wire/control_send.h"
 #include "handshake/process.h"
 #include "handshake/sign_wait.h"
 
@@ -87,16 +88,6 @@ static void loop(struct process *p)
     }
 }
 
-static int ready(struct process *p)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, 0);
-    return chan_send_wait(p->control, CONTROL_READY, &b, NULL, 0, 5000);
-}
-
 int main(int argc, char **argv)
 {
     bool judge = argc == 2 && !strcmp(argv[1], "--judge");
@@ -126,7 +117,7 @@ int main(int argc, char **argv)
         log_event(LOG_ERROR, "sandbox_failed", "error=\"%s\"", err_text(&e, text, sizeof text));
         return 1;
     }
-    if (ready(p))
+    if (control_send_number(p->control, CONTROL_READY, 0))
         return 1;
     loop(p);
     process_drop_conns(p);

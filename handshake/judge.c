@@ -6,10 +6,10 @@
 #include <string.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/wire/control_send.h"
 #include "dataplane/wire/explain.h"
 #include "handshake/process.h"
 
-#define SEND_MS         5000
 #define MESSAGES_A_TURN 64
 
 static const struct verify_side *side_of(struct process *p, const struct handoff_judge *m)
@@ -98,7 +98,7 @@ static int take_explain(struct process *p, int fd, struct chan_msg *msg)
     explain(p, &m, &answer);
     buf_init(&b, p->out, sizeof p->out);
     explain_put_answer(&b, &answer);
-    return chan_send_wait(fd, EXPLAIN_ANSWER, &b, NULL, 0, SEND_MS);
+    return chan_send_wait(fd, EXPLAIN_ANSWER, &b, NULL, 0, CONTROL_SEND_MS);
 }
 
 /* ---- a revision on trial ---- */
@@ -117,8 +117,6 @@ static int take_build(struct process *p, int fd, struct chan_msg *msg)
 {
     struct err e = {.what = ""};
     uint64_t number;
-    uint8_t mem[16];
-    struct buf b;
     int rc = 0;
 
     if (control_get_number(&msg->body, &number))
@@ -133,9 +131,7 @@ static int take_build(struct process *p, int fd, struct chan_msg *msg)
         process_inherit(p->trial, p->current);
     if (!number)
         malloc_trim(0);
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, (uint64_t)-rc);
-    return chan_send_wait(fd, EXPLAIN_BUILT, &b, NULL, 0, SEND_MS);
+    return control_send_number(fd, EXPLAIN_BUILT, (uint64_t)-rc);
 }
 
 static int take_judge(struct process *p, int fd, struct chan_msg *msg)
@@ -149,7 +145,7 @@ static int take_judge(struct process *p, int fd, struct chan_msg *msg)
     judge(p, &m, &answer);
     buf_init(&b, p->out, sizeof p->out);
     handoff_put_judged(&b, &answer);
-    return chan_send_wait(fd, HANDOFF_JUDGED, &b, NULL, 0, SEND_MS);
+    return chan_send_wait(fd, HANDOFF_JUDGED, &b, NULL, 0, CONTROL_SEND_MS);
 }
 
 static const struct {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "dataplane/wire/policy_image.h"
 #include "handshake/profile.h"
 #include "dataplane/wire/chan.h"
 #include "handshake/sign.h"
@@ -73,19 +74,8 @@ int revision_attach(struct revision_parts *p, const struct control_attach *a, in
 static int decode(const struct revision_parts *p, uint64_t number, struct policy **out,
                   struct err *e)
 {
-    const void *image;
-    size_t n;
-    int rc = p->image_fd < 0 ? -ENOENT : memfd_map(p->image_fd, POLICY_IMAGE_MAX, &image, &n);
+    int rc = policy_image_read(p->image_fd, number, POLICY_SLICE_HANDSHAKE, out);
 
-    if (!rc) {
-        rc = policy_decode(image, n, out);
-        munmap((void *)(uintptr_t)image, n);
-    }
-    if (!rc && ((*out)->revision != number || !((*out)->slices & POLICY_SLICE_HANDSHAKE))) {
-        policy_free(*out);
-        *out = NULL;
-        rc = -EPROTO;
-    }
     return rc ? err_set(e, rc, "handshake", "restart penstockd", "no usable policy image: %s",
                         strerror(-rc))
               : 0;

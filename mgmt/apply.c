@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/wire/control_send.h"
 #include "mgmt/authority.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming_parts.h"
@@ -15,19 +16,6 @@
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
 #include "mgmt/store/objects.h"
-
-#define SEND_MS 5000
-
-static int send_reject(struct manager *m, uint64_t revision, const struct err *e)
-{
-    struct control_refused r = {.revision = revision, .err = *e};
-    uint8_t mem[2048];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof mem);
-    control_put_refused(&b, &r);
-    return chan_send_wait(m->control, CONTROL_REJECT, &b, NULL, 0, SEND_MS);
-}
 
 static bool is_dead(int rc)
 {
@@ -237,5 +225,5 @@ int apply_load(struct manager *m, const struct control_load *load, int fd)
         rc = -EPIPE; /* the keyring died over the first one: begin again with the next */
     if (is_dead(rc))
         return rc;
-    return rc ? send_reject(m, load->revision, &e) : 0;
+    return rc ? control_send_refused(m->control, CONTROL_REJECT, load->revision, &e) : 0;
 }

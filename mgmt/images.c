@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "dataplane/wire/control_send.h"
 #include "mgmt/authority.h"
 #include "mgmt/coming_parts.h"
-
-#define SEND_MS 5000
 
 static int attach(struct manager *m, uint64_t revision, uint8_t kind, uint32_t index,
                   uint32_t token, int fd)
@@ -17,7 +16,7 @@ static int attach(struct manager *m, uint64_t revision, uint8_t kind, uint32_t i
 
     buf_init(&b, mem, sizeof mem);
     control_put_attach(&b, &a);
-    return chan_send_wait(m->control, CONTROL_ATTACH, &b, &fd, fd >= 0 ? 1 : 0, SEND_MS);
+    return chan_send_wait(m->control, CONTROL_ATTACH, &b, &fd, fd >= 0 ? 1 : 0, CONTROL_SEND_MS);
 }
 
 /*
@@ -91,8 +90,6 @@ static int send_all(struct manager *m, struct compiled *c, const char *document,
                     const json_t *authority)
 {
     uint64_t revision = c->policy.revision;
-    uint8_t mem[16];
-    struct buf b;
     int rc;
 
     rc = attach_text(m, revision, document, authority);
@@ -106,9 +103,7 @@ static int send_all(struct manager *m, struct compiled *c, const char *document,
         rc = attach(m, revision, ATTACH_CRL, i, 0, c->crl_fds[i]);
     for (unsigned i = 0; i < c->policy.n_identities && !rc; i++)
         rc = attach(m, revision, ATTACH_KEY, i, c->keys[i].token, c->keys[i].fd);
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, revision);
-    return rc ? rc : chan_send_wait(m->control, CONTROL_APPLY, &b, NULL, 0, SEND_MS);
+    return rc ? rc : control_send_number(m->control, CONTROL_APPLY, revision);
 }
 
 int images_send(struct manager *m, struct compiled *c, const char *document,

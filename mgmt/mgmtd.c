@@ -14,22 +14,13 @@
 #include "dataplane/base/log.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
+#include "dataplane/wire/control_send.h"
 #include "mgmt/api/api.h"
 #include "mgmt/authority.h"
 #include "mgmt/confirm.h"
 #include "mgmt/manager.h"
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
-
-static int ready(struct manager *m)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, 0);
-    return chan_send_wait(m->control, CONTROL_READY, &b, NULL, 0, 5000);
-}
 
 static void loop(struct manager *m)
 {
@@ -87,7 +78,7 @@ int main(int argc, char **argv)
                   log_quote(quoted, sizeof quoted, text, strlen(text)));
         return 1;
     }
-    if (web_init(&m->web) || ready(m))
+    if (web_init(&m->web) || control_send_number(m->control, CONTROL_READY, 0))
         return 1;
     loop(m);
     web_fini(&m->web);

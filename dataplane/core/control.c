@@ -5,28 +5,17 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/core/stage.h"
+#include "dataplane/wire/control_send.h"
 
 #define POLL_FDS 64
 #define IDLE_MS  1000
 #define CUT_MS   1500 /* for the last words of what a drain cut */
-#define SEND_MS  5000
-
-static void reply_number(struct control *c, uint8_t type, uint64_t v)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, v);
-    chan_send_wait(c->fd, type, &b, NULL, 0, SEND_MS);
-}
 
 static void tell(struct control *c, unsigned worker, enum note_kind kind)
 {
@@ -94,20 +83,17 @@ static int take_attach(struct control *c, struct chan_msg *m)
 
 static int take_prepare(struct control *c, struct chan_msg *m)
 {
-    struct control_refused refused = {0};
-    uint8_t mem[4096];
-    struct buf b;
+    uint64_t revision;
+    struct err e;
 
-    if (control_get_number(&m->body, &refused.revision))
+    if (control_get_number(&m->body, &revision))
         return -EPROTO;
-    if (stage_prepare(&c->staged, c->shared, refused.revision, &refused.err) == 0) {
-        reply_number(c, CONTROL_PREPARED, refused.revision);
+    if (stage_prepare(&c->staged, c->shared, revision, &e) == 0) {
+        control_send_number(c->fd, CONTROL_PREPARED, revision);
         return 0;
     }
     stage_clear(&c->staged);
-    buf_init(&b, mem, sizeof mem);
-    control_put_refused(&b, &refused);
-    return chan_send_wait(c->fd, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
+    return control_send_refused(c->fd, CONTROL_REFUSED, revision, &e);
 }
 
 /* P7, P8: each worker gets the gate and its own listening sockets. */
@@ -230,7 +216,7 @@ static void note_dial(struct control *c, const struct note *dial)
     }
     buf_init(&b, mem, sizeof mem);
     control_put_dial(&b, &m);
-    if (chan_send_wait(c->fd, CONTROL_DIAL, &b, NULL, 0, SEND_MS)) {
+    if (chan_send_wait(c->fd, CONTROL_DIAL, &b, NULL, 0, CONTROL_SEND_MS)) {
         dial_failed(c, dial, -EIO);
         return;
     }
@@ -244,7 +230,7 @@ static void note_swapped(struct control *c)
 {
     if (c->swaps_left == 0 || --c->swaps_left > 0)
         return;
-    reply_number(c, CONTROL_COMMITTED, c->gate->policy->revision);
+    control_send_number(c->fd, CONTROL_COMMITTED, c->gate->policy->revision);
     /* Checks go by sockets: links of the DPDK engine have none. */
     health_set(&c->health, c->shared->dpdk ? NULL : c->gate, clock_mono_ms());
     judge_start(&c->judge, c->gate, true);
@@ -275,7 +261,7 @@ static void drain_step(struct control *c, uint64_t now_ms)
     if (!c->draining)
         return;
     if (empty || (c->cutting && now_ms >= c->drain_ms)) {
-        reply_number(c, CONTROL_DRAINED, 0);
+        control_send_number(c->fd, CONTROL_DRAINED, 0);
         c->done = true;
     } else if (!c->cutting && now_ms >= c->drain_ms) {
         c->cutting = true;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include "dataplane/core/balance.h"
+#include "dataplane/wire/policy_image.h"
 #include "dataplane/wire/policy_port.h"
 
 #define LISTENER_FDS_MAX (4096 * WORKERS_MAX)
@@ -105,9 +105,6 @@ static int check_listeners(const struct staged *s, const struct policy *p,
 static int check_policy(const struct staged *s, const struct policy *p, const struct shared *shared,
                         struct err *e)
 {
-    if (p->revision != s->revision || !(p->slices & POLICY_SLICE_DATAPLANE))
-        return err_set(e, -EPROTO, "data plane", "restart penstockd",
-                       "the image is of another revision or slice");
     for (unsigned i = 0; i < p->n_links; i++) {
         int rc = check_link(&p->links[i], shared, e);
         if (rc)
@@ -122,19 +119,11 @@ static int check_policy(const struct staged *s, const struct policy *p, const st
 
 static int stage_decode(const struct staged *s, struct policy **out, struct err *e)
 {
-    const void *image;
-    size_t n;
-    int rc = s->image_fd < 0 ? -ENOENT : memfd_map(s->image_fd, POLICY_IMAGE_MAX, &image, &n);
+    int rc = policy_image_read(s->image_fd, s->revision, POLICY_SLICE_DATAPLANE, out);
 
-    if (rc)
-        return err_set(e, rc, "data plane", "restart penstockd", "no usable policy image: %s",
-                       strerror(-rc));
-    rc = policy_decode(image, n, out);
-    munmap((void *)(uintptr_t)image, n);
-    if (rc)
-        return err_set(e, rc, "data plane", "restart penstockd",
-                       "the policy image does not decode: %s", strerror(-rc));
-    return 0;
+    return rc ? err_set(e, rc, "data plane", "restart penstockd", "no usable policy image: %s",
+                        strerror(-rc))
+              : 0;
 }
 
 int stage_prepare(struct staged *s, struct shared *shared, uint64_t revision, struct err *e)

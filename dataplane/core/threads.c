@@ -10,6 +10,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/wire/control_send.h"
 
 #define SESSIONS_DEFAULT 100000 /* of each worker; pages are touched when used */
 #define FDS_PER_SESSION  2
@@ -158,8 +159,6 @@ int threads_run(struct control *c, const struct engine *engine)
     unsigned n = c->shared->n_workers;
     struct thread *threads = calloc(n, sizeof *threads);
     pthread_barrier_t ready;
-    uint8_t mem[16];
-    struct buf b;
     int rc;
 
     if (!threads)
@@ -168,9 +167,7 @@ int threads_run(struct control *c, const struct engine *engine)
     rc = start_all(threads, c, engine, &ready);
     if (rc)
         _exit(1); /* threads may wait for each other: leave as a whole */
-    buf_init(&b, mem, sizeof mem);
-    control_put_number(&b, 0);
-    rc = chan_send_wait(c->fd, CONTROL_READY, &b, NULL, 0, 5000);
+    rc = control_send_number(c->fd, CONTROL_READY, 0);
     if (!rc)
         rc = control_run(c);
     /* Keys are wiped with the sessions; what a vanished launcher leaves goes with the process. */

@@ -10,8 +10,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/wire/control.h"
-
-#define SEND_MS 5000
+#include "dataplane/wire/control_send.h"
 
 struct keyring *keyring_new(int control)
 {
@@ -188,16 +187,6 @@ static void serve_control(struct keyring *k)
     }
 }
 
-static int say_ready(struct keyring *k)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_number(&b, 0);
-    return chan_send_wait(k->control, CONTROL_READY, &b, NULL, 0, SEND_MS);
-}
-
 /* One request a lane, so that one busy handshake process does not starve the others. */
 static void serve_lanes(struct keyring *k, const struct pollfd *p)
 {
@@ -224,7 +213,7 @@ int keyring_run(struct keyring *k)
     struct pollfd *vault = &p[1], *tokens = vault + VAULTLANE_POLLS,
                   *lanes = tokens + TOKENLANE_POLLS;
 
-    if (say_ready(k))
+    if (control_send_number(k->control, CONTROL_READY, 0))
         return 1;
     while (!k->done) {
         p[0] = (struct pollfd){.fd = k->control, .events = POLLIN};

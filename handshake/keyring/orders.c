@@ -5,37 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
 #include "dataplane/base/log.h"
-#include "dataplane/wire/control.h"
+#include "dataplane/wire/control_send.h"
+#include "dataplane/wire/policy_image.h"
 #include "handshake/keyring/keyring.h"
 
 #define FILES_MAX 65536 /* attachment numbers are 16 bits */
-#define SEND_MS   5000
-
-static int answer_number(struct keyring *k, uint8_t type, uint64_t v)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_number(&b, v);
-    return chan_send_wait(k->control, type, &b, NULL, 0, SEND_MS);
-}
-
-static int answer_refused(struct keyring *k, uint64_t revision, const struct err *e)
-{
-    struct control_refused m = {.revision = revision, .err = *e};
-    uint8_t mem[2048];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_refused(&b, &m);
-    return chan_send_wait(k->control, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
-}
 
 void keyring_drop_attached(struct keyring *k)
 {
@@ -171,30 +149,11 @@ static int order_attach(struct keyring *k, struct chan_msg *m)
     return rc;
 }
 
-static int decode_image(int fd, uint64_t revision, struct policy **out)
-{
-    const void *image;
-    size_t n;
-    int rc = memfd_map(fd, POLICY_IMAGE_MAX, &image, &n);
-
-    if (rc)
-        return rc;
-    rc = policy_decode(image, n, out);
-    munmap((void *)(uintptr_t)image, n);
-    if (!rc && ((*out)->revision != revision || !((*out)->slices & POLICY_SLICE_KEYRING))) {
-        policy_free(*out);
-        rc = -EPROTO;
-    }
-    return rc;
-}
-
 static int prepare(struct keyring *k, uint64_t revision, struct err *e)
 {
     struct policy *p;
-    int rc = -ENOENT;
+    int rc = policy_image_read(k->image, revision, POLICY_SLICE_KEYRING, &p);
 
-    if (revision == k->revision && k->image >= 0)
-        rc = decode_image(k->image, revision, &p);
     if (rc)
         return err_set(e, rc, "penstock-keyring", "install programs of one version",
                        "the compiled policy can not be read (%s)", strerror(-rc));
@@ -213,7 +172,8 @@ static int order_prepare(struct keyring *k, struct chan_msg *m)
         return -EPROTO;
     rc = prepare(k, revision, &e);
     keyring_drop_attached(k); /* the files are read, or of no use */
-    return rc ? answer_refused(k, revision, &e) : answer_number(k, CONTROL_PREPARED, revision);
+    return rc ? control_send_refused(k->control, CONTROL_REFUSED, revision, &e)
+              : control_send_number(k->control, CONTROL_PREPARED, revision);
 }
 
 static int order_commit(struct keyring *k, struct chan_msg *m)
@@ -222,7 +182,7 @@ static int order_commit(struct keyring *k, struct chan_msg *m)
 
     if (control_get_number(&m->body, &revision) || keystore_commit(&k->keys, revision))
         return -EPROTO;
-    return answer_number(k, CONTROL_COMMITTED, revision);
+    return control_send_number(k->control, CONTROL_COMMITTED, revision);
 }
 
 static int order_abort(struct keyring *k, struct chan_msg *m)

@@ -5,36 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
 #include "dataplane/wire/control.h"
-#include "dataplane/wire/policy.h"
+#include "dataplane/wire/control_send.h"
+#include "dataplane/wire/policy_image.h"
 #include "handshake/token/tokenring.h"
-
-#define SEND_MS 5000
-
-static int answer_number(struct tokenring *t, uint8_t type, uint64_t v)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_number(&b, v);
-    return chan_send_wait(t->control, type, &b, NULL, 0, SEND_MS);
-}
-
-static int answer_refused(struct tokenring *t, uint64_t revision, const struct err *e)
-{
-    struct control_refused m = {.revision = revision, .err = *e};
-    uint8_t mem[2048];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_refused(&b, &m);
-    return chan_send_wait(t->control, CONTROL_REFUSED, &b, NULL, 0, SEND_MS);
-}
 
 void tokenring_drop_attached(struct tokenring *t)
 {
@@ -118,25 +95,6 @@ static int order_attach(struct tokenring *t, struct chan_msg *m)
     return rc;
 }
 
-static int decode_image(struct tokenring *t, uint64_t revision, struct policy **out)
-{
-    const void *image;
-    size_t n;
-    int rc = revision == t->revision && t->image >= 0
-                 ? memfd_map(t->image, POLICY_IMAGE_MAX, &image, &n)
-                 : -ENOENT;
-
-    if (rc)
-        return rc;
-    rc = policy_decode(image, n, out);
-    munmap((void *)(uintptr_t)image, n);
-    if (!rc && ((*out)->revision != revision || !((*out)->slices & POLICY_SLICE_KEYRING))) {
-        policy_free(*out);
-        rc = -EPROTO;
-    }
-    return rc;
-}
-
 /* The running revision's key, if it is this one. */
 static struct tokenkey *same_as_running(const struct tokenring *t, const struct tokenkey *k)
 {
@@ -195,7 +153,7 @@ static int build(struct tokenring *t, const struct policy *p, struct err *e)
 static int prepare(struct tokenring *t, uint64_t revision, struct err *e)
 {
     struct policy *p;
-    int rc = decode_image(t, revision, &p);
+    int rc = policy_image_read(t->image, revision, POLICY_SLICE_KEYRING, &p);
 
     if (rc)
         return err_set(e, rc, "penstock-keyring-token", "install programs of one version",
@@ -228,9 +186,9 @@ static int answer(struct tokenring *t)
     }
     t->preparing = false;
     if (!bad)
-        return answer_number(t, CONTROL_PREPARED, revision);
+        return control_send_number(t->control, CONTROL_PREPARED, revision);
     tokenring_free_set(&t->prepared);
-    return answer_refused(t, revision, &e);
+    return control_send_refused(t->control, CONTROL_REFUSED, revision, &e);
 }
 
 int tokenring_looked(struct tokenring *t, const struct tokenkey *k)
@@ -255,7 +213,7 @@ static int order_prepare(struct tokenring *t, struct chan_msg *m)
     rc = prepare(t, revision, &e);
     tokenring_drop_attached(t); /* they are read, or of no use */
     if (rc)
-        return answer_refused(t, revision, &e);
+        return control_send_refused(t->control, CONTROL_REFUSED, revision, &e);
     t->preparing = true;
     return answer(t);
 }
@@ -268,7 +226,7 @@ int tokenring_tell_refused(struct tokenring *t)
         const struct tokenkey *k = t->running->keys[i].key;
 
         if (k && crew_state(t->crew, k, NULL) == TOKENKEY_REFUSED)
-            rc = answer_number(t, CONTROL_PIN_REFUSED, i);
+            rc = control_send_number(t->control, CONTROL_PIN_REFUSED, i);
     }
     return rc;
 }
@@ -288,7 +246,7 @@ static int order_commit(struct tokenring *t, struct chan_msg *m)
     t->prepared = NULL;
     t->untold = true;
     rc = tokenring_tell_refused(t);
-    return rc ? rc : answer_number(t, CONTROL_COMMITTED, revision);
+    return rc ? rc : control_send_number(t->control, CONTROL_COMMITTED, revision);
 }
 
 static int order_abort(struct tokenring *t, struct chan_msg *m)

@@ -11,10 +11,10 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/wire/control.h"
+#include "dataplane/wire/control_send.h"
 #include "dataplane/wire/keywire.h"
 #include "dataplane/wire/tokenstate.h"
 
-#define SEND_MS     5000
 #define TICK_MS     250
 #define VAIN_ENOUGH 4 /* searches in vain, after which a fresh start may see more */
 
@@ -275,16 +275,6 @@ static void serve_control(struct tokenring *t)
     }
 }
 
-static int say_ready(struct tokenring *t)
-{
-    uint8_t mem[16];
-    struct buf b;
-
-    buf_init(&b, mem, sizeof(mem));
-    control_put_number(&b, 0);
-    return chan_send_wait(t->control, CONTROL_READY, &b, NULL, 0, SEND_MS);
-}
-
 static void step(struct tokenring *t)
 {
     struct pollfd p[] = {{.fd = t->control, .events = POLLIN},
@@ -310,7 +300,7 @@ static void step(struct tokenring *t)
 
 int tokenring_run(struct tokenring *t)
 {
-    if (crew_start(t->crew) || say_ready(t))
+    if (crew_start(t->crew) || control_send_number(t->control, CONTROL_READY, 0))
         return 1;
     while (!t->done)
         step(t);
