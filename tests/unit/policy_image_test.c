@@ -65,3 +65,8 @@ TEST("memory that its maker may still change is no image")
     close(pipes[0]);
     close(pipes[1]);
 }
+
+int main(void)
+{
+    return test_run();
+}
