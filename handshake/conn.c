@@ -10,6 +10,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/secret.h"
 #include "handshake/hello.h"
+#include "handshake/kdf.h"
 #include "handshake/process.h"
 #include "handshake/report.h"
 #include "handshake/sign_wait.h"
@@ -22,18 +23,6 @@
 static struct conn *conn_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
-}
-
-static void on_keylog(const SSL *ssl, const char *line)
-{
-    secrets_line(&conn_of(ssl)->secrets, line);
-}
-
-/* OpenSSL writes every secret out in hex for the callback, byte by byte: only those are wanted that
- * follow a Finished. */
-static void want_secrets(const SSL *ssl, bool wanted)
-{
-    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), wanted ? on_keylog : NULL);
 }
 
 /* Records after a direction's Finished are under application keys: KEYED tells how many there were.
@@ -51,7 +40,7 @@ static void on_message(int write, int version, int type, const void *data, size_
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_SERVER_HELLO && !write)
         c->lacks_ems = hello_server_lacks_ems(p, n);
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_FINISHED) {
-        want_secrets(ssl, true);
+        kdf_listen(&c->secrets); /* application secrets follow a Finished, of whatever side */
         if (write)
             c->tx_finished = true;
         else
@@ -284,8 +273,9 @@ static enum conn_result advance(struct conn *c, struct conn_failure *f)
 
     ERR_clear_error();
     process_signer()->lost = false;
-    want_secrets(c->ssl, false);
+    kdf_listen(NULL);
     rc = SSL_do_handshake(c->ssl);
+    kdf_listen(NULL);
     if (rc == 1)
         return CONN_KEYED;
     err = SSL_get_error(c->ssl, rc);

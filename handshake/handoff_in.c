@@ -10,6 +10,7 @@
 #include "dataplane/base/secret.h"
 #include "dataplane/base/clock.h"
 #include "handshake/fibre.h"
+#include "handshake/kdf.h"
 #include "handshake/process.h"
 #include "handshake/sign_wait.h"
 
@@ -209,6 +210,7 @@ static int resume(struct process *p, struct process_conn *e)
     p->signer.leg = e;
     ended = fibre_run(e->fibre);
     p->signer.fibre = NULL;
+    kdf_listen(NULL); /* who waits derives nothing */
     if (!ended)
         return 0; /* the worker has its answer later */
     e->fibre = NULL;

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <string.h>
 #include "dataplane/base/check.h"
+#include "handshake/hmac.h"
+#include "handshake/kdf.h"
+#include "handshake/mac.h"
 
 #define LISTED_MAX 24 /* algorithms of one operation, and one that ends the list */
 
@@ -15,13 +18,13 @@
 struct choice {
     int operation;
     const char *const *names;
-    const char *properties; /* that must stand in its definition; NULL: any */
+    const char *properties;     /* that must stand in its definition; NULL: any */
+    const OSSL_ALGORITHM *ours; /* listed besides; NULL: none */
 };
 
 static const char *const digests[] = {"SHA1", "SHA2-256", "SHA2-384", "SHA2-512", NULL};
 static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305", NULL};
-static const char *const macs[] = {"HMAC", NULL};
-static const char *const kdfs[] = {"HKDF", "TLS13-KDF", "TLS1-PRF", NULL};
+static const char *const kdfs[] = {"HKDF", "TLS1-PRF", NULL};
 static const char *const randoms[] = {"CTR-DRBG", "SEED-SRC", NULL};
 static const char *const exchanges[] = {"X25519", "X448", "ECDH", NULL};
 static const char *const signatures[] = {"ECDSA",     "RSA",       "ED25519", "ML-DSA-44",
@@ -45,12 +48,17 @@ static const char *const keys[] = {"X25519",
 static const char *const cert_keys[] = {"EC",        "RSA",       "RSA-PSS",   "ED25519",
                                         "ML-DSA-44", "ML-DSA-65", "ML-DSA-87", NULL};
 
+#define OURS "provider=gateway"
+
+/* What a handshake asks for dozens of times, and OpenSSL looks up by name each time. */
+static const OSSL_ALGORITHM our_macs[] = {{"HMAC", OURS, mac_hmac, NULL}, {NULL, NULL, NULL, NULL}};
+static const OSSL_ALGORITHM our_kdf = {"TLS13-KDF", OURS, kdf_tls13, NULL};
+
 /* All others are listed whole: few, or never looked through. */
 static const struct choice choices[] = {
     {OSSL_OP_DIGEST, digests, NULL},
     {OSSL_OP_CIPHER, ciphers, NULL},
-    {OSSL_OP_MAC, macs, NULL},
-    {OSSL_OP_KDF, kdfs, NULL},
+    {OSSL_OP_KDF, kdfs, NULL, &our_kdf},
     {OSSL_OP_RAND, randoms, NULL},
     {OSSL_OP_KEYMGMT, keys, NULL},
     {OSSL_OP_KEYEXCH, exchanges, NULL},
@@ -85,10 +93,12 @@ static int choose(const struct choice *c, OSSL_ALGORITHM out[LISTED_MAX])
         if (!named(all, c->names) ||
             (c->properties && !strstr(all->property_definition, c->properties)))
             continue;
-        if (n == LISTED_MAX - 1)
+        if (n == LISTED_MAX - 2)
             return -ENOBUFS;
         out[n++] = *all;
     }
+    if (c->ours)
+        out[n++] = *c->ours;
     return n ? 0 : -ENOTSUP;
 }
 
@@ -96,6 +106,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 {
     (void)provctx;
     *no_cache = 0;
+    if (operation == OSSL_OP_MAC)
+        return our_macs;
     for (size_t i = 0; i < ARRAY_LEN(choices); i++)
         if (choices[i].operation == operation)
             return the.lists[i];
@@ -130,6 +142,7 @@ int provide_init(void)
 {
     int rc = 0;
 
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ADD_ALL_CIPHERS, NULL);
     the.apart = OSSL_LIB_CTX_new();
     the.whole = the.apart ? OSSL_PROVIDER_load(the.apart, "default") : NULL;
     if (!the.whole)
@@ -138,5 +151,9 @@ int provide_init(void)
         rc = choose(&choices[i], the.lists[i]);
     if (!rc && OSSL_PROVIDER_add_builtin(NULL, "gateway", init) == 1)
         the.few = OSSL_PROVIDER_load(NULL, "gateway");
-    return rc || the.few ? rc : -ENOTSUP;
+    if (!rc && !the.few)
+        rc = -ENOTSUP;
+    if (!rc)
+        rc = hmac_start();
+    return rc ? rc : kdf_start();
 }

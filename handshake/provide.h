@@ -7,7 +7,8 @@
  * in a library context of its own, and a provider of ours lists the few of its algorithms that a
  * handshake here can use. A stranger's key of a type that no rule could ever allow meets no parser.
  * Owner: the process; made before anything else of OpenSSL is used, lives until it ends.
- * Never: an algorithm of its own; a decoder of private keys.
+ * Never: a cipher, hash or signature of its own (only how hashes are put
+ * together: kdf, mac); a decoder of private keys.
  */
 #ifndef PENSTOCK_HANDSHAKE_PROVIDE_H
 #define PENSTOCK_HANDSHAKE_PROVIDE_H

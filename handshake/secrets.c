@@ -39,6 +39,22 @@ void secrets_line(struct secrets *s, const char *line)
         s->n_server = take_hex(line, s->server);
 }
 
+void secrets_derived(struct secrets *s, const uint8_t *label, size_t n_label, const uint8_t *secret,
+                     size_t n)
+{
+    static const char client[] = "c ap traffic", server[] = "s ap traffic";
+
+    if (n_label != sizeof client - 1 || n > SUITE_SECRET_MAX)
+        return;
+    if (!memcmp(label, client, n_label)) {
+        memcpy(s->client, secret, n);
+        s->n_client = (uint8_t)n;
+    } else if (!memcmp(label, server, n_label)) {
+        memcpy(s->server, secret, n);
+        s->n_server = (uint8_t)n;
+    }
+}
+
 static int keys13(struct secrets *s, const struct suite *suite, struct traffic_keys *client,
                   struct traffic_keys *server)
 {
