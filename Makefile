@@ -121,7 +121,7 @@ PKI := $(patsubst %,$(BUILD)/tests/unit/%.o,pki pki_key pki_case)
 $(patsubst %,$(BUILD)/unit/%,verify verify_path verify_issuers verify_leaf verify_crl verify_alert rules chain): $(PKI)
 # A whole handshake process, its keyring and its peers.
 WORLD := $(PKI) $(patsubst %,$(BUILD)/tests/unit/%.o,world world_peer keyring_thread)
-$(patsubst %,$(BUILD)/unit/%,conn conn_refuse conn_hello process revision): $(WORLD)
+$(patsubst %,$(BUILD)/unit/%,certs conn conn_refuse conn_hello process revision): $(WORLD)
 .PHONY: unit
 unit: $(UNIT)
 

@@ -9,6 +9,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/secret.h"
+#include "handshake/certs.h"
 #include "handshake/hello.h"
 #include "handshake/kdf.h"
 #include "handshake/process.h"
@@ -61,7 +62,7 @@ static STACK_OF(X509) * presented(X509_STORE_CTX *store)
         return all;
     for (int i = 0; i < sk_X509_num(rest); i++) {
         X509 *x = sk_X509_value(rest, i);
-        if (x != leaf && X509_up_ref(x))
+        if ((i > 0 || x != leaf) && X509_up_ref(x))
             sk_X509_push(all, x);
     }
     return all;
@@ -94,6 +95,8 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     X509_STORE_CTX_set_error(store, c->verdict.allow       ? X509_V_OK
                                     : c->verdict.n_reasons ? c->verdict.reasons[0].x509_error
                                                            : X509_V_ERR_UNSPECIFIED);
+    if (c->verdict.allow)
+        certs_keep(c->chain);
     return c->verdict.allow ? 1 : 0;
 }
 

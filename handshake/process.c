@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include "dataplane/base/clock.h"
+#include "handshake/certs.h"
 #include "handshake/provide.h"
 
 #define RENEW_MS 2000 /* a keyring that died is back before this */
@@ -67,6 +68,8 @@ int process_init(struct process *p, bool judge, int control)
     rc = provide_init();
     if (!rc)
         rc = sign_init(&p->signer);
+    if (!rc)
+        rc = certs_init();
     if (rc)
         return rc;
     p->signer.renew = renew_keys;
