@@ -49,9 +49,9 @@ static const struct {
     {"ML-DSA-65", "", "ML-DSA-65"}, {"ML-DSA-87", "", "ML-DSA-87"},
 };
 
-static bool is_rsa(const EVP_PKEY *key)
+static bool is_rsa(const char *type)
 {
-    return EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
+    return !strcmp(type, "RSA") || !strcmp(type, "RSA-PSS");
 }
 
 static bool rsa_allowed(EVP_PKEY *key)
@@ -71,17 +71,19 @@ bool key_allowed(EVP_PKEY *key, char name[24])
     const char *type = EVP_PKEY_get0_type_name(key);
     char group[32] = "";
 
-    snprintf(name, 24, "%.23s", type ? type : "unknown");
-    if (is_rsa(key)) {
+    if (!type)
+        type = "unknown";
+    snprintf(name, 24, "%.23s", type);
+    if (is_rsa(type)) {
         snprintf(name, 24, "RSA%d", EVP_PKEY_get_bits(key));
         return rsa_allowed(key);
     }
-    if (EVP_PKEY_is_a(key, "EC")) {
+    if (!strcmp(type, "EC")) {
         snprintf(name, 24, "EC%d", EVP_PKEY_get_bits(key));
         EVP_PKEY_get_group_name(key, group, sizeof group, NULL); /* none: explicit parameters */
     }
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (EVP_PKEY_is_a(key, keys[i].type) && !strcmp(group, keys[i].group)) {
+        if (!strcmp(type, keys[i].type) && !strcmp(group, keys[i].group)) {
             snprintf(name, 24, "%s", keys[i].name);
             return true;
         }

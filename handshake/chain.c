@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include "handshake/hmac.h"
 #include "handshake/parts.h"
 
 /* One certificate off the buffer. NULL with *why. */
@@ -56,6 +57,14 @@ STACK_OF(X509) * chain_parse(const uint8_t *chain, size_t n, enum reason *why)
     return NULL;
 }
 
+/* Looked up once where handshakes are made; elsewhere OpenSSL finds it each time. */
+static const EVP_MD *sha256(void)
+{
+    const struct hmac_hash *h = hmac_hash("SHA2-256");
+
+    return h ? h->md : EVP_sha256();
+}
+
 static bool digest_add(EVP_MD_CTX *ctx, X509 *x)
 {
     unsigned char *der = NULL;
@@ -69,7 +78,7 @@ static bool digest_add(EVP_MD_CTX *ctx, X509 *x)
 int chain_digest(STACK_OF(X509) * chain, const void *first, size_t n, uint8_t out[32])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+    bool ok = ctx && EVP_DigestInit_ex(ctx, sha256(), NULL) == 1 &&
               (n == 0 || EVP_DigestUpdate(ctx, first, n) == 1);
 
     for (int i = 0; ok && i < sk_X509_num(chain); i++)
@@ -79,11 +88,21 @@ int chain_digest(STACK_OF(X509) * chain, const void *first, size_t n, uint8_t ou
     return ok ? 0 : -ENOMEM;
 }
 
+int cert_digest(X509 *x, uint8_t out[32])
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509(x, &der);
+    bool ok = n > 0 && EVP_Digest(der, (size_t)n, out, NULL, sha256(), NULL) == 1;
+
+    OPENSSL_free(der);
+    return ok ? 0 : -EINVAL;
+}
+
 int spki_digest(X509 *x, uint8_t out[32])
 {
     unsigned char *der = NULL;
     int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-    bool ok = n > 0 && EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL) == 1;
+    bool ok = n > 0 && EVP_Digest(der, (size_t)n, out, NULL, sha256(), NULL) == 1;
 
     OPENSSL_free(der);
     return ok ? 0 : -EINVAL;

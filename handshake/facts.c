@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "handshake/parts.h"
 
@@ -113,24 +115,72 @@ static void serial_hex(X509 *x, char out[43])
         snprintf(out + 2 * i, 3, "%02x", p[i]);
 }
 
-int facts_from_chain(STACK_OF(X509) * presented, const struct verdict *v, struct peer_facts *f)
+/* All that the leaf alone says. */
+static int leaf_read(X509 *leaf, struct peer_facts *f)
 {
-    X509 *leaf = sk_X509_value(presented, 0);
     EVP_PKEY *key = leaf ? X509_get0_pubkey(leaf) : NULL;
-    struct peer_facts new = {.not_after = v->not_after, .until = v->until, .rule = v->rule};
-    unsigned n = sizeof new.cert_sha256;
     int nid;
 
-    if (!key || chain_digest(presented, NULL, 0, new.chain_sha256) ||
-        spki_digest(leaf, new.spki_sha256) ||
-        X509_digest(leaf, EVP_sha256(), new.cert_sha256, &n) != 1)
+    if (!key || spki_digest(leaf, f->spki_sha256) || cert_digest(leaf, f->cert_sha256))
         return -EINVAL;
-    facts_name(leaf, new.name);
-    common_name(leaf, new.common_name, sizeof new.common_name);
-    serial_hex(leaf, new.serial);
-    key_allowed(key, new.key_alg);
+    facts_name(leaf, f->name);
+    common_name(leaf, f->common_name, sizeof f->common_name);
+    serial_hex(leaf, f->serial);
+    key_allowed(key, f->key_alg);
     nid = X509_get_signature_nid(leaf);
-    snprintf(new.sig_alg, sizeof new.sig_alg, "%s", nid ? OBJ_nid2ln(nid) : "unknown");
+    snprintf(f->sig_alg, sizeof f->sig_alg, "%s", nid ? OBJ_nid2ln(nid) : "unknown");
+    return 0;
+}
+
+static void leaf_forget(void *leaf, void *facts, CRYPTO_EX_DATA *ad, int slot, long n, void *arg)
+{
+    (void)leaf;
+    (void)ad;
+    (void)slot;
+    (void)n;
+    (void)arg;
+    free(facts);
+}
+
+static int leaf_slot = -1; /* where a certificate's facts hang on it; -1: nowhere */
+
+static void leaf_slot_make(void)
+{
+    leaf_slot = X509_get_ex_new_index(0, NULL, NULL, NULL, leaf_forget);
+}
+
+/* The same certificate comes again and again (certs.h): what it says is read once. */
+static int leaf_facts(X509 *leaf, struct peer_facts *f)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct peer_facts *known;
+
+    pthread_once(&once, leaf_slot_make);
+    known = leaf && leaf_slot >= 0 ? X509_get_ex_data(leaf, leaf_slot) : NULL;
+    if (known) {
+        *f = *known;
+        return 0;
+    }
+    if (leaf_read(leaf, f))
+        return -EINVAL;
+    known = leaf_slot >= 0 ? malloc(sizeof *known) : NULL;
+    if (known)
+        *known = *f;
+    if (known && X509_set_ex_data(leaf, leaf_slot, known) != 1)
+        free(known);
+    return 0;
+}
+
+int facts_from_chain(STACK_OF(X509) * presented, const struct verdict *v, struct peer_facts *f)
+{
+    struct peer_facts new = {0};
+
+    if (leaf_facts(sk_X509_value(presented, 0), &new) ||
+        chain_digest(presented, NULL, 0, new.chain_sha256))
+        return -EINVAL;
+    new.not_after = v->not_after;
+    new.until = v->until;
+    new.rule = v->rule;
     *f = new;
     return 0;
 }

@@ -54,6 +54,8 @@ bool crl_names_issuer(const struct trust_crl *c, X509 *issuer);
 
 /* SHA-256 over `n` bytes at `first` and then the DER of all certificates. 0 or -ENOMEM. */
 int chain_digest(STACK_OF(X509) * chain, const void *first, size_t n, uint8_t out[32]);
+/* SHA-256 over a certificate. 0 or -EINVAL. */
+int cert_digest(X509 *x, uint8_t out[32]);
 /* SHA-256 over a certificate's SubjectPublicKeyInfo. 0 or -EINVAL. */
 int spki_digest(X509 *x, uint8_t out[32]);
 /* A short name of a certificate for texts: its CN, printable. */
