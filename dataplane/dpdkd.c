@@ -75,7 +75,7 @@ static int first_policy(int fd, struct policy **out)
         a.kind != ATTACH_IMAGE_DATAPLANE)
         rc = -EPROTO;
     else
-        rc = policy_image_read(m.fds[0], a.revision, POLICY_SLICE_DATAPLANE, out);
+        rc = policy_image_read(m.fds[0], POLICY_ANY_REVISION, POLICY_SLICE_DATAPLANE, out);
     chan_msg_close_fds(&m);
     return rc;
 }

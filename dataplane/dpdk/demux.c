@@ -13,9 +13,14 @@
 #define DEMUX_BUCKETS   65536
 #define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
 
+#define FAR_OFF (1u << 30) /* more than any window, less than half of the numbers */
+
 #define ETHERTYPE_4    0x0800
 #define ETHERTYPE_6    0x86dd
+#define ETHERTYPE_ARP  0x0806
 #define ETHERTYPE_VLAN 0x8100
+
+enum fate { FATE_SEGMENT, FATE_PASS, FATE_DROP };
 
 struct tuple { /* as it stands on the wire, seen from the other end: source first */
     uint8_t remote[16], local[16];
@@ -160,48 +165,76 @@ static uint16_t be16(const uint8_t *p)
     return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* Where the TCP header of an IPv4 packet without options or fragments begins, or 0. */
-static size_t ip4_tuple(const uint8_t *p, size_t n, struct tuple *t)
+/* Where the TCP header of an IPv4 packet begins; NULL: options, a fragment, or not TCP. */
+static const uint8_t *ip4_tcp(const uint8_t *p, size_t n, struct tuple *t)
 {
-    if (n < 20 || p[0] != 0x45 || p[9] != IPPROTO_TCP || (be16(p + 6) & 0x3fff))
-        return 0;
+    if (n < 40 || p[0] != 0x45 || p[9] != IPPROTO_TCP || (be16(p + 6) & 0x3fff))
+        return NULL;
     memcpy(t->remote, p + 12, 4);
     memcpy(t->local, p + 16, 4);
-    return 20;
+    return p + 20;
 }
 
-static size_t ip6_tuple(const uint8_t *p, size_t n, struct tuple *t)
+/* The same of IPv6; NULL also where other headers stand before TCP's. */
+static const uint8_t *ip6_tcp(const uint8_t *p, size_t n, struct tuple *t)
 {
-    if (n < 40 || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
-        return 0;
+    if (n < 60 || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
+        return NULL;
     memcpy(t->remote, p + 8, 16);
     memcpy(t->local, p + 24, 16);
-    return 40;
+    return p + 40;
 }
 
-/* False: not plainly TCP, lwIP may look for itself. */
-static bool frame_tuple(const uint8_t *p, size_t n, struct tuple *t)
+/* ICMP may go by without a look; TCP may not, behind whatever headers it stands. */
+static bool ip4_passes(const uint8_t *p, size_t n)
 {
-    size_t at = 14, ip = 0;
+    return n >= 20 && p[9] == IPPROTO_ICMP;
+}
+
+static bool ip6_passes(const uint8_t *p, size_t n)
+{
+    if (n < 41)
+        return false;
+    return p[6] == IPPROTO_ICMPV6 || (p[6] == IPPROTO_HOPOPTS && p[40] == IPPROTO_ICMPV6);
+}
+
+/* What becomes of a frame: with its connection's ends in *t and its TCP header in *tcp, if it is a
+ * segment. */
+static enum fate frame_fate(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
+{
+    size_t at = 14;
     uint16_t type;
 
     memset(t, 0, sizeof *t);
     if (n < at)
-        return false;
+        return FATE_DROP;
     type = be16(p + 12);
     if (type == ETHERTYPE_VLAN && n >= 18) {
         type = be16(p + 16);
         at = 18;
     }
-    if (type == ETHERTYPE_4)
-        ip = ip4_tuple(p + at, n - at, t);
-    else if (type == ETHERTYPE_6)
-        ip = ip6_tuple(p + at, n - at, t);
-    if (!ip || n < at + ip + 20)
-        return false;
-    memcpy(&t->remote_port, p + at + ip, 2);
-    memcpy(&t->local_port, p + at + ip + 2, 2);
-    return true;
+    if (type != ETHERTYPE_4 && type != ETHERTYPE_6)
+        return type == ETHERTYPE_ARP ? FATE_PASS : FATE_DROP;
+    p += at;
+    n -= at;
+    *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
+    if (!*tcp)
+        return (type == ETHERTYPE_4 ? ip4_passes(p, n) : ip6_passes(p, n)) ? FATE_PASS : FATE_DROP;
+    memcpy(&t->remote_port, *tcp, 2);
+    memcpy(&t->local_port, *tcp + 2, 2);
+    return FATE_SEGMENT;
+}
+
+/*
+ * Is the segment from nowhere near this connection's numbers? lwIP compares them with a sign: half
+ * of the circle away it takes one for a piece that it has, and ends the process by an assertion.
+ */
+static bool far_off(const struct tcp_pcb *pcb, const uint8_t *tcp)
+{
+    uint32_t seq = (uint32_t)be16(tcp + 4) << 16 | be16(tcp + 6);
+    uint32_t ahead = seq - pcb->rcv_nxt, behind = pcb->rcv_nxt - seq;
+
+    return pcb->state != SYN_SENT && ahead > FAR_OFF && behind > FAR_OFF;
 }
 
 static struct tcp_pcb *find(const struct tuple *t)
@@ -265,19 +298,24 @@ static void input_none(void (*input)(void *arg), void *arg)
     made->next = head;
 }
 
-void demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg)
+bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg)
 {
+    const uint8_t *tcp = NULL;
     struct tcp_pcb *pcb;
     struct tuple t;
+    enum fate fate = frame_fate(p, n, &t, &tcp);
 
-    if (!frame_tuple(p, n, &t)) {
+    if (fate == FATE_PASS)
         input(arg);
-        return;
-    }
+    if (fate != FATE_SEGMENT)
+        return fate == FATE_PASS;
     pcb = find(&t);
+    if (pcb && far_off(pcb, tcp))
+        return false;
     if (pcb)
         input_one(pcb, input, arg);
     else
         input_none(input, arg);
     make_room();
+    return true;
 }

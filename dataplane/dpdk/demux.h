@@ -5,11 +5,13 @@
  * is taken away but for the one connection that the hash found, so that the walk is one step.
  * Half-open connections are kept in the order of their arrival: when they fill a listener, the
  * oldest makes room, so that a flood of SYNs costs a fixed amount and does not lock callers out.
+ * Never: lets a segment reach lwIP unseen; its own walk would find the connection too.
  * Owner: the worker's thread; entries live and die with lwIP's connections, by its callbacks.
  */
 #ifndef PENSTOCK_DPDK_DEMUX_H
 #define PENSTOCK_DPDK_DEMUX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +26,10 @@ int demux_add(struct tcp_pcb *pcb);
 /* Its handshake is done. */
 void demux_opened(struct tcp_pcb *pcb);
 
-/* A frame of n bytes at p: give it to input(), with the list as short as can be. */
-void demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg);
+/*
+ * A frame of n bytes at p: give it to input(), with the list as short as can be. False: dropped,
+ * and still the caller's (its sequence number is no neighbour of the connection's).
+ */
+bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg);
 
 #endif

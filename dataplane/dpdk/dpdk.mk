@@ -28,5 +28,13 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 LIBS_dpdk := dataplane/dpdk dataplane/core dataplane/record dataplane/wire dataplane/base
 SYS_dpdk := $(shell pkg-config --libs libdpdk) $(IPSECMB) -lcrypto -lseccomp -lpthread
 $(BIN)/penstock-dataplane-dpdk: $(BUILD)/lib/lwip.a
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
+DPDK_TESTS := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c $(DPDK_TESTS)): \
+    CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
+# Without a device: the sums of DPDK's headers are inlined, no library of it is needed.
+LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
+$(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \
+$(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter tests/fuzz/%,$(DPDK_TESTS))): $(LWIP_TESTED)
+else
+NOT_BUILT := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 endif

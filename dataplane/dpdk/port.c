@@ -116,10 +116,11 @@ static void take(struct ports *ports, struct port *port, struct rte_mbuf *m, boo
     }
     set_checks(port, m);
     in.p = low ? wrap_copy(ports, m) : wrap(m);
+    if (in.p && demux_input(in.p->payload, in.p->len, input, &in))
+        return;
     if (in.p)
-        demux_input(in.p->payload, in.p->len, input, &in);
-    else
-        port->rx_dropped++;
+        pbuf_free(in.p);
+    port->rx_dropped++;
 }
 
 unsigned ports_poll(struct ports *ports)

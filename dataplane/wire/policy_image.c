@@ -17,7 +17,7 @@ int policy_image_read(int fd, uint64_t revision, uint8_t slice, struct policy **
     munmap((void *)(uintptr_t)image, n);
     if (rc)
         return rc;
-    if (p->revision != revision || !(p->slices & slice)) {
+    if ((revision != POLICY_ANY_REVISION && p->revision != revision) || !(p->slices & slice)) {
         policy_free(p);
         return -EPROTO;
     }

@@ -9,6 +9,8 @@
 
 #include "dataplane/wire/policy.h"
 
+#define POLICY_ANY_REVISION 0 /* none has this number */
+
 /*
  * fd: the sealed memfd, or -1 where none was attached; stays the caller's. 0 with *out to be freed
  * by policy_free(); -ENOENT (none), -EPROTO (malformed, of another revision or slice), or as

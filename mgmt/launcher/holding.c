@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
-#include "dataplane/wire/chan.h"
+#include "dataplane/wire/policy_image.h"
 
 struct holding *holding_new(uint64_t number, int text_fd)
 {
@@ -177,16 +176,9 @@ void holding_pin_refused(struct holding *r, unsigned slot, uint64_t index)
 
 static int decode(struct holding *r, struct err *e)
 {
-    const void *image;
-    size_t n;
-    int rc = memfd_map(r->images[ATTACH_IMAGE_DATAPLANE], POLICY_IMAGE_MAX, &image, &n);
+    int rc = policy_image_read(r->images[ATTACH_IMAGE_DATAPLANE], r->number, POLICY_SLICE_DATAPLANE,
+                               &r->policy);
 
-    if (!rc) {
-        rc = policy_decode(image, n, &r->policy);
-        munmap((void *)(uintptr_t)image, n);
-    }
-    if (!rc && r->policy->revision != r->number)
-        rc = -EPROTO;
     if (rc)
         err_set(e, rc, "penstock-mgmt", "install programs of one version",
                 "the compiled policy can not be read (%s)", strerror(-rc));

@@ -11,12 +11,12 @@ ifeq ($(VARIANT),fuzz)
 CFLAGS_EXTRA += -Wno-cast-qual
 endif
 
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter-out $(NOT_BUILT),$(wildcard tests/fuzz/*_fuzz.c)))
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(SYS_all)
+	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_all)
 
 .PHONY: fuzz fuzz-corpus fuzz-seed fuzzers
 fuzzers: $(FUZZERS)

@@ -41,6 +41,8 @@ TEST("an image is read as what was compiled, and its descriptor stays the caller
     EXPECT(policy_image_read(fd, sample.p.revision, POLICY_SLICE_KEYRING, &p) == 0);
     EXPECT(p && p->revision == sample.p.revision && p->n_identities == sample.p.n_identities);
     policy_free(p);
+    EXPECT(read_and_free(fd, POLICY_ANY_REVISION, POLICY_SLICE_KEYRING) == 0);
+    EXPECT(read_and_free(fd, POLICY_ANY_REVISION, POLICY_SLICE_DATAPLANE) == -EPROTO);
     EXPECT(close(fd) == 0);
 }
 
