@@ -1,16 +1,20 @@
-# The appliance image (appliance-image/README.md). Its two programs are built with the others.
-IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console)
-IMAGE_BASE := $(call archive,dataplane/base)
+# The appliance image (appliance-image/README.md). Its programs are built with the others.
+IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system)
+IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
 $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state partition)
 $(BIN)/penstock-console: $(BUILD)/appliance-image/src/console.o
+IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server health) $(IMAGE_UPDATE)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(IMAGE_BASE) -lcrypto -lseccomp
 
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
+$(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
+$(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 
 .PHONY: image run-image test-image
 image:

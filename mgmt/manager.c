@@ -17,7 +17,7 @@
 #include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 
-int manager_init(struct manager *m, int control)
+int manager_init(struct manager *m, int control, const char *appliance)
 {
     memset(m, 0, sizeof *m);
     m->control = control;
@@ -29,7 +29,7 @@ int manager_init(struct manager *m, int control)
         m->workers[i] = -1;
     m->warnings = json_array();
     vaultline_init(&m->vault);
-    return m->warnings ? 0 : -ENOMEM;
+    return m->warnings ? appliance_init(&m->appliance, appliance) : -ENOMEM;
 }
 
 /* Seconds of day and date are the certificate's: the log tells when, the status page tells all. */

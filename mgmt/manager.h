@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "dataplane/wire/chan.h"
 #include "dataplane/wire/control.h"
+#include "mgmt/appliance.h"
 #include "mgmt/callers.h"
 #include "mgmt/coming.h"
 #include "mgmt/events.h"
@@ -55,6 +56,7 @@ struct manager {
     struct vaultline vault;
     struct events events;
     struct tokens tokens;
+    struct appliance appliance;
     struct web web;               /* requests to others */
     struct list_source *lists;    /* that are fetched */
     struct renewal *renewals;     /* of identities */
@@ -79,7 +81,8 @@ struct manager {
     unsigned n_waiting;
 };
 
-int manager_init(struct manager *m, int control);
+/* appliance: the socket of the appliance's helper, NULL: there is none. 0 or -errno. */
+int manager_init(struct manager *m, int control, const char *appliance);
 /* Log what has come near its end since the last call. */
 void manager_alarm(struct manager *m, int64_t now);
 /* One message of the launcher. 0 or -errno. */

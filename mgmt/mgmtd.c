@@ -25,8 +25,8 @@
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX] = {
-            {.fd = m->control, .events = POLLIN}};
+        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX +
+                        APPLIANCE_LINES] = {{.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
         vaultline_poll(m, p + n++);
@@ -34,10 +34,12 @@ static void loop(struct manager *m)
         n += callers_poll(m, p + n);
         n += events_poll(m, p + n);
         n += tokens_poll(m, p + n);
+        n += appliance_poll(m, p + n);
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
         vaultline_run(m);
+        appliance_run(m);
         web_run(&m->web);
         events_run(m, clock_wall_s());
         tokens_run(m);
@@ -57,9 +59,9 @@ int main(int argc, char **argv)
     char text[1100], quoted[1400];
     struct err e;
 
-    (void)argv;
-    if (argc != 1) {
-        fprintf(stderr, "penstock-mgmt: takes no arguments; it is started by penstockd\n");
+    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--appliance") != 0)) {
+        fprintf(stderr, "penstock-mgmt: takes --appliance SOCKET or nothing; it is started by "
+                        "penstockd\n");
         return 2;
     }
     log_init("mgmt", LOG_INFO);
@@ -68,8 +70,8 @@ int main(int argc, char **argv)
     OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     m = malloc(sizeof *m);
-    if (!m || manager_init(m, SPAWN_CONTROL_FD)) {
-        log_event(LOG_ERROR, "start_failed", "error=\"out of memory\"");
+    if (!m || manager_init(m, SPAWN_CONTROL_FD, argc == 3 ? argv[2] : NULL)) {
+        log_event(LOG_ERROR, "start_failed", "error=\"out of memory, or too long a path\"");
         return 1;
     }
     if (sandbox_enter(SANDBOX_MGMT, &e)) {

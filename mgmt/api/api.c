@@ -1,7 +1,6 @@
 #include "mgmt/api/api.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +10,10 @@
 #include <unistd.h>
 #include "dataplane/base/log.h"
 #include "dataplane/base/secret.h"
+#include "mgmt/api/answer.h"
 #include "mgmt/api/once.h"
 #include "mgmt/api/routes.h"
+#include "mgmt/api/upload.h"
 #include "mgmt/api/watch.h"
 #include "mgmt/manager.h"
 
@@ -21,10 +22,6 @@
 #define TIMEOUT_S       10
 #define BODY_FIRST      4096
 #define BODY_DROP_MAX   (64u * 1024 * 1024)
-
-#define PAGE_POLICY                                                                                \
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " \
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct api {
     struct manager *m;
@@ -37,99 +34,6 @@ struct api {
         struct caller *who; /* NULL: free */
     } arriving[CONNECTIONS_MAX];
 };
-
-/* ---- answers ---- */
-
-static void add_headers(struct MHD_Response *r, const struct call *c)
-{
-    char number[32];
-
-    MHD_add_response_header(r, "Cache-Control", "no-store");
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (c->answer || c->text)
-        MHD_add_response_header(r, "Content-Type",
-                                c->text           ? c->type
-                                : c->status < 400 ? "application/json"
-                                                  : "application/problem+json");
-    if (c->page) {
-        MHD_add_response_header(r, "Content-Security-Policy", PAGE_POLICY);
-        MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
-        MHD_add_response_header(r, "X-Frame-Options", "DENY");
-    }
-    if (c->tag[0])
-        MHD_add_response_header(r, "ETag", c->tag);
-    if (c->accept && !strcmp(c->method, "PATCH"))
-        MHD_add_response_header(r, "Accept-Patch", "application/merge-patch+json");
-    if (c->status == 405)
-        MHD_add_response_header(r, "Allow", routes_allowed(c->path));
-    if (c->again || c->status == 503)
-        MHD_add_response_header(r, "Retry-After", "1");
-    if (c->last)
-        MHD_add_response_header(r, "Connection", "close");
-    if (c->revision) {
-        snprintf(number, sizeof number, "%" PRIu64, c->revision);
-        MHD_add_response_header(r, "Penstock-Revision", number);
-    }
-}
-
-/* A stream of events: it has no end, and is no JSON. */
-static enum MHD_Result respond_stream(struct call *c)
-{
-    struct MHD_Response *r = watch_response(c);
-    enum MHD_Result rc = MHD_NO;
-
-    if (!r)
-        return rc;
-    add_headers(r, c);
-    rc = MHD_queue_response(c->conn, c->status, r);
-    MHD_destroy_response(r);
-    return rc;
-}
-
-/* The reader has it already (RFC 9110 13.1.2). */
-static bool is_known(const struct call *c)
-{
-    const char *seen = call_header(c, "If-None-Match");
-
-    return c->status == 200 && c->tag[0] && seen && strstr(seen, c->tag) && call_is_read(c);
-}
-
-/* The answer's body: JSON as text. What is read has a tag, its handler's or one of the text. */
-static char *body_of(struct call *c)
-{
-    char *text = c->answer ? json_dumps(c->answer, JSON_COMPACT) : c->text ? c->text : strdup("");
-    bool json = c->answer != NULL;
-
-    if (text && json && c->status == 200 && !c->tag[0] && call_is_read(c))
-        document_text_tag(text, c->tag);
-    if (!text || !is_known(c))
-        return text;
-    c->status = 304;
-    json_decref(c->answer);
-    c->answer = NULL;
-    c->text = NULL;
-    text[0] = '\0';
-    return text;
-}
-
-static enum MHD_Result respond(struct call *c)
-{
-    char *text = body_of(c);
-    struct MHD_Response *r =
-        text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
-    enum MHD_Result rc;
-
-    if (!r) {
-        if (text != c->text)
-            free(text);
-        return MHD_NO;
-    }
-    add_headers(r, c);
-    c->text = NULL; /* the response has it */
-    rc = MHD_queue_response(c->conn, c->status, r);
-    MHD_destroy_response(r);
-    return rc;
-}
 
 /* ---- requests ---- */
 
@@ -178,9 +82,11 @@ static bool body_may_come(struct call *c)
     const char *length = call_header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t n = length ? strtoull(length, NULL, 10) : 0;
 
-    if (n > CALL_BODY_MAX)
-        call_problem(c, 413, "Content Too Large", "a body may have %u bytes", CALL_BODY_MAX);
-    return n <= BODY_DROP_MAX;
+    unsigned most = c->uploads ? UPLOAD_MAX : CALL_BODY_MAX;
+
+    if (n > most)
+        call_problem(c, 413, "Content Too Large", "a body may have %u bytes", most);
+    return n <= most || n <= BODY_DROP_MAX;
 }
 
 static void drop_body(struct call *c)
@@ -211,6 +117,8 @@ static struct call *begin(struct manager *m, struct MHD_Connection *conn, const 
     c->conn = conn;
     c->path = url; /* both live as long as the request */
     c->method = method;
+    c->upload_line = -1;
+    c->uploads = routes_uploads(c);
     return c;
 }
 
@@ -249,6 +157,53 @@ static void collect(struct call *c, const char *data, size_t n)
     c->body[c->n_body] = 0;
 }
 
+/* The call goes on when somebody calls call_done() or upload_wake(). */
+static enum MHD_Result suspend(struct call *c)
+{
+    c->suspended = true;
+    MHD_suspend_connection(c->conn);
+    return MHD_YES;
+}
+
+void upload_wake(struct call *c)
+{
+    if (c->suspended)
+        call_done(c);
+}
+
+/*
+ * The headers are here. A body that goes on as it comes has to know now whether it may.
+ */
+static enum MHD_Result on_headers(struct call *c, bool (*identify)(struct call *c),
+                                  const char *version)
+{
+    if (!identify(c) || !is_http(c, version) || !body_may_come(c))
+        return answer_send(c);
+    if (!c->uploads || c->answered)
+        return MHD_YES;
+    if (call_is_ours(c))
+        routes_dispatch(c);
+    /* Who waits to be let in hears it before he sends; from others it is read and dropped. */
+    return c->answered && call_header(c, MHD_HTTP_HEADER_EXPECT) ? answer_send(c) : MHD_YES;
+}
+
+/* The next bytes of a body. */
+static enum MHD_Result on_bytes(struct call *c, const char *upload, size_t *n_upload)
+{
+    size_t taken = *n_upload;
+
+    if (!c->uploads)
+        collect(c, upload, *n_upload);
+    else if (!c->answered)
+        taken = system_update_take(c, upload, *n_upload);
+    *n_upload -= taken;
+    if (!*n_upload || c->answered) {
+        *n_upload = 0;
+        return MHD_YES;
+    }
+    return suspend(c);
+}
+
 static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct call *c),
                                   struct MHD_Connection *conn, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *n_upload,
@@ -256,29 +211,26 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
 {
     struct call *c = *state;
 
-    if (!c) { /* the headers are here */
+    if (!c) {
         *state = c = begin(m, conn, url, method);
-        if (!c)
-            return MHD_NO;
-        return identify(c) && is_http(c, version) && body_may_come(c) ? MHD_YES : respond(c);
+        return c ? on_headers(c, identify, version) : MHD_NO;
     }
-    if (*n_upload) {
-        collect(c, upload, *n_upload);
-        *n_upload = 0;
-        return MHD_YES;
+    if (*n_upload)
+        return on_bytes(c, upload, n_upload);
+    if (c->uploads && !c->answered) {
+        c->ended = c->ended || system_update_end(c);
+        return suspend(c);
     }
     if (!c->answered && call_is_ours(c))
         routes_dispatch(c);
-    if (c->waits) {
-        MHD_suspend_connection(conn);
-        return MHD_YES;
-    }
+    if (c->waits)
+        return suspend(c);
     if (!c->answered)
         call_problem(c, 500, "Internal Server Error", "out of memory");
     if (c->watcher)
-        return respond_stream(c);
+        return answer_stream(c);
     once_keep(c);
-    return respond(c);
+    return answer_send(c);
 }
 
 static enum MHD_Result on_local(void *arg, struct MHD_Connection *conn, const char *url,
@@ -325,6 +277,7 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **context
 void call_done(struct call *c)
 {
     c->waits = false;
+    c->suspended = false;
     MHD_resume_connection(c->conn);
 }
 
@@ -340,6 +293,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
         return;
     once_keep(c); /* of a connection that went in the middle of it */
     watch_drop(c->watcher);
+    system_update_drop(c);
     json_decref(c->json);
     json_decref(c->answer);
     drop_body(c);

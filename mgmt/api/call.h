@@ -54,6 +54,9 @@ struct call {
     uint64_t revision; /* of the answer, 0: none */
     struct once once;
     struct watcher *watcher; /* the answer is a stream (watch.h) */
+    int upload_line;         /* its body goes on as it comes (upload.h); -1: it does not */
+    bool uploads, ended;     /* such a call; all of its body has gone on */
+    bool suspended;
     bool waits, answered;
     bool last;   /* the connection ends with this answer */
     bool page;   /* it is for a browser: say what it may do */

@@ -79,6 +79,13 @@ void candidate_delete(struct call *c);
 void candidate_commit(struct call *c);
 void candidate_confirm(struct call *c);
 
+/* system.c: the appliance itself */
+void system_get(struct call *c);
+void system_update(struct call *c); /* its body goes on as it comes: upload.h */
+void system_activate(struct call *c);
+void system_reboot(struct call *c);
+void system_shutdown(struct call *c);
+
 /* trail.c: the audit */
 void trail_list(struct call *c);
 void trail_verify(struct call *c);

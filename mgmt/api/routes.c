@@ -101,6 +101,14 @@ static const struct route routes[] = {
      "a new token, for when access was lost"},
     {"DELETE", "/api/v1/bootstrap", ROLE_LOCAL | ROLE_ADMIN, bootstrap_close, "",
      "close the token"},
+    {"GET", "/api/v1/system", READ, system_get, "",
+     "the appliance: its versions, which runs and which starts next"},
+    {"POST", "/api/v1/system/updates", CHANGE, system_update, "",
+     "install a signed update (its body) in the other slot", .uploads = true},
+    {"POST", "/api/v1/system/activate", CHANGE, system_activate, "",
+     "which installed version starts next"},
+    {"POST", "/api/v1/system/reboot", CHANGE, system_reboot, "", "start the appliance again"},
+    {"POST", "/api/v1/system/shutdown", CHANGE, system_shutdown, "", "switch the appliance off"},
     {"GET", "/api/v1/audit", TRAIL, trail_list, "limit cursor", "the audit trail, newest first"},
     {"GET", "/api/v1/audit/verify", TRAIL, trail_verify, "", "is the audit trail whole?"},
 };
@@ -176,6 +184,17 @@ static bool query_is_known(struct call *c, const struct route *r)
     return !s.name[0];
 }
 
+bool routes_uploads(const struct call *c)
+{
+    char name[CALL_NAME_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (routes[i].uploads && !strcmp(routes[i].method, c->method) &&
+            fits(routes[i].path, c->path, name))
+            return true;
+    return false;
+}
+
 void routes_dispatch(struct call *c)
 {
     bool known = false;
@@ -189,7 +208,7 @@ void routes_dispatch(struct call *c)
         if (!same_method(r->method, c->method))
             continue;
         if (c->who.roles & r->roles) {
-            if (query_is_known(c, r) && !once_answered(c))
+            if (query_is_known(c, r) && (r->uploads || !once_answered(c)))
                 r->answer(c);
         } else {
             call_problem(c, 403, "Forbidden", "%s may not do this", c->who.name);

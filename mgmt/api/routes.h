@@ -17,10 +17,13 @@ struct route {
     void (*answer)(struct call *c);
     const char *query; /* the names of its query, with spaces between */
     const char *what;  /* one line for people */
+    bool uploads;      /* its body goes on as it comes: answered when the headers are here */
 };
 
 /* Find the row, check the caller, call it: c is answered or waits. */
 void routes_dispatch(struct call *c);
+/* Is this a request whose body goes on as it comes? */
+bool routes_uploads(const struct call *c);
 /* The methods of a path, for the Allow header. */
 const char *routes_allowed(const char *path);
 /* The table. */

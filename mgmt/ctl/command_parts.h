@@ -56,6 +56,11 @@ int command_recover(const struct options *o, const struct command *c);
 int command_fetch(const struct options *o, const struct command *c);
 int command_renew(const struct options *o, const struct command *c);
 
+/* command_system.c */
+int command_update(const struct options *o, const struct command *c);
+int command_activate(const struct options *o, const struct command *c);
+int command_power(const struct options *o, const struct command *c);
+
 /* command_watch.c */
 int command_events(const struct options *o, const struct command *c);
 

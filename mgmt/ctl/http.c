@@ -157,7 +157,10 @@ int http_request(const struct http_gateway *g, const struct http_ask *ask, struc
         curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
         curl_easy_setopt(c, CURLOPT_HEADERDATA, out);
         curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(c, CURLOPT_TIMEOUT, ask->stream ? 0L : TIMEOUT_S);
+        curl_easy_setopt(c, CURLOPT_TIMEOUT,
+                         ask->stream   ? 0L
+                         : ask->wait_s ? ask->wait_s
+                                       : TIMEOUT_S);
         rc = curl_easy_perform(c);
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &out->status);
         curl_easy_cleanup(c);

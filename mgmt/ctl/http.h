@@ -27,6 +27,7 @@ struct http_ask {
     const char *type;                                  /* of raw; NULL: not said */
     const char *if_match, *none_match;                 /* may be NULL */
     void (*stream)(const char *data, unsigned long n); /* takes the body as it comes; may be NULL */
+    long wait_s;                                       /* for the whole; 0: as long as is usual */
     const char *passphrase;                            /* of a key in raw, base64; may be NULL */
 };
 

@@ -19,6 +19,7 @@ enum option {
     OPT_TOKEN_MODULE,
     OPT_TOKEN_FILES,
     OPT_TOKEN_ENV,
+    OPT_APPLIANCE,
     OPT_HELP,
     OPT_VERSION
 };
@@ -37,6 +38,7 @@ static const struct option_row options[] = {
     {"--token-module", OPT_TOKEN_MODULE, true},
     {"--token-files", OPT_TOKEN_FILES, true},
     {"--token-env", OPT_TOKEN_ENV, true},
+    {"--appliance", OPT_APPLIANCE, true},
     {"--help", OPT_HELP, false},
     {"-h", OPT_HELP, false},
     {"--version", OPT_VERSION, false},
@@ -47,6 +49,7 @@ const char *args_usage(void)
     return "usage: penstockd --config FILE --state DIR [--workers N] [--rekey-records N]\n"
            "                 [--token-module FILE]... [--token-files DIR]... [--token-env "
            "NAME=VALUE]...\n"
+           "                 [--appliance SOCKET]\n"
            "\n"
            "Run the Penstock gateway in the foreground.\n"
            "\n"
@@ -59,6 +62,7 @@ const char *args_usage(void)
            "                 below /usr/lib, /usr/lib64, /usr/local/lib and /opt\n"
            "  --token-files DIR    where their processes may write; default: /var/lib/softhsm\n"
            "  --token-env NAME=VALUE  for their environment (SOFTHSM2_CONF=/etc/...)\n"
+           "  --appliance SOCKET   of penstock-system, on the appliance\n"
            "  --help         print this and exit\n"
            "  --version      print the version and exit\n"
            "\n"
@@ -162,6 +166,8 @@ static int take(struct args *a, const struct option_row *o, const char *value, c
         return take_more(a->modules.variables, &a->modules.n_variables, value,
                          !modules_check_variable(value), o->name, "NAME=VALUE, and no LD_...",
                          error, n);
+    case OPT_APPLIANCE:
+        return take_path(a->appliance, sizeof(a->appliance), value, o->name, error, n);
     case OPT_HELP:
         a->action = ARGS_HELP;
         return 0;

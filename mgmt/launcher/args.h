@@ -23,6 +23,7 @@ struct args {
     struct modules modules; /* PKCS#11: which may be loaded, and what they get */
     char config[PATH_MAX];
     char state[PATH_MAX];
+    char appliance[100];     /* socket of the appliance's helper; "": this is none */
     char programs[PATH_MAX]; /* directory of the child programs: that of our own executable */
 };
 

@@ -115,6 +115,10 @@ static void fill(struct arguments *a, const struct child *c, const struct child_
         add(a, "--rekey-records");
         add(a, a->rekey);
     }
+    if (c->role == ROLE_MGMT && s->appliance && s->appliance[0]) {
+        add(a, "--appliance");
+        add(a, s->appliance);
+    }
     if (c->role == ROLE_TOKEN) {
         add(a, "--module");
         add(a, c->module);

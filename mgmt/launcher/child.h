@@ -74,6 +74,7 @@ struct child_setup {
     const char *dir; /* of the programs */
     unsigned workers, rekey_records;
     const struct modules *modules; /* NULL: nothing is given to token processes */
+    const char *appliance; /* socket of the appliance's helper, for mgmt; "": there is none */
 };
 
 void child_init(struct child *c, enum role role, uint16_t index);

@@ -111,7 +111,7 @@ static void give_ports(struct fleet *f, struct child *c)
 
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
-    struct child_setup s = {f->programs, f->workers, f->rekey_records, f->modules};
+    struct child_setup s = {f->programs, f->workers, f->rekey_records, f->modules, f->appliance};
     int rc = child_start(c, &s, now_ms);
 
     if (rc) {

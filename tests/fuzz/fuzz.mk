@@ -16,7 +16,7 @@ FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter-out $(NOT_BUI
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_all)
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_all)
 
 .PHONY: fuzz fuzz-corpus fuzz-seed fuzzers
 fuzzers: $(FUZZERS)

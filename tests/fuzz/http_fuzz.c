@@ -34,8 +34,9 @@ static struct manager *the_manager(void)
     signal(SIGPIPE, SIG_IGN);
     m = malloc(sizeof *m);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (!m || manager_init(m, -1) || bind(fd, (struct sockaddr *)&any, sizeof any.sun_family) ||
-        listen(fd, 1) || api_start(m, fd) || !m->api)
+    if (!m || manager_init(m, -1, NULL) ||
+        bind(fd, (struct sockaddr *)&any, sizeof any.sun_family) || listen(fd, 1) ||
+        api_start(m, fd) || !m->api)
         abort();
     m->document = json_loads(document, 0, NULL);
     m->revision = 7;

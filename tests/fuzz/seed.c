@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "dataplane/wire/explain.h"
+#include "dataplane/wire/system.h"
 #include "tests/unit/sample_policy.h"
 
 static const char *corpus; /* the directory to write into */
@@ -198,6 +199,27 @@ static void seed_explain(void)
     SEED(EXPLAIN_ANSWER, explain_put_answer, no, "explain", "no");
 }
 
+static void seed_system(void)
+{
+    struct system_status status = {
+        .version = 20260131120000,
+        .uptime_s = 5,
+        .kernel = "7.0",
+        .slots = {{20260131120000, SYSTEM_SLOT_GOOD, 0}, {20260231120000, SYSTEM_SLOT_TRIAL, 3}}};
+    struct system_done yes = {.version = 20260131120000};
+    struct system_done no = {.error = 16, .why = {"a", "b", "c"}};
+    struct buf b = begin(SYSTEM_ACTIVATE);
+
+    system_put_version(&b, 20260131120000);
+    end(&b, "system", "activate");
+    b = begin(SYSTEM_POWER);
+    system_put_power(&b, SYSTEM_SHUTDOWN);
+    end(&b, "system", "power");
+    SEED(SYSTEM_STATUS, system_put_status, status, "system", "status");
+    SEED(SYSTEM_DONE, system_put_done, yes, "system", "yes");
+    SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
+}
+
 static void seed_crl(void)
 {
     struct crl_source s = sample_crl();
@@ -242,6 +264,7 @@ int main(int argc, char **argv)
     seed_control();
     seed_query();
     seed_explain();
+    seed_system();
     seed_vault();
     seed_peers();
     seed_notice();

@@ -82,7 +82,9 @@ TEST("the command line is read in both spellings, and the programs are looked fo
 
     EXPECT(parse(&a, error, WORDS("--config", "a.json", "--state=/s", "--workers", "3")) == 0);
     EXPECT(a.action == ARGS_RUN && a.workers == 3);
-    EXPECT(!strcmp(a.config, "a.json") && !strcmp(a.state, "/s"));
+    EXPECT(!strcmp(a.config, "a.json") && !strcmp(a.state, "/s") && !a.appliance[0]);
+    EXPECT(parse(&a, error, WORDS("--config=a", "--state=b", "--appliance=/run/s")) == 0);
+    EXPECT(!strcmp(a.appliance, "/run/s"));
     EXPECT(access(in(a.programs, "launcher_parts"), X_OK) == 0);
     EXPECT(parse(&a, error, WORDS("--help")) == 0 && a.action == ARGS_HELP);
     EXPECT(parse(&a, error, WORDS("--version")) == 0 && a.action == ARGS_VERSION);
@@ -112,6 +114,7 @@ TEST("a bad command line is refused in one line that names what is wrong")
         {{"--config=a"}, "--state DIR is missing"},
         {{"--state=a"}, "--config FILE is missing"},
         {{"--config=", "--state=a"}, "--config wants a path"},
+        {{"--config=a", "--state=b", "--appliance="}, "--appliance wants a path of 1 to 99"},
         {{"--config=a", "--state=b", "--workers=0"}, "1 to 64"},
         {{"--config=a", "--state=b", "--workers=65"}, "1 to 64"},
         {{"--config=a", "--state=b", "--workers=-1"}, "1 to 64"},

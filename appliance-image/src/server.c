@@ -1,0 +1,329 @@
+#include "appliance-image/src/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "appliance-image/src/install.h"
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+
+#define ANSWER_MAX 2048
+#define ANSWER_MS  1000
+
+/* ---- answers ---- */
+
+static void hang_up(struct server *s, unsigned i)
+{
+    if (s->install && s->installer == (int)i) {
+        install_free(s->install);
+        s->install = NULL;
+        log_event(LOG_WARN, "update_dropped", "why=\"whoever sent it is gone\"");
+    }
+    close(s->callers[i].fd);
+    s->callers[i].fd = -1;
+}
+
+static void send_answer(struct server *s, unsigned i, uint8_t type, const struct buf *b)
+{
+    check(buf_ok(b));
+    if (chan_send_wait(s->callers[i].fd, type, b, NULL, 0, ANSWER_MS))
+        hang_up(s, i);
+}
+
+static void done(struct server *s, unsigned i, int rc, uint64_t version, const struct err *e)
+{
+    struct system_done m = {.error = -rc, .version = version};
+    uint8_t mem[ANSWER_MAX];
+    struct buf b;
+
+    if (rc)
+        m.why = *e;
+    buf_init(&b, mem, sizeof mem);
+    system_put_done(&b, &m);
+    send_answer(s, i, SYSTEM_DONE, &b);
+}
+
+/* ---- requests: each returns 0, or -EPROTO, which costs the caller its connection ---- */
+
+static void fill_slot(const struct slot *from, struct system_slot *to)
+{
+    _Static_assert((int)ENTRY_STATES == (int)SYSTEM_SLOT_STATES, "the words are the same");
+    to->state = (uint8_t)from->entry.state;
+    to->version = from->entry.version;
+    to->left = from->entry.state == ENTRY_TRIAL ? from->entry.left : 0;
+}
+
+static int on_state(struct server *s, unsigned i, struct buf *b)
+{
+    struct system_status m = {.version = s->version,
+                              .running = (uint8_t)s->slots->running,
+                              .installing = s->install != NULL,
+                              .uptime_s = clock_mono_ms() / 1000};
+    struct utsname name;
+    uint8_t mem[ANSWER_MAX];
+    struct buf out;
+
+    if (system_get_empty(b))
+        return -EPROTO;
+    if (!uname(&name))
+        snprintf(m.kernel, sizeof m.kernel, "%.*s", SYSTEM_RELEASE_MAX - 1, name.release);
+    for (unsigned k = 0; k < SLOTS; k++)
+        fill_slot(&s->slots->slot[k], &m.slots[k]);
+    buf_init(&out, mem, sizeof mem);
+    system_put_status(&out, &m);
+    send_answer(s, i, SYSTEM_STATUS, &out);
+    return 0;
+}
+
+/* The update of this caller has failed: say why, once. */
+static void refuse(struct server *s, unsigned i, int rc, const struct err *e)
+{
+    log_event(LOG_WARN, "update_refused", "why=\"%.200s\"", e->what);
+    install_free(s->install);
+    s->install = NULL;
+    s->callers[i].refused = true;
+    done(s, i, rc, 0, e);
+}
+
+static int on_install(struct server *s, unsigned i, struct buf *b)
+{
+    struct err e;
+    int rc = 0;
+
+    if (system_get_empty(b))
+        return -EPROTO;
+    if (s->install)
+        rc = err_set(&e, -EBUSY, "update", "wait for it", "another update is coming in");
+    if (!rc)
+        rc = slots_look(s->slots, &e);
+    if (rc) {
+        s->callers[i].refused = true;
+        done(s, i, rc, 0, &e);
+        return 0;
+    }
+    s->callers[i].refused = false;
+    s->install = install_new(s->slots, s->version, s->key);
+    s->installer = (int)i;
+    if (!s->install)
+        refuse(s, i, err_set(&e, -ENOMEM, "update", "free memory", "out of memory"), &e);
+    return 0;
+}
+
+static int on_data(struct server *s, unsigned i, struct buf *b)
+{
+    const uint8_t *data;
+    struct err e;
+    size_t n;
+    int rc;
+
+    data = system_get_data(b, &n);
+    if (!data)
+        return -EPROTO;
+    if (s->callers[i].refused)
+        return 0;
+    if (!s->install || s->installer != (int)i)
+        return -EPROTO;
+    rc = install_feed(s->install, data, n, &e);
+    if (rc)
+        refuse(s, i, rc, &e);
+    return 0;
+}
+
+static int on_end(struct server *s, unsigned i, struct buf *b)
+{
+    uint64_t version = 0;
+    struct err e;
+    int rc;
+
+    if (system_get_empty(b))
+        return -EPROTO;
+    if (s->callers[i].refused) {
+        s->callers[i].refused = false;
+        return 0; /* was told why */
+    }
+    if (!s->install || s->installer != (int)i)
+        return -EPROTO;
+    rc = install_end(s->install, &version, &e);
+    if (rc) {
+        refuse(s, i, rc, &e);
+        s->callers[i].refused = false;
+        return 0;
+    }
+    install_free(s->install);
+    s->install = NULL;
+    log_event(LOG_INFO, "update_installed", "version=%" PRIu64, version);
+    done(s, i, 0, version, NULL);
+    return 0;
+}
+
+/* The running version, chosen again, undoes a choice. */
+static int choose(struct server *s, uint64_t version, struct err *e)
+{
+    if (s->install)
+        return err_set(e, -EBUSY, "/version", "wait for it", "an update is coming in");
+    if (slots_look(s->slots, e))
+        return -EIO;
+    return version == s->version ? slots_stay(s->slots, e) : slots_activate(s->slots, version, e);
+}
+
+static int on_activate(struct server *s, unsigned i, struct buf *b)
+{
+    uint64_t version;
+    struct err e;
+    int rc;
+
+    if (system_get_version(b, &version))
+        return -EPROTO;
+    rc = choose(s, version, &e);
+    if (!rc)
+        log_event(LOG_INFO, "version_chosen", "version=%" PRIu64, version);
+    done(s, i, rc, version, &e);
+    return 0;
+}
+
+static int on_power(struct server *s, unsigned i, struct buf *b)
+{
+    enum system_power what;
+    struct err e;
+
+    if (system_get_power(b, &what))
+        return -EPROTO;
+    if (s->install) {
+        done(s, i, err_set(&e, -EBUSY, "/", "wait for it", "an update is coming in"), 0, &e);
+        return 0;
+    }
+    done(s, i, 0, 0, NULL);
+    s->power = (int)what;
+    return 0;
+}
+
+static const struct {
+    uint8_t type;
+    int (*take)(struct server *s, unsigned i, struct buf *b);
+} verbs[] = {
+    {SYSTEM_STATE, on_state}, {SYSTEM_INSTALL, on_install},   {SYSTEM_DATA, on_data},
+    {SYSTEM_END, on_end},     {SYSTEM_ACTIVATE, on_activate}, {SYSTEM_POWER, on_power},
+};
+
+/* One message. 0, or -errno: the caller is gone or breaks the rules. */
+static int take_one(struct server *s, unsigned i)
+{
+    struct chan_msg m;
+    int rc = chan_recv(s->callers[i].fd, s->message, sizeof s->message, &m);
+
+    if (rc == -EAGAIN)
+        return 0;
+    if (rc <= 0)
+        return rc ? rc : -EPIPE;
+    rc = m.n_fds ? -EPROTO : -EOPNOTSUPP;
+    chan_msg_close_fds(&m);
+    for (size_t k = 0; rc == -EOPNOTSUPP && k < ARRAY_LEN(verbs); k++)
+        if (verbs[k].type == m.type)
+            rc = verbs[k].take(s, i, &m.body);
+    return rc;
+}
+
+/* ---- callers ---- */
+
+static bool may_call(const struct server *s, int fd)
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) &&
+           (who.uid == 0 || who.uid == s->user);
+}
+
+static void take_caller(struct server *s)
+{
+    int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    unsigned i = 0;
+
+    if (fd < 0)
+        return;
+    while (i < SERVER_CALLERS && s->callers[i].fd >= 0)
+        i++;
+    if (i == SERVER_CALLERS || !may_call(s, fd)) {
+        log_event(LOG_WARN, "caller_refused", "why=\"%s\"",
+                  i == SERVER_CALLERS ? "too many" : "not the gateway's user");
+        close(fd);
+        return;
+    }
+    s->callers[i].fd = fd;
+    s->callers[i].refused = false;
+}
+
+void server_run(struct server *s, int ms)
+{
+    struct pollfd p[1 + SERVER_CALLERS] = {{.fd = s->listener, .events = POLLIN}};
+
+    for (unsigned i = 0; i < SERVER_CALLERS; i++)
+        p[1 + i] = (struct pollfd){.fd = s->callers[i].fd, .events = POLLIN};
+    if (poll(p, 1 + SERVER_CALLERS, ms) <= 0)
+        return;
+    for (unsigned i = 0; i < SERVER_CALLERS; i++)
+        if (p[1 + i].revents && s->callers[i].fd >= 0 && take_one(s, i) && s->callers[i].fd >= 0)
+            hang_up(s, i);
+    if (p[0].revents)
+        take_caller(s);
+}
+
+/* ---- opening ---- */
+
+static int listen_at(const char *path, struct err *e)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t before = umask(0117); /* 0660 from the first moment */
+    int rc = fd < 0 ? -errno : 0;
+
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    (void)unlink(path);
+    if (!rc && (bind(fd, (const struct sockaddr *)&to, sizeof to) || listen(fd, SERVER_CALLERS)))
+        rc = -errno;
+    umask(before);
+    if (!rc)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return err_set(e, rc, path, "see who else uses it", "can not be listened at (%s)",
+                   strerror(-rc));
+}
+
+int server_open(struct server *s, const char *path, uid_t user, struct slots *slots,
+                uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e)
+{
+    int fd = strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
+                 ? listen_at(path, e)
+                 : err_set(e, -ENAMETOOLONG, path, "give a shorter path", "is too long");
+
+    if (fd < 0)
+        return fd;
+    memset(s, 0, sizeof *s);
+    s->listener = fd;
+    s->user = user;
+    s->slots = slots;
+    s->version = version;
+    s->power = -1;
+    memcpy(s->key, key, BUNDLE_KEY);
+    for (unsigned i = 0; i < SERVER_CALLERS; i++)
+        s->callers[i].fd = -1;
+    return 0;
+}
+
+void server_close(struct server *s)
+{
+    for (unsigned i = 0; i < SERVER_CALLERS; i++)
+        if (s->callers[i].fd >= 0)
+            hang_up(s, i);
+    close(s->listener);
+}

@@ -1,0 +1,203 @@
+/*
+ * penstock-system --NAME VALUE ...: the appliance's own helper: updates, which version starts next,
+ * and the machine's start and end, at the request of penstock-mgmt (server.h).
+ *
+ * Why: all that needs root's rights on the appliance is this small program, which no byte of a
+ * stranger reaches but an update, and that only through its signature. It also is the one
+ * that says whether a version on trial has proved itself (trial.h). See DESIGN.md.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "appliance-image/src/health.h"
+#include "appliance-image/src/running.h"
+#include "appliance-image/src/server.h"
+#include "appliance-image/src/trial.h"
+#include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/log.h"
+#include "dataplane/base/sandbox.h"
+
+#define TICK_MS 1000
+
+enum option { SOCKET, PARTITIONS, ESP, KEY, RELEASE, CMDLINE, GATEWAY, POWER, LIMIT, OPTIONS };
+
+static const struct {
+    const char *name, *absent;
+} options[OPTIONS] = {
+    [SOCKET] = {"--socket", "/run/penstock-system/socket"},
+    [PARTITIONS] = {"--partitions", SLOTS_FOLDER},
+    [ESP] = {"--esp", "/efi"},
+    [KEY] = {"--key", "/usr/share/penstock/update.pub"},
+    [RELEASE] = {"--os-release", "/usr/lib/os-release"},
+    [CMDLINE] = {"--cmdline", "/proc/cmdline"},
+    [GATEWAY] = {"--gateway", "/state/penstock/penstock.sock"},
+    [POWER] = {"--power", "/usr/bin/systemctl"},
+    [LIMIT] = {"--trial-s", NULL},
+};
+
+struct helper {
+    const char *words[OPTIONS];
+    struct slots slots;
+    struct server server;
+    struct trial trial;
+    uint64_t version;
+};
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    ended = 1;
+}
+
+static uint64_t now_s(void)
+{
+    return clock_mono_ms() / 1000;
+}
+
+/* 0, or -EINVAL. */
+static int parse(struct helper *h, int argc, char **argv)
+{
+    for (unsigned k = 0; k < OPTIONS; k++)
+        h->words[k] = options[k].absent;
+    for (int i = 1; i < argc; i += 2) {
+        unsigned k = 0;
+
+        while (k < OPTIONS && strcmp(argv[i], options[k].name) != 0)
+            k++;
+        if (k == OPTIONS || i + 1 == argc)
+            return -EINVAL;
+        h->words[k] = argv[i + 1];
+    }
+    return 0;
+}
+
+/* Ask the machine's service manager, which ends the gateway first. */
+static void power(const struct helper *h, const char *verb)
+{
+    const char *const argv[] = {h->words[POWER], "--no-block", verb, NULL};
+    union {
+        const char *const *mine;
+        char *const *theirs; /* posix_spawn(3) changes none of them */
+    } words = {argv};
+    char *const environment[] = {NULL};
+    pid_t pid;
+    int rc = posix_spawn(&pid, argv[0], NULL, NULL, words.theirs, environment);
+
+    log_event(rc ? LOG_ERROR : LOG_INFO, "power", "verb=%s error=%d", verb, rc);
+    if (!rc)
+        (void)waitpid(pid, NULL, 0);
+}
+
+static void look(struct helper *h)
+{
+    struct err e = {.what = ""};
+
+    if (h->server.install)
+        return; /* the slots are the update's */
+    switch (trial_look(&h->trial, health_good(h->words[GATEWAY]), now_s())) {
+    case TRIAL_WAIT:
+        return;
+    case TRIAL_PASSED:
+        if (slots_look(&h->slots, &e) || slots_bless(&h->slots, &e))
+            log_event(LOG_ERROR, "trial_not_ended", "why=\"%.200s\"", e.what);
+        else
+            log_event(LOG_INFO, "trial_passed", "version=%" PRIu64, h->version);
+        return;
+    case TRIAL_LOST:
+        log_event(LOG_ERROR, "trial_lost", "version=%" PRIu64, h->version);
+        power(h, "reboot");
+        return;
+    }
+}
+
+static void loop(struct helper *h)
+{
+    static const char *const verbs[SYSTEM_POWERS] = {"reboot", "poweroff"};
+
+    while (!ended) {
+        server_run(&h->server, TICK_MS);
+        if (h->server.power >= 0)
+            power(h, verbs[h->server.power]);
+        h->server.power = -1;
+        if (trial_due(&h->trial, now_s()))
+            look(h);
+    }
+}
+
+/* What runs here: its version and its slot. */
+static int find_self(struct helper *h, struct err *e)
+{
+    char text[RUNNING_TEXT_MAX];
+    uint8_t uuid[ENTRY_UUID];
+    int rc = running_read(h->words[RELEASE], text, e);
+
+    if (!rc && running_version(text, &h->version))
+        rc = err_set(e, -EINVAL, h->words[RELEASE], "start from the appliance's image",
+                     "has no VERSION_ID of 14 digits");
+    if (!rc)
+        rc = running_read(h->words[CMDLINE], text, e);
+    if (!rc && running_uuid(text, uuid))
+        rc = err_set(e, -EINVAL, h->words[CMDLINE], "start from the appliance's image",
+                     "has no roothash");
+    if (!rc)
+        rc = slots_open(&h->slots, h->words[PARTITIONS], h->words[ESP], uuid, e);
+    return rc;
+}
+
+static int start(struct helper *h, struct err *e)
+{
+    uint8_t key[BUNDLE_KEY];
+    uid_t uid = 0;
+    gid_t gid = 0;
+    int rc = running_key(h->words[KEY], key, e);
+
+    if (!rc)
+        rc = sandbox_user(&uid, &gid, e);
+    if (!rc)
+        rc = find_self(h, e);
+    if (rc)
+        return rc;
+    rc = server_open(&h->server, h->words[SOCKET], uid, &h->slots, h->version, key, e);
+    if (rc)
+        slots_close(&h->slots);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct helper h;
+    struct err e;
+    char text[1100];
+
+    log_init("system", LOG_INFO);
+    if (parse(&h, argc, argv)) {
+        fprintf(stderr,
+                "usage: penstock-system [--NAME VALUE]...; see appliance-image/DESIGN.md\n");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    if (start(&h, &e)) {
+        fprintf(stderr, "penstock-system: %s\n", err_text(&e, text, sizeof text));
+        return 1;
+    }
+    trial_begin(&h.trial, slots_running(&h.slots)->entry.state, slots_other(&h.slots)->entry.state,
+                now_s(), h.words[LIMIT] ? (unsigned)atoi(h.words[LIMIT]) : TRIAL_S);
+    log_event(LOG_INFO, "started", "version=%" PRIu64 " slot=%c trial=%d", h.version,
+              "ab"[h.slots.running], h.trial.on);
+    loop(&h);
+    server_close(&h.server);
+    slots_close(&h.slots);
+    return 0;
+}

@@ -1,0 +1,104 @@
+#include "dataplane/wire/system.h"
+
+#include <errno.h>
+#include <string.h>
+#include "dataplane/wire/codec.h"
+
+const char *const system_slot_states[SYSTEM_SLOT_STATES] = {
+    "empty", "incomplete", "installed", "trial", "good", "failed", "aside",
+};
+
+int system_get_empty(struct buf *b)
+{
+    return codec_done(b);
+}
+
+const uint8_t *system_get_data(struct buf *b, size_t *n)
+{
+    *n = buf_left(b);
+    return *n && *n <= SYSTEM_DATA_MAX ? buf_get_bytes(b, *n) : NULL;
+}
+
+void system_put_version(struct buf *b, uint64_t version)
+{
+    buf_put_u64(b, version);
+}
+
+int system_get_version(struct buf *b, uint64_t *version)
+{
+    uint64_t v = buf_get_u64(b);
+    int rc = codec_done(b);
+
+    if (!rc)
+        *version = v;
+    return rc;
+}
+
+void system_put_power(struct buf *b, enum system_power what)
+{
+    buf_put_u8(b, what);
+}
+
+int system_get_power(struct buf *b, enum system_power *what)
+{
+    uint8_t v = codec_get_upto(b, SYSTEM_POWERS - 1);
+    int rc = codec_done(b);
+
+    if (!rc)
+        *what = (enum system_power)v;
+    return rc;
+}
+
+void system_put_status(struct buf *b, const struct system_status *m)
+{
+    buf_put_u64(b, m->version);
+    buf_put_u8(b, m->running);
+    buf_put_u8(b, m->installing);
+    buf_put_u64(b, m->uptime_s);
+    buf_put_str(b, m->kernel);
+    for (unsigned i = 0; i < SYSTEM_SLOTS; i++) {
+        buf_put_u64(b, m->slots[i].version);
+        buf_put_u8(b, m->slots[i].state);
+        buf_put_u8(b, m->slots[i].left);
+    }
+}
+
+int system_get_status(struct buf *b, struct system_status *m)
+{
+    memset(m, 0, sizeof *m);
+    m->version = buf_get_u64(b);
+    m->running = codec_get_upto(b, SYSTEM_SLOTS - 1);
+    m->installing = codec_get_bool(b);
+    m->uptime_s = buf_get_u64(b);
+    buf_get_str(b, m->kernel, sizeof m->kernel);
+    for (unsigned i = 0; i < SYSTEM_SLOTS; i++) {
+        m->slots[i].version = buf_get_u64(b);
+        m->slots[i].state = codec_get_upto(b, SYSTEM_SLOT_STATES - 1);
+        m->slots[i].left = codec_get_upto(b, SYSTEM_LEFT_MAX);
+    }
+    return codec_done(b);
+}
+
+void system_put_done(struct buf *b, const struct system_done *m)
+{
+    buf_put_u32(b, (uint32_t)m->error);
+    buf_put_u64(b, m->version);
+    buf_put_str(b, m->error ? m->why.where : "");
+    buf_put_str(b, m->error ? m->why.what : "");
+    buf_put_str(b, m->error ? m->why.fix : "");
+}
+
+int system_get_done(struct buf *b, struct system_done *m)
+{
+    memset(m, 0, sizeof *m);
+    m->error = codec_get_errno(b);
+    m->version = buf_get_u64(b);
+    buf_get_str(b, m->why.where, sizeof m->why.where);
+    buf_get_str(b, m->why.what, sizeof m->why.what);
+    buf_get_str(b, m->why.fix, sizeof m->why.fix);
+    /* A failure says why, and nothing else does. */
+    if ((m->error == 0) != (m->why.what[0] == 0) ||
+        (!m->error && (m->why.where[0] || m->why.fix[0])))
+        b->bad = true;
+    return codec_done(b);
+}
