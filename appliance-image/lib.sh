@@ -13,9 +13,10 @@ here=$project/appliance-image
 top=${PENSTOCK_IMAGE_DIR:-$project/build/image}
 tools=$top/tools
 # The steps' own files: $work on the host is $inner for the programs of the tools root.
-work=$tools/var/cache/image
+# PENSTOCK_IMAGE_WORK names another one, in which a second version is made of the first's parts.
+inner=/var/cache/${PENSTOCK_IMAGE_WORK:-image}
 # shellcheck disable=SC2034
-inner=/var/cache/image
+work=$tools$inner
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
 
@@ -23,6 +24,12 @@ export LC_ALL=C.UTF-8 TZ=UTC
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$project" log -1 --format=%ct 2>/dev/null ||
     stat -c %Y "$project/Makefile")}
 export SOURCE_DATE_EPOCH
+
+# Whose keys sign, in this folder: image.key and image.pem (kernel image), update.key (updates).
+keys=${PENSTOCK_IMAGE_KEYS:-$top/keys}
+# Of the system that is made, as a date: os-release, names of kernel images and updates have it.
+# shellcheck disable=SC2034
+release_version=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S)
 
 say()
 {

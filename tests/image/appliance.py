@@ -68,10 +68,12 @@ class Appliance:
         return subprocess.run([CTL, "enroll", self.url(), "--token", token, "--name", name, "--out", self.path],
                               capture_output=True, text=True, timeout=120)
 
-    def ctl(self, *args, name="ann", check=True):
+    def words(self, *args, name="ann"):
         base = os.path.join(self.path, name)
-        r = subprocess.run([CTL, "--url", self.url(), "--ca", base + ".ca.pem", "--cert", base + ".pem",
-                            "--key", base + ".key", *args], capture_output=True, text=True, timeout=120)
+        return [CTL, "--url", self.url(), "--ca", base + ".ca.pem", "--cert", base + ".pem", "--key", base + ".key", *args]
+
+    def ctl(self, *args, name="ann", check=True):
+        r = subprocess.run(self.words(*args, name=name), capture_output=True, text=True, timeout=600)
         if check and r.returncode:
             raise AssertionError("penstockctl %s: exit %d %s" % (" ".join(args), r.returncode, r.stderr))
         return r.stdout if check else r

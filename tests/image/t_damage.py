@@ -79,11 +79,25 @@ def signed(t):
     expect("Secure Boot" not in a.console().split("penstock ready")[1], "a complaint")
 
 
-@test("with Secure Boot an unsigned image is refused before its kernel starts", timeout=1800)
-def unsigned(t):
+def unsigned_in_place_of(t, folder):
+    """A disk on which the one file in this folder of the EFI partition is the unsigned kernel image."""
     disk = raw_disk(t)
     esp = "%s@@%d" % (disk, partition(disk, "penstock-esp")[0])
-    subprocess.run(["mcopy", "-o", "-i", esp, os.path.join(machine.TOP, "unsigned.efi"), "::/EFI/BOOT/BOOTX64.EFI"], check=True)
-    a = boot(t, disk, secure_boot=True)
-    a.wait(r"Access Denied|Security Violation|rejected|No bootable|failed to load")
+    name = subprocess.run(["mdir", "-b", "-i", esp, folder], capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["mcopy", "-o", "-i", esp, os.path.join(machine.TOP, "unsigned.efi"), name], check=True)
+    return disk
+
+
+def is_refused(a):
+    a.wait(r"(?i)access denied|security violation|rejected|no bootable|failed to load|error loading")
     expect("Linux" not in a.console() and "penstock ready" not in a.console(), "it started")
+
+
+@test("with Secure Boot an unsigned kernel image is refused by the signed boot loader", timeout=1800)
+def unsigned_kernel(t):
+    is_refused(boot(t, unsigned_in_place_of(t, "::/EFI/Linux"), secure_boot=True))
+
+
+@test("with Secure Boot an unsigned boot loader is refused by the firmware", timeout=1800)
+def unsigned_loader(t):
+    is_refused(boot(t, unsigned_in_place_of(t, "::/EFI/BOOT"), secure_boot=True))

@@ -21,13 +21,14 @@ def same(t):
     work = os.path.join(top, "tools", "var", "cache", "image")
     os.makedirs(top)
     subprocess.run(["cp", "-a", "--reflink=auto", os.path.join(machine.TOP, "tools"), top], check=True)
-    for name in os.listdir(work):
-        if name not in ("base", "base.complete", "kernel"):
-            path = os.path.join(work, name)
-            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
-    shutil.rmtree(os.path.join(top, "tools", "var", "cache", "build"))
-    env = {**os.environ, "PENSTOCK_IMAGE_DIR": top}
-    for step in ("compile", "root", "kernel-image"):
+    for folder, stays in ((work, ("base", "base.complete", "kernel")), (os.path.join(top, "tools", "var", "cache", "build"), ("lwip",))):
+        for name in os.listdir(folder):
+            if name not in stays:
+                path = os.path.join(folder, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    env = {**os.environ, "PENSTOCK_IMAGE_DIR": top,
+           "PENSTOCK_IMAGE_KEYS": os.environ.get("PENSTOCK_IMAGE_KEYS", os.path.join(machine.TOP, "keys"))}
+    for step in ("keys", "compile", "root", "kernel-image"):
         r = subprocess.run([os.path.join(STEPS, step)], env=env, capture_output=True, text=True)
         equal(r.returncode, 0, "%s: %s" % (step, r.stderr[-2000:]))
     sbom = subprocess.run([os.path.join(STEPS, "sbom")], env=env, capture_output=True, check=True).stdout
