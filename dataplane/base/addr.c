@@ -209,6 +209,17 @@ bool addr_is_loopback(const struct addr *a)
                                          : IN6_IS_ADDR_LOOPBACK(&plain.in6.sin6_addr);
 }
 
+bool addr_is_any(const struct addr *a)
+{
+    struct addr plain = *a;
+
+    addr_unmap(&plain);
+    if (!addr_is_ip(&plain))
+        return false;
+    return plain.sa.sa_family == AF_INET ? plain.in4.sin_addr.s_addr == htonl(INADDR_ANY)
+                                         : IN6_IS_ADDR_UNSPECIFIED(&plain.in6.sin6_addr);
+}
+
 uint16_t addr_port(const struct addr *a)
 {
     if (!addr_is_ip(a))

@@ -51,6 +51,8 @@ void addr_unmap(struct addr *a);
 bool addr_is_ip(const struct addr *a);
 /* 127.0.0.0/8 or ::1: whoever is at the other end is on this machine. False for unix. */
 bool addr_is_loopback(const struct addr *a);
+/* 0.0.0.0 or ::, as a listener has that takes whatever address was called. False for unix. */
+bool addr_is_any(const struct addr *a);
 uint16_t addr_port(const struct addr *a);
 /* The source's network for limits: /24 or /64 as 16 bytes (IPv4 mapped); zeros for unix. */
 void addr_source_net(const struct addr *a, uint8_t net[16]);

@@ -175,7 +175,7 @@ void flow_step(struct worker *w, const struct handoff_step *m)
 
     if (!s || !flow_send(s, leg, m->send, m->n_send))
         return;
-    leg->feeding = false;
+    hsclient_answered(w, leg);
     if (stash_drop(&leg->in, leg->fed)) {
         session_close(s, REASON_INTERNAL, "out of memory");
         return;
@@ -220,7 +220,8 @@ void flow_keyed(struct worker *w, struct handoff_keyed *m)
 
     if (!s)
         return;
-    leg->feeding = leg->opened = false;
+    hsclient_answered(w, leg);
+    leg->opened = false;
     if (!s->link || m->consumed > leg->fed) {
         session_close(s, REASON_INTERNAL, "the handshake process answered out of turn");
         return;
@@ -266,7 +267,8 @@ void flow_failed(struct worker *w, const struct handoff_failed *m)
 
     if (!s)
         return;
-    leg->feeding = leg->opened = false;
+    hsclient_answered(w, leg);
+    leg->opened = false;
     if (!s->link && m->link < s->gate->policy->n_links)
         s->link = &s->gate->links[m->link];
     snprintf(s->peer_name, sizeof s->peer_name, "%s", m->peer);

@@ -53,7 +53,9 @@ void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t 
     leg->fed = (uint32_t)n;
     leg->waiting = rc == -EAGAIN;
     if (rc == 0) {
+        check(!leg->feeding);
         leg->opened = leg->feeding = true;
+        w->hs.due++;
     } else if (rc == -EAGAIN) {
         w->hs.want_out = w->hs.fd >= 0;
         if (leg->opened && w->hs.fd < 0)
@@ -64,6 +66,15 @@ void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t 
     } else {
         session_close(s, REASON_INTERNAL, "a message to the handshake process was not accepted");
     }
+}
+
+void hsclient_answered(struct worker *w, struct leg *leg)
+{
+    if (!leg->feeding)
+        return;
+    leg->feeding = false;
+    check(w->hs.due > 0);
+    w->hs.due--;
 }
 
 static void send_id(struct worker *w, struct session *s, struct leg *leg, uint8_t type)
@@ -86,7 +97,8 @@ void hsclient_go(struct worker *w, struct session *s)
 
 void hsclient_close(struct worker *w, struct session *s, struct leg *leg)
 {
-    leg->opened = leg->feeding = leg->waiting = false;
+    hsclient_answered(w, leg);
+    leg->opened = leg->waiting = false;
     if (w->hs.fd >= 0)
         send_id(w, s, leg, HANDOFF_CLOSE);
 }

@@ -22,6 +22,7 @@ struct leg;
 struct hsclient {
     int fd; /* -1: no channel now */
     bool want_out;
+    unsigned due; /* answers that it owes */
 };
 
 /* A channel came (the old one is closed); waiting sessions are tried again. Takes fd. */
@@ -36,6 +37,8 @@ void hsclient_lost(struct worker *w);
  */
 void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t n);
 void hsclient_go(struct worker *w, struct session *s);
+/* The leg has its answer, or wants none any more. */
+void hsclient_answered(struct worker *w, struct leg *leg);
 /* Tell it to forget this leg (harmless when unknown there). */
 void hsclient_close(struct worker *w, struct session *s, struct leg *leg);
 

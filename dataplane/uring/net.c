@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include "dataplane/core/legs.h"
+#include "dataplane/uring/accept.h"
 #include "dataplane/uring/dial.h"
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/sock.h"
@@ -49,12 +50,12 @@ static void net_options(struct worker *w, struct leg *leg, uint32_t keepalive_s,
 
 static int net_listen(struct worker *w, const struct policy *p, const int *fds, unsigned n)
 {
-    return ring_listen(ring_of(w), p, fds, n);
+    return accept_listen(ring_of(w), p, fds, n);
 }
 
 static void net_stop_listening(struct worker *w)
 {
-    ring_stop_listening(ring_of(w));
+    accept_stop(ring_of(w));
 }
 
 static void net_watch_query(struct worker *w, int fd)

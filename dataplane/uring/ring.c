@@ -7,29 +7,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/core/event.h"
-#include "dataplane/core/flow.h"
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
 #include "dataplane/core/wind.h"
+#include "dataplane/uring/accept.h"
 #include "dataplane/uring/busy.h"
-#include "dataplane/uring/sock.h"
 
 #define RING_ENTRIES 1024
 #define RING_CQES    16384
-#define STRANGERS    16 /* connections accepted, and channels heard, in a round */
-#define REARM_MS     100
+#define STRANGERS    16  /* listeners and channels heard in a round */
+#define YOUNG_MS     100 /* until a session's events are no longer a stranger's */
 
-/* user_data: op (8 bits) | leg and its epoch (8) | slot (24) | generation (16) | 0 (8), or for
- * accepts and channels: op (8) | epoch (24) | index (32). */
-enum op { OP_DROP, OP_ACCEPT, OP_IN, OP_OUT, OP_CHANNEL };
-
-static uint64_t tag(enum op op, uint32_t epoch, uint32_t index)
-{
-    return (uint64_t)op << 56 | (uint64_t)(epoch & 0xffffff) << 32 | index;
-}
-
-static uint64_t leg_tag(enum op op, const struct session *s, const struct leg *leg)
+static uint64_t leg_tag(enum ring_op op, const struct session *s, const struct leg *leg)
 {
     const struct pool *p = &s->worker->sessions;
 
@@ -48,21 +39,58 @@ static struct io_uring_sqe *ring_sqe(struct ring *r)
     return sqe;
 }
 
-static void ring_cancel(struct ring *r, uint64_t user_data)
+static void poll_now(struct ring *r, int fd, unsigned events, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = ring_sqe(r);
 
-    io_uring_prep_cancel64(sqe, user_data, 0);
-    io_uring_sqe_set_data64(sqe, tag(OP_DROP, 0, 0));
+    io_uring_prep_poll_add(sqe, fd, events);
+    io_uring_sqe_set_data64(sqe, user_data);
 }
 
-static void arm(struct ring *r, struct session *s, struct leg *leg, enum op op, unsigned events)
+void ring_poll(struct ring *r, int fd, unsigned events, uint64_t user_data, bool patient)
 {
-    struct io_uring_sqe *sqe = ring_sqe(r);
+    if (!patient || !hold_put(&r->hold, r->w->hs.due, fd, events, user_data))
+        poll_now(r, fd, events, user_data);
+}
 
-    io_uring_prep_poll_add(sqe, leg->fd, events);
-    io_uring_sqe_set_data64(sqe, leg_tag(op, s, leg));
+bool ring_unpoll(struct ring *r, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe;
+
+    if (hold_drop(&r->hold, user_data))
+        return true;
+    sqe = ring_sqe(r);
+    io_uring_prep_cancel64(sqe, user_data, 0);
+    io_uring_sqe_set_data64(sqe, ring_tag(OP_DROP, 0, 0));
+    return false;
+}
+
+/* The ring is asked for what was held back and looked at so many times at least. */
+static void let_go(struct ring *r, unsigned looks)
+{
+    struct pollfd p;
+    uint64_t user_data;
+
+    while (hold_take(&r->hold, looks, &p, &user_data))
+        poll_now(r, p.fd, (unsigned)p.events, user_data);
+}
+
+static bool is_stranger(const struct ring *r, const struct session *s)
+{
+    return s->state != SESSION_PUMPING || r->w->now_ms - s->start_ms < YOUNG_MS;
+}
+
+static void arm(struct ring *r, struct session *s, struct leg *leg, enum ring_op op,
+                unsigned events)
+{
     s->inflight++;
+    ring_poll(r, leg->fd, events, leg_tag(op, s, leg), is_stranger(r, s));
+}
+
+static void disarm(struct ring *r, struct session *s, struct leg *leg, enum ring_op op)
+{
+    if (ring_unpoll(r, leg_tag(op, s, leg)))
+        s->inflight--;
 }
 
 void ring_arm_in(struct ring *r, struct session *s, struct leg *leg)
@@ -84,14 +112,14 @@ void ring_arm_out(struct ring *r, struct session *s, struct leg *leg)
 void ring_disarm(struct ring *r, struct session *s, struct leg *leg)
 {
     if (leg->armed_in)
-        ring_cancel(r, leg_tag(OP_IN, s, leg));
+        disarm(r, s, leg, OP_IN);
     if (leg->armed_out)
-        ring_cancel(r, leg_tag(OP_OUT, s, leg));
+        disarm(r, s, leg, OP_OUT);
     leg->armed_in = leg->armed_out = false;
     leg->epoch++;
 }
 
-static void leg_event(struct ring *r, enum op op, uint64_t user_data)
+static void leg_event(struct ring *r, enum ring_op op, uint64_t user_data)
 {
     struct session *s = pool_at(&r->w->sessions, (user_data >> 24) & 0xffffff,
                                 (uint16_t)(user_data >> 8));
@@ -114,160 +142,10 @@ static void leg_event(struct ring *r, enum op op, uint64_t user_data)
     }
 }
 
-static void accept_arm(struct ring *r, struct accept_set *set, unsigned i)
-{
-    struct io_uring_sqe *sqe = ring_sqe(r);
-
-    io_uring_prep_multishot_accept(sqe, set->listener[i].fd, NULL, NULL,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
-    io_uring_sqe_set_data64(sqe, tag(OP_ACCEPT, set->epoch, i));
-    set->listener[i].armed = true;
-    set->armed++;
-}
-
-static void accept_set_free_if_done(struct accept_set *set)
-{
-    if (!set->closing || set->armed)
-        return;
-    for (unsigned i = 0; i < set->n; i++)
-        if (set->listener[i].fd >= 0)
-            close(set->listener[i].fd);
-    list_remove(&set->node);
-    free(set);
-}
-
-static struct accept_set *accept_set_find(struct ring *r, uint32_t epoch)
-{
-    struct list *pos;
-
-    list_for_each(pos, &r->accept_sets)
-    {
-        struct accept_set *set = list_entry(pos, struct accept_set, node);
-        if ((set->epoch & 0xffffff) == epoch)
-            return set;
-    }
-    return NULL;
-}
-
-/* A connection of an older set goes to the listener that has its address now. */
-static int accept_index(struct ring *r, const struct accept_set *set, unsigned i)
-{
-    const struct policy *p = r->w->gate ? r->w->gate->policy : NULL;
-
-    if (!p)
-        return -1;
-    for (unsigned k = 0; k < p->n_listeners; k++)
-        if (addr_equal(&p->listeners[k].addr, &set->listener[i].addr))
-            return (int)k;
-    return -1;
-}
-
-static bool may_be_ktls(const struct policy *p, unsigned listener)
-{
-    const struct policy_listener *l = &p->listeners[listener];
-
-    for (unsigned i = 0; l->tls && i < l->n_links; i++)
-        if (p->links[l->links[i]].engine != ENGINE_SOFT)
-            return true;
-    return false;
-}
-
-static void accepted(struct ring *r, const struct accept_set *set, unsigned i, int fd)
-{
-    struct addr peer = {.len = sizeof peer.in6}, local = {.len = sizeof local.in6};
-    int index = accept_index(r, set, i);
-
-    if (index < 0 || getpeername(fd, &peer.sa, &peer.len) ||
-        getsockname(fd, &local.sa, &local.len)) {
-        close(fd); /* already gone again, or its listener is */
-        return;
-    }
-    addr_unmap(&peer);
-    addr_unmap(&local);
-    if (r->w->shared->ktls.usable && may_be_ktls(r->w->gate->policy, (unsigned)index))
-        leg_ktls_offer(fd);
-    flow_accepted(r->w, (unsigned)index, fd, &peer, &local);
-}
-
-static void accept_event(struct ring *r, uint64_t user_data, int res, unsigned flags)
-{
-    struct accept_set *set = accept_set_find(r, (user_data >> 32) & 0xffffff);
-    unsigned i = (uint32_t)user_data;
-
-    check(set && i < set->n);
-    if (res >= 0)
-        accepted(r, set, i, res);
-    if (flags & IORING_CQE_F_MORE)
-        return;
-    set->listener[i].armed = false;
-    set->armed--;
-    if (set->closing)
-        accept_set_free_if_done(set);
-    else if (res >= 0 || res == -ECONNABORTED || res == -EINTR)
-        accept_arm(r, set, i);
-    else
-        set->rearm_ms = r->w->now_ms + REARM_MS; /* out of descriptors or memory */
-}
-
-static void accept_rearm(struct ring *r)
-{
-    struct list *pos;
-
-    list_for_each(pos, &r->accept_sets)
-    {
-        struct accept_set *set = list_entry(pos, struct accept_set, node);
-        if (!set->rearm_ms || set->rearm_ms > r->w->now_ms || set->closing)
-            continue;
-        set->rearm_ms = 0;
-        for (unsigned i = 0; i < set->n; i++)
-            if (!set->listener[i].armed && set->listener[i].fd >= 0)
-                accept_arm(r, set, i);
-    }
-}
-
-void ring_stop_listening(struct ring *r)
-{
-    struct list *pos, *tmp;
-
-    list_for_each_safe(pos, tmp, &r->accept_sets)
-    {
-        struct accept_set *set = list_entry(pos, struct accept_set, node);
-        if (set->closing)
-            continue;
-        set->closing = true;
-        for (unsigned i = 0; i < set->n; i++)
-            if (set->listener[i].armed)
-                ring_cancel(r, tag(OP_ACCEPT, set->epoch, i));
-        accept_set_free_if_done(set);
-    }
-}
-
-int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned n)
-{
-    struct accept_set *set = calloc(1, sizeof *set + n * sizeof set->listener[0]);
-
-    if (!set)
-        return -ENOMEM;
-    busy_set(r, p->busy_poll_us);
-    ring_stop_listening(r);
-    set->epoch = ++r->accept_epoch;
-    set->n = n;
-    list_push(&r->accept_sets, &set->node);
-    for (unsigned i = 0; i < n; i++) {
-        set->listener[i].fd = fds[i];
-        set->listener[i].addr = p->listeners[i].addr;
-        if (fds[i] < 0) /* another process has it */
-            continue;
-        sock_local(fds[i], &p->listeners[i].addr);
-        accept_arm(r, set, i);
-    }
-    return 0;
-}
-
 void ring_watch(struct ring *r, enum ring_channel which, int fd)
 {
     if (r->channel[which].armed)
-        ring_cancel(r, tag(OP_CHANNEL, r->channel[which].epoch, which));
+        ring_unpoll(r, ring_tag(OP_CHANNEL, r->channel[which].epoch, which));
     r->channel[which].fd = fd;
     r->channel[which].epoch++;
     r->channel[which].armed = false;
@@ -282,15 +160,13 @@ static void channels_arm(struct ring *r)
         (hs_out && r->channel[RING_HANDOFF].armed && !r->channel[RING_HANDOFF].out))
         ring_watch(r, RING_HANDOFF, r->w->hs.fd);
     for (unsigned i = 0; i < RING_CHANNELS; i++) {
-        struct io_uring_sqe *sqe;
         bool out = i == RING_HANDOFF && hs_out;
 
         if (r->channel[i].fd < 0 || r->channel[i].armed)
             continue;
         r->channel[i].out = out;
-        sqe = ring_sqe(r);
-        io_uring_prep_poll_add(sqe, r->channel[i].fd, out ? POLLIN | POLLOUT : POLLIN);
-        io_uring_sqe_set_data64(sqe, tag(OP_CHANNEL, r->channel[i].epoch, i));
+        ring_poll(r, r->channel[i].fd, out ? POLLIN | POLLOUT : POLLIN,
+                  ring_tag(OP_CHANNEL, r->channel[i].epoch, i), i == RING_HANDOFF);
         r->channel[i].armed = true;
     }
 }
@@ -315,30 +191,57 @@ static void channel_event(struct ring *r, uint64_t user_data, int res)
 
 static void other_event(struct ring *r, const struct ring_event *e)
 {
-    enum op op = (enum op)(e->user_data >> 56);
+    enum ring_op op = (enum ring_op)(e->user_data >> 56);
 
     if (op == OP_ACCEPT)
-        accept_event(r, e->user_data, e->res, e->flags);
+        accept_event(r, e->user_data, e->res);
     else if (op == OP_CHANNEL)
         channel_event(r, e->user_data, e->res);
 }
 
 static void ring_wait(struct ring *r)
 {
-    uint64_t wait_ms = round_wait_ms(r->w);
+    uint64_t wait_us = accept_wait_ms(r, round_wait_ms(r->w)) * 1000, held_us = UINT64_MAX;
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
+    let_go(r, r->w->hs.due < HOLD_FROM ? 0 : HOLD_LOOKS);
     if (r->later_n > 0)
-        wait_ms = 0;
-    if (wait_ms > REARM_MS && !list_empty(&r->accept_sets) &&
-        list_entry(r->accept_sets.prev, struct accept_set, node)->rearm_ms)
-        wait_ms = REARM_MS;
-    if (wait_ms)
+        wait_us = 0;
+    if (r->hold.n > 0)
+        held_us = hold_wait_us(&r->hold, clock_mono_us());
+    else if (wait_us)
         busy_look(r);
-    ts.tv_sec = (long long)(wait_ms / 1000);
-    ts.tv_nsec = (long long)(wait_ms % 1000) * 1000000;
+    if (held_us < wait_us)
+        wait_us = held_us;
+    ts.tv_sec = (long long)(wait_us / 1000000);
+    ts.tv_nsec = (long long)(wait_us % 1000000) * 1000;
     io_uring_submit_and_wait_timeout(&r->u, &cqe, 1, &ts, NULL);
+}
+
+static void take_event(struct ring *r, uint64_t user_data, int res)
+{
+    enum ring_op op = (enum ring_op)(user_data >> 56);
+
+    if (op == OP_IN || op == OP_OUT)
+        leg_event(r, op, user_data);
+    else if (op != OP_DROP)
+        r->later[(r->later_first + r->later_n++) % RING_LATER] = (struct ring_event){user_data,
+                                                                                     res};
+}
+
+/* What the ring was not asked for has events, too, when it is time to look. */
+static void held_events(struct ring *r)
+{
+    uint64_t ready[HOLD_POLLS], now_us = r->hold.n ? clock_mono_us() : 0;
+    int events[HOLD_POLLS];
+    unsigned n;
+
+    if (hold_wait_us(&r->hold, now_us) > 0)
+        return;
+    n = hold_look(&r->hold, r->w->hs.due, now_us, ready, events);
+    for (unsigned i = 0; i < n; i++)
+        take_event(r, ready[i], events[i]);
 }
 
 /*
@@ -350,23 +253,22 @@ static void ring_events(struct ring *r)
     struct io_uring_cqe *cqe;
 
     for (int i = 0; i < RING_ROUND && r->later_n < RING_ROUND; i++) {
-        struct ring_event e;
-        enum op op;
+        uint64_t user_data;
+        int res;
 
         if (io_uring_peek_cqe(&r->u, &cqe))
             break;
-        e = (struct ring_event){cqe->user_data, cqe->res, cqe->flags};
+        user_data = cqe->user_data;
+        res = cqe->res;
         io_uring_cqe_seen(&r->u, cqe);
-        op = (enum op)(e.user_data >> 56);
-        if (op == OP_IN || op == OP_OUT)
-            leg_event(r, op, e.user_data);
-        else if (op != OP_DROP)
-            r->later[(r->later_first + r->later_n++) % RING_ROUND] = e;
+        take_event(r, user_data, res);
     }
+    if (r->later_n < RING_ROUND)
+        held_events(r);
     for (int i = 0; i < STRANGERS && r->later_n > 0; i++) {
         struct ring_event e = r->later[r->later_first];
 
-        r->later_first = (r->later_first + 1) % RING_ROUND;
+        r->later_first = (r->later_first + 1) % RING_LATER;
         r->later_n--;
         other_event(r, &e);
     }
@@ -398,7 +300,7 @@ static int ring_register(struct ring *r, unsigned opcode, void *arg, unsigned n)
  */
 static int ring_restrict(struct ring *r)
 {
-    static const uint8_t ops[] = {IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL},
+    static const uint8_t ops[] = {IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL},
                          calls[] = {BUSY_REGISTER_NAPI, BUSY_UNREGISTER_NAPI};
     struct io_uring_restriction rules[ARRAY_LEN(ops) + ARRAY_LEN(calls)];
     int rc;

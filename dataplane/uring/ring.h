@@ -1,5 +1,5 @@
 /*
- * ring: one io_uring for each worker: accepting, readiness, and the loop.
+ * ring: one io_uring for each worker: readiness, and the loop.
  *
  * Why: the ring tells which of thousands of descriptors have work and takes new interest in
  * batches, one system call a round; the bytes themselves move by plain non-blocking calls, which
@@ -14,29 +14,21 @@
 #include <liburing.h>
 #include "dataplane/base/err.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/uring/hold.h"
 #include "dataplane/uring/move.h"
-
-struct accept_set { /* the listening sockets of one revision */
-    struct list node;
-    uint32_t epoch;
-    unsigned n, armed;
-    bool closing;
-    uint64_t rearm_ms; /* out of descriptors: try again then; 0: no */
-    struct {
-        int fd;
-        bool armed;
-        struct addr addr;
-    } listener[];
-};
 
 enum ring_channel { RING_HANDOFF, RING_QUERY, RING_INBOX, RING_CHANNELS };
 
+/* user_data: op (8 bits) | leg and its epoch (8) | slot (24) | generation (16) | 0 (8), or for
+ * listeners and channels: op (8) | epoch (24) | index (32). */
+enum ring_op { OP_DROP, OP_ACCEPT, OP_IN, OP_OUT, OP_CHANNEL };
+
 #define RING_ROUND 256 /* events taken before timers and turns */
+#define RING_LATER (RING_ROUND + HOLD_POLLS)
 
 struct ring_event {
     uint64_t user_data;
     int res;
-    unsigned flags;
 };
 
 struct ring {
@@ -49,8 +41,9 @@ struct ring {
         bool armed;
         bool out; /* asked for writability too */
     } channel[RING_CHANNELS];
-    struct ring_event later[RING_ROUND]; /* of no session: they wait behind those that are; */
+    struct ring_event later[RING_LATER]; /* of no session: they wait behind those that are; */
     unsigned later_first, later_n;       /* a queue in a circle */
+    struct hold hold;
     struct mover mover;
     uint32_t accept_epoch;
     uint32_t busy_us; /* see busy.h; */
@@ -69,15 +62,21 @@ void ring_arm_in(struct ring *r, struct session *s, struct leg *leg);
 void ring_arm_out(struct ring *r, struct session *s, struct leg *leg);
 /* Take back what is asked for a leg (its events may still come and are then dropped). */
 void ring_disarm(struct ring *r, struct session *s, struct leg *leg);
-/* Serve these listening sockets from now on; takes the descriptors. addrs as in the policy. */
-int ring_listen(struct ring *r, const struct policy *p, const int *fds, unsigned n);
-void ring_stop_listening(struct ring *r);
+/* Ask once for these events of a descriptor. patient: it may be held back (hold.h). */
+void ring_poll(struct ring *r, int fd, unsigned events, uint64_t user_data, bool patient);
+/* Take it back. True: no event of it comes; false: one that ends it is on its way. */
+bool ring_unpoll(struct ring *r, uint64_t user_data);
 
 /* A channel's descriptor changed (-1: none): watch the new one. */
 void ring_watch(struct ring *r, enum ring_channel which, int fd);
 
 /* The socket implementation of the core's net. */
 extern const struct net_ops uring_net;
+
+static inline uint64_t ring_tag(enum ring_op op, uint32_t epoch, uint32_t index)
+{
+    return (uint64_t)op << 56 | (uint64_t)(epoch & 0xffffff) << 32 | index;
+}
 
 static inline struct ring *ring_of(struct worker *w)
 {

@@ -179,6 +179,19 @@ TEST("the loopback network is known in each of its forms, and nothing else is ta
     EXPECT(!addr_is_loopback(&(struct addr){0}));
 }
 
+TEST("a listener's address that stands for all of them is known in both families")
+{
+    static const char *const any[] = {"0.0.0.0:443", "[::]:0", "[::ffff:0.0.0.0]:1"};
+    static const char *const one[] = {"127.0.0.1:443", "[::1]:443", "0.0.0.1:1", "unix:/run/x"};
+    struct addr a;
+
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
+        EXPECT(addr_parse(&a, any[i]) == 0 && addr_is_any(&a));
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
+        EXPECT(addr_parse(&a, one[i]) == 0 && !addr_is_any(&a));
+    EXPECT(!addr_is_any(&(struct addr){0}));
+}
+
 TEST("limits see a /24 of IPv4 and a /64 of IPv6 as one source")
 {
     EXPECT(same_net("10.1.2.3:1", "10.1.2.250:2"));
