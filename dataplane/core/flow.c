@@ -181,7 +181,7 @@ void flow_step(struct worker *w, const struct handoff_step *m)
         return;
     }
     leg->fed = 0;
-    shake_read(w, s, leg);
+    shake_more(w, s, leg);
 }
 
 /* A handshake moved under another policy is judged again by the control thread. */

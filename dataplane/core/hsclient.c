@@ -229,5 +229,7 @@ void hsclient_readable(struct worker *w)
             hsclient_lost(w);
             return;
         }
+        if (!w->hs.due)
+            return; /* nothing more can be there */
     }
 }

@@ -221,9 +221,10 @@ static int leg_send_keyupdate(struct worker *w, struct leg *leg)
 static int leg_send_close(struct worker *w, struct leg *leg)
 {
     static const uint8_t close_notify[2] = {ALERT_LEVEL_WARNING, ALERT_CLOSE_NOTIFY};
-    int rc = leg->tls ? leg->ops->control(w, leg, CONTENT_ALERT, close_notify, sizeof close_notify)
-                      : 0;
+    int rc;
 
+    leg->fin_next = true;
+    rc = leg->tls ? leg->ops->control(w, leg, CONTENT_ALERT, close_notify, sizeof close_notify) : 0;
     if (rc == 0)
         leg->tx_closed = true;
     return rc;

@@ -72,6 +72,7 @@ struct leg {
     uint8_t epoch;            /* of the descriptor: tells a late event of an earlier one */
     bool retry_control;       /* a control record found the socket full */
     bool rx_closed, tx_closed, fin_sent;
+    bool fin_next;      /* what is sent now is the last before the FIN: one segment does for both */
     bool seen_data;     /* application data was received */
     bool bulk;          /* the last read was a whole record at least */
     bool control_next;  /* ktls: splice says that a control record is next */

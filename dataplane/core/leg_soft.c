@@ -72,6 +72,15 @@ static enum leg_event soft_records(struct worker *w, struct leg *leg, struct iob
     return ev;
 }
 
+/* A whole record (or a bad one) that was read ahead of the keys: nothing more is needed to go on.
+ */
+static bool read_ahead(const struct leg *leg)
+{
+    long size = leg->in.n ? frame_size(leg->in.data, leg->in.n, BODY_MAX) : 0;
+
+    return size < 0 || (size > 0 && size <= (long)leg->in.n);
+}
+
 static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     uint8_t *base = io->mem + IOBUF_FRONT;
@@ -82,7 +91,7 @@ static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf 
     check(have < IOBUF_READ);
     if (have)
         memcpy(base, leg->in.data, have);
-    n = w->net->read(w, leg, &(struct iovec){base + have, room}, 1);
+    n = read_ahead(leg) ? -EAGAIN : w->net->read(w, leg, &(struct iovec){base + have, room}, 1);
     *more = n == (ssize_t)room;
     if (n < 0)
         sock = stream_recv_error(leg, (int)-n);

@@ -187,14 +187,14 @@ int pump_prefix(struct worker *w, struct session *s, const uint8_t *data, size_t
 
 void pump_start(struct worker *w, struct session *s)
 {
-    const struct policy_link *l = s->link->policy;
-
-    w->net->options(w, &s->leg[LEG_OUTER], l->keepalive_s, l->user_timeout_s);
     for (int i = 0; i < 2 && s->state == SESSION_PUMPING; i++) {
         struct leg *leg = &s->leg[i];
         if (leg->out)
             w->net->want_out(w, s, leg);
-        pump_from(w, s, leg);
+        if (leg->tls) /* records may have been read ahead */
+            pump_from(w, s, leg);
+        else
+            w->net->want_in(w, s, leg);
     }
 }
 

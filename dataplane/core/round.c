@@ -47,9 +47,23 @@ static void round_bury(struct worker *w)
     }
 }
 
+/* Most of what a storm brings is gone before these would matter: it goes without the calls. */
+static void options_of_lasting(struct session *s)
+{
+    const struct policy_link *l = s->link->policy;
+
+    for (int i = 0; i < 2; i++)
+        s->worker->net->options(s->worker, &s->leg[i], l->keepalive_s, l->user_timeout_s);
+    s->lasting = true;
+}
+
 static void tick_session(struct session *s)
 {
-    if (s->state != SESSION_PUMPING || s->active_ms + QUIET_MS > s->worker->now_ms)
+    if (s->state != SESSION_PUMPING)
+        return;
+    if (!s->lasting)
+        options_of_lasting(s);
+    if (s->active_ms + QUIET_MS > s->worker->now_ms)
         return;
     for (int i = 0; i < 2; i++)
         if (leg_seals(&s->leg[i])) {

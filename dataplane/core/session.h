@@ -51,6 +51,7 @@ struct session {
     uint16_t target_index;
     bool counted_live, counted_shaking;
     bool pumped;       /* it carried data: ends as a session, not as a refusal */
+    bool lasting;      /* its legs have the options of one that lives longer than a tick */
     struct leg leg[2]; /* by enum leg_side */
     struct addr local; /* where the outer leg arrived */
     struct shake *shake;

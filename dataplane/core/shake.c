@@ -93,20 +93,23 @@ static void records_ended(struct session *s, const struct leg *leg, long rc)
     session_close(s, REASON_HANDSHAKE_CLOSED, text);
 }
 
+/* True if the stash gave the leg something to do, or ended the session. */
+static bool use_stash(struct session *s, struct leg *leg)
+{
+    long rc = leg->in.n ? stash_records(leg) : 0;
+
+    if (rc < 0)
+        records_bad(s, leg, rc);
+    else if (rc > 0)
+        flow_records(s, leg, (size_t)rc);
+    return rc != 0;
+}
+
 static void read_records(struct worker *w, struct session *s, struct leg *leg)
 {
-    while (!leg->feeding && !leg->waiting) {
-        long rc = leg->in.n ? stash_records(leg) : 0;
+    while (!leg->feeding && !leg->waiting && !use_stash(s, leg)) {
+        long rc = stash_read(w, leg, records_want(leg));
 
-        if (rc < 0) {
-            records_bad(s, leg, rc);
-            return;
-        }
-        if (rc > 0) {
-            flow_records(s, leg, (size_t)rc);
-            return;
-        }
-        rc = stash_read(w, leg, records_want(leg));
         if (rc == -EAGAIN) {
             w->net->want_in(w, s, leg);
             return;
@@ -154,6 +157,12 @@ void shake_read(struct worker *w, struct session *s, struct leg *leg)
         read_proxy(w, s, leg);
     else
         read_records(w, s, leg);
+}
+
+void shake_more(struct worker *w, struct session *s, struct leg *leg)
+{
+    if (!use_stash(s, leg))
+        w->net->want_in(w, s, leg);
 }
 
 int shake_send(struct worker *w, struct session *s, struct leg *leg, const uint8_t *data, size_t n)

@@ -11,6 +11,9 @@
 
 /* Read what comes next: an inbound PROXY header in ADMITTED, else records. */
 void shake_read(struct worker *w, struct session *s, struct leg *leg);
+/* After an answer: use what was read already, else wait for more; the peer only now has our part.
+ */
+void shake_more(struct worker *w, struct session *s, struct leg *leg);
 int shake_send(struct worker *w, struct session *s, struct leg *leg, const uint8_t *data, size_t n);
 /* The socket has room for parked handshake bytes. */
 void shake_writable(struct worker *w, struct session *s, struct leg *leg);

@@ -72,7 +72,7 @@ struct net_ops {
      * src's fault set. NULL where it can not be.
      */
     enum leg_event (*move)(struct worker *w, struct leg *src, struct leg *dst, struct moved *out);
-    /* A link's options: no delay, keep-alive, how long sent bytes may stay unacknowledged (0: off).
+    /* For a session that lasts: keep-alive, how long sent bytes may stay unacknowledged (0: off).
      */
     void (*options)(struct worker *w, struct leg *leg, uint32_t keepalive_s,
                     uint32_t user_timeout_s);

@@ -207,6 +207,7 @@ int accept_listen(struct ring *r, const struct policy *p, const int *fds, unsign
         if (fds[i] < 0) /* another process has it */
             continue;
         learn_bound(fds[i], &set->listener[i].bound);
+        sock_no_delay(fds[i]);
         sock_local(fds[i], &p->listeners[i].addr);
         arm(r, set, i);
     }

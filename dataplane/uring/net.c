@@ -41,13 +41,6 @@ static int install(struct worker *w, struct session *s, struct leg *leg)
     return leg_soft_install(leg, &leg_soft_ops);
 }
 
-static void net_options(struct worker *w, struct leg *leg, uint32_t keepalive_s,
-                        uint32_t user_timeout_s)
-{
-    (void)w;
-    sock_options(leg->fd, keepalive_s, user_timeout_s);
-}
-
 static int net_listen(struct worker *w, const struct policy *p, const int *fds, unsigned n)
 {
     return accept_listen(ring_of(w), p, fds, n);
@@ -82,7 +75,7 @@ const struct net_ops uring_net = {
     .read = sock_read,
     .write = sock_write,
     .move = move_bytes,
-    .options = net_options,
+    .options = sock_options,
     .finish = sock_finish,
     .reset = sock_reset,
     .hang_up = sock_hang_up,

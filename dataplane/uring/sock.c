@@ -6,18 +6,25 @@
 #include <unistd.h>
 #include "dataplane/core/worker.h"
 
-void sock_options(int fd, uint32_t keepalive_s, uint32_t user_timeout_s)
+void sock_no_delay(int fd)
+{
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void sock_options(struct worker *w, struct leg *leg, uint32_t keepalive_s, uint32_t user_timeout_s)
 {
     int on = 1, idle = (int)keepalive_s, user_ms = (int)(user_timeout_s * 1000);
 
+    (void)w;
     /* None of these can fail in a way that matters to a stream; unix sockets ignore them. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (keepalive_s) {
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+        setsockopt(leg->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        setsockopt(leg->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     }
     if (user_timeout_s)
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof user_ms);
+        setsockopt(leg->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof user_ms);
 }
 
 void sock_local(int fd, const struct addr *at)
@@ -51,11 +58,12 @@ ssize_t sock_read(struct worker *w, struct leg *leg, const struct iovec *iov, un
 ssize_t sock_write(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (leg->fin_next ? MSG_MORE : 0);
     ssize_t sent;
 
     (void)w;
     do
-        sent = sendmsg(leg->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = sendmsg(leg->fd, &m, flags);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

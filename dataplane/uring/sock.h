@@ -9,8 +9,8 @@
 
 #include "dataplane/core/worker.h"
 
-/* Descriptor options of a session's socket: no delay, keep-alive, user time-out. */
-void sock_options(int fd, uint32_t keepalive_s, uint32_t user_timeout_s);
+/* Small writes leave at once. Connections have it from their listener. */
+void sock_no_delay(int fd);
 /*
  * A listening or not yet connected socket whose other end can only be on this machine: congestion
  * control without pacing, whatever the system's default is. There is no path to pace for, and the
@@ -24,6 +24,7 @@ void sock_hard(int fd);
 /* As struct net_ops says. */
 ssize_t sock_read(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
 ssize_t sock_write(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n);
+void sock_options(struct worker *w, struct leg *leg, uint32_t keepalive_s, uint32_t user_timeout_s);
 void sock_finish(struct worker *w, struct leg *leg);
 void sock_reset(struct worker *w, struct leg *leg);
 void sock_hang_up(struct worker *w, struct leg *leg);
