@@ -40,6 +40,18 @@ static inline void list_remove(struct list *item)
     item->next = item->prev = item;
 }
 
+/* All of `from`, in its order, goes before what is in head; `from` is empty then. */
+static inline void list_join(struct list *head, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->prev->next = head->next;
+    head->next->prev = from->prev;
+    from->next->prev = head;
+    head->next = from->next;
+    list_init(from);
+}
+
 #define list_entry(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define list_for_each(pos, head)      for (pos = (head)->next; pos != (head); pos = pos->next)
 #define list_for_each_safe(pos, tmp, head)                                                         \

@@ -9,7 +9,9 @@
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
 
-#define BLOCKS_PER_TURN 4 /* then other sessions have theirs */
+#define BLOCKS_PER_TURN 4 /* then other sessions have theirs, */
+#define BLOCKS_ALONE                                                                               \
+    16 /* or if nobody waits for the worker: who is served long wakes its ends less */
 
 static void leg_broken(struct session *s, struct leg *leg, int rc)
 {
@@ -148,12 +150,17 @@ static bool pump_block(struct worker *w, struct session *s, struct leg *src)
     return more && !dst->out;
 }
 
+static bool turn_ends(struct worker *w, int blocks)
+{
+    return blocks >= BLOCKS_ALONE || (blocks >= BLOCKS_PER_TURN && w->net->awaited(w));
+}
+
 void pump_from(struct worker *w, struct session *s, struct leg *src)
 {
     struct leg *dst = leg_other(s, src);
     bool more = true;
 
-    for (int i = 0; i < BLOCKS_PER_TURN && more; i++) {
+    for (int i = 0; more && !turn_ends(w, i); i++) {
         if (src->rx_closed || dst->out || s->state != SESSION_PUMPING)
             return;
         more = false;

@@ -14,22 +14,25 @@ static void round_timers(struct worker *w)
         session_timer(list_entry(tm, struct session, timer));
 }
 
+/*
+ * Those that are ready again after their turn wait for the next round, and the others too as soon
+ * as somebody has an event: thousands in bulk are not in front of one message.
+ */
 static void round_turns(struct worker *w)
 {
-    struct list turn, *pos, *tmp;
+    struct list turn;
 
-    if (list_empty(&w->ready))
-        return;
-    /* Those that are ready again after their turn wait for the next round. */
-    turn = w->ready;
-    turn.next->prev = turn.prev->next = &turn;
-    list_init(&w->ready);
-    list_for_each_safe(pos, tmp, &turn)
-    {
-        list_remove(pos);
-        pump_turn(w, list_entry(pos, struct session, node));
-        tmp = turn.next;
+    list_init(&turn);
+    list_join(&turn, &w->ready);
+    while (!list_empty(&turn)) {
+        struct list *first = turn.next;
+
+        list_remove(first);
+        pump_turn(w, list_entry(first, struct session, node));
+        if (w->net->awaited(w))
+            break;
     }
+    list_join(&w->ready, &turn);
 }
 
 static void round_bury(struct worker *w)

@@ -89,6 +89,8 @@ struct net_ops {
     void (*want_out)(struct worker *w, struct session *s, struct leg *leg);
     /* Take both back: no event of the leg comes any more. */
     void (*unwant)(struct worker *w, struct session *s, struct leg *leg);
+    /* Is there an event, or may there be one, that the worker has not looked at? */
+    bool (*awaited)(struct worker *w);
     /* Begin to connect the inner leg; flow_dialled() follows, now or later. */
     void (*dial)(struct worker *w, struct session *s, const struct policy_target *t);
     /* The dialling leg became writable: it is connected, or failed. */

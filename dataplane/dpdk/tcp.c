@@ -263,6 +263,13 @@ static void net_options(struct worker *w, struct leg *leg, uint32_t keepalive_s,
     c->pcb->keep_cnt = 5;
 }
 
+/* Packets are only seen when the port is asked. */
+static bool net_awaited(struct worker *w)
+{
+    (void)w;
+    return true;
+}
+
 static void net_finish(struct worker *w, struct leg *leg)
 {
     struct conn *c = conn_of(w, leg->fd);
@@ -464,6 +471,7 @@ const struct net_ops tcp_net = {
     .read = net_read,
     .write = net_write,
     .options = net_options,
+    .awaited = net_awaited,
     .finish = net_finish,
     .reset = net_reset,
     .hang_up = net_hang_up,

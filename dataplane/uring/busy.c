@@ -28,12 +28,6 @@ void busy_set(struct ring *r, uint32_t us)
     (void)syscall(SYS_io_uring_register, r->u.ring_fd, opcode, &napi, 1);
 }
 
-/* Finished work that the kernel will tell of when it is asked. */
-static bool untold(const struct io_uring *u)
-{
-    return IO_URING_READ_ONCE(*u->sq.kflags) & IORING_SQ_TASKRUN;
-}
-
 /*
  * Those who had the processor in between are likely to need it again, and a sleeper that wakes goes
  * before them, while one who keeps giving way does not: then it is better to sleep.
@@ -56,7 +50,7 @@ void busy_look(struct ring *r)
         before = clock_mono_us();
         slice_give_way();
         now = clock_mono_us();
-        if (untold(&r->u))
+        if (ring_untold(r))
             io_uring_get_events(&r->u);
         if (others_ran(before, now)) {
             r->busy_ms = r->w->now_ms + CALM_MS;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include "dataplane/base/clock.h"
 #include "dataplane/core/legs.h"
 #include "dataplane/uring/accept.h"
 #include "dataplane/uring/dial.h"
@@ -66,6 +67,14 @@ static void net_want_out(struct worker *w, struct session *s, struct leg *leg)
     ring_arm_out(ring_of(w), s, leg);
 }
 
+static bool net_awaited(struct worker *w)
+{
+    const struct ring *r = ring_of(w);
+
+    return ring_untold(r) || io_uring_cq_ready(&r->u) > 0 || r->later_n > 0 ||
+           (r->hold.n > 0 && hold_wait_us(&r->hold, clock_mono_us()) == 0);
+}
+
 static void net_unwant(struct worker *w, struct session *s, struct leg *leg)
 {
     ring_disarm(ring_of(w), s, leg);
@@ -83,6 +92,7 @@ const struct net_ops uring_net = {
     .want_in = net_want_in,
     .want_out = net_want_out,
     .unwant = net_unwant,
+    .awaited = net_awaited,
     .dial = dial_start,
     .dial_writable = dial_writable,
     .dial_answered = dial_answered,

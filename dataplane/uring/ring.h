@@ -73,6 +73,12 @@ void ring_watch(struct ring *r, enum ring_channel which, int fd);
 /* The socket implementation of the core's net. */
 extern const struct net_ops uring_net;
 
+/* Finished work that the kernel will tell of when it is asked. */
+static inline bool ring_untold(const struct ring *r)
+{
+    return IO_URING_READ_ONCE(*r->u.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
 static inline uint64_t ring_tag(enum ring_op op, uint32_t epoch, uint32_t index)
 {
     return (uint64_t)op << 56 | (uint64_t)(epoch & 0xffffff) << 32 | index;
