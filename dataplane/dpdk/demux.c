@@ -19,6 +19,7 @@
 #define ETHERTYPE_6    0x86dd
 #define ETHERTYPE_ARP  0x0806
 #define ETHERTYPE_VLAN 0x8100
+#define ARP_BYTES      28 /* of IPv4 over Ethernet; lwIP reads them without a look at the length */
 
 enum fate { FATE_SEGMENT, FATE_PASS, FATE_DROP };
 
@@ -213,10 +214,10 @@ static enum fate frame_fate(const uint8_t *p, size_t n, struct tuple *t, const u
         type = be16(p + 16);
         at = 18;
     }
-    if (type != ETHERTYPE_4 && type != ETHERTYPE_6)
-        return type == ETHERTYPE_ARP ? FATE_PASS : FATE_DROP;
     p += at;
     n -= at;
+    if (type != ETHERTYPE_4 && type != ETHERTYPE_6)
+        return type == ETHERTYPE_ARP && n >= ARP_BYTES ? FATE_PASS : FATE_DROP;
     *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
     if (!*tcp)
         return (type == ETHERTYPE_4 ? ip4_passes(p, n) : ip6_passes(p, n)) ? FATE_PASS : FATE_DROP;

@@ -253,7 +253,8 @@ TEST("what comes early waits for what is missing, and comes once however often i
     EXPECT(ends[5000].bytes == 4 && ends[5000].sum == 15 && frames.ack == 105);
 }
 
-TEST("a header that lies about its length, a fragment and an unknown protocol are dropped without "
+TEST("a header that lies about its length, a frame that is cut short, a fragment and an unknown "
+     "protocol are dropped without "
      "an answer")
 {
     uint8_t frame[64] = {2,    0, 0,  0,  0, 1, 2,    0,    0,  0,    0,           2, 8,  0,
@@ -276,6 +277,9 @@ TEST("a header that lies about its length, a fragment and an unknown protocol ar
         frame[lies[i].at] = was;
     }
     for (size_t n = 1; n < 54; n++)
+        frames_put(frame, n);
+    memcpy(frame + 12, "\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01", 10); /* ARP */
+    for (size_t n = 14; n < 14 + 28; n++)
         frames_put(frame, n);
     EXPECT(frames.syn_acks == 1 && frames.resets == 0 && active() == 1);
 }
