@@ -12,10 +12,6 @@
 
 void config_get(struct call *c)
 {
-    if (!c->m->document) {
-        call_problem(c, 404, "Not Found", "no revision runs yet");
-        return;
-    }
     document_tag(c->m->document, c->tag);
     c->revision = c->m->revision;
     call_answer(c, 200, json_deep_copy(c->m->document));

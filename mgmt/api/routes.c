@@ -6,6 +6,7 @@
 #include "dataplane/base/check.h"
 #include "mgmt/api/handlers.h"
 #include "mgmt/api/once.h"
+#include "mgmt/manager.h"
 
 #define READ   ROLE_ANYBODY
 #define LIVE   (ROLE_OPERATOR | ROLE_ADMIN)
@@ -195,6 +196,17 @@ bool routes_uploads(const struct call *c)
     return false;
 }
 
+/* Between the start of this process and the word of what runs there is nothing to read or to
+ * change. */
+static bool too_early(struct call *c)
+{
+    if (c->m->document || strncmp(c->path, "/api/", 5) || !strcmp(c->path, "/api/v1/status"))
+        return false;
+    call_problem(c, 503, "Service Unavailable",
+                 "the management has just started and does not know yet what runs: ask again");
+    return true;
+}
+
 void routes_dispatch(struct call *c)
 {
     bool known = false;
@@ -208,7 +220,7 @@ void routes_dispatch(struct call *c)
         if (!same_method(r->method, c->method))
             continue;
         if (c->who.roles & r->roles) {
-            if (query_is_known(c, r) && (r->uploads || !once_answered(c)))
+            if (!too_early(c) && query_is_known(c, r) && (r->uploads || !once_answered(c)))
                 r->answer(c);
         } else {
             call_problem(c, 403, "Forbidden", "%s may not do this", c->who.name);

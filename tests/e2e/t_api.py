@@ -25,7 +25,14 @@ def gateway(t, name="gw", **kw):
 
 
 def running(g):
-    status, headers, doc = g.api("GET", "/api/v1/config")
+    answers = []
+
+    def known():
+        """A management that has just started says 503 until it has heard what runs."""
+        answers.append(g.api("GET", "/api/v1/config"))
+        return answers[-1][0] != 503
+    g.wait(known, 10, "a management that knows what runs")
+    status, headers, doc = answers[-1]
     equal(status, 200)
     return doc, headers["ETag"], int(headers["Penstock-Revision"])
 

@@ -128,7 +128,9 @@ def roundtrip(t):
     lines = agree(g, r)
     equal(r["exchange_us"]["count"], 100)
     equal(r["total"]["exchanges"], 100)
-    equal(sorted(int(e["up_bytes"]) for e in lines), [16 + 2500] * 4)
+    sent = sorted(int(e["up_bytes"]) - 16 for e in lines)
+    equal(sum(sent), 100 * 100)
+    expect(len(sent) == 4 and sent[0] >= 1000, "one is busy, another takes its turn, but none is left out: %s" % sent)
 
 
 @test("a fan-in visits its sessions in turn")
