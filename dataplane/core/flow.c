@@ -220,8 +220,7 @@ void flow_keyed(struct worker *w, struct handoff_keyed *m)
 
     if (!s)
         return;
-    hsclient_answered(w, leg);
-    leg->opened = false;
+    hsclient_ended(w, leg);
     if (!s->link || m->consumed > leg->fed) {
         session_close(s, REASON_INTERNAL, "the handshake process answered out of turn");
         return;
@@ -267,8 +266,7 @@ void flow_failed(struct worker *w, const struct handoff_failed *m)
 
     if (!s)
         return;
-    hsclient_answered(w, leg);
-    leg->opened = false;
+    hsclient_ended(w, leg);
     if (!s->link && m->link < s->gate->policy->n_links)
         s->link = &s->gate->links[m->link];
     snprintf(s->peer_name, sizeof s->peer_name, "%s", m->peer);

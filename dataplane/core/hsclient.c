@@ -54,6 +54,7 @@ void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t 
     leg->waiting = rc == -EAGAIN;
     if (rc == 0) {
         check(!leg->feeding);
+        w->hs.open += !leg->opened;
         leg->opened = leg->feeding = true;
         w->hs.due++;
     } else if (rc == -EAGAIN) {
@@ -77,6 +78,16 @@ void hsclient_answered(struct worker *w, struct leg *leg)
     w->hs.due--;
 }
 
+void hsclient_ended(struct worker *w, struct leg *leg)
+{
+    hsclient_answered(w, leg);
+    if (!leg->opened)
+        return;
+    leg->opened = false;
+    check(w->hs.open > 0);
+    w->hs.open--;
+}
+
 static void send_id(struct worker *w, struct session *s, struct leg *leg, uint8_t type)
 {
     struct handoff_id id = leg_id(s, leg);
@@ -97,8 +108,8 @@ void hsclient_go(struct worker *w, struct session *s)
 
 void hsclient_close(struct worker *w, struct session *s, struct leg *leg)
 {
-    hsclient_answered(w, leg);
-    leg->opened = leg->waiting = false;
+    hsclient_ended(w, leg);
+    leg->waiting = false;
     if (w->hs.fd >= 0)
         send_id(w, s, leg, HANDOFF_CLOSE);
 }

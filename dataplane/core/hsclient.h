@@ -22,7 +22,8 @@ struct leg;
 struct hsclient {
     int fd; /* -1: no channel now */
     bool want_out;
-    unsigned due; /* answers that it owes */
+    unsigned open; /* legs that it knows, */
+    unsigned due;  /* and owes an answer */
 };
 
 /* A channel came (the old one is closed); waiting sessions are tried again. Takes fd. */
@@ -37,8 +38,10 @@ void hsclient_lost(struct worker *w);
  */
 void hsclient_feed(struct worker *w, struct session *s, struct leg *leg, size_t n);
 void hsclient_go(struct worker *w, struct session *s);
-/* The leg has its answer, or wants none any more. */
+/* The leg has its answer. */
 void hsclient_answered(struct worker *w, struct leg *leg);
+/* The leg has its last answer, or wants none any more: it is not known there from now on. */
+void hsclient_ended(struct worker *w, struct leg *leg);
 /* Tell it to forget this leg (harmless when unknown there). */
 void hsclient_close(struct worker *w, struct session *s, struct leg *leg);
 

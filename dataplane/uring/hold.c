@@ -1,8 +1,8 @@
 #include "dataplane/uring/hold.h"
 
-bool hold_put(struct hold *h, unsigned due, int fd, unsigned events, uint64_t user_data)
+bool hold_put(struct hold *h, unsigned under_way, int fd, unsigned events, uint64_t user_data)
 {
-    if (due < HOLD_FROM || h->n == HOLD_POLLS)
+    if (under_way < HOLD_FROM || h->n == HOLD_POLLS)
         return false;
     h->poll[h->n] = (struct pollfd){.fd = fd, .events = (short)events};
     h->what[h->n].looks = 0;
@@ -49,9 +49,10 @@ uint64_t hold_wait_us(const struct hold *h, uint64_t now_us)
     return now_us < h->until_us ? h->until_us - now_us : 0;
 }
 
-unsigned hold_look(struct hold *h, unsigned due, uint64_t now_us, uint64_t *ready, int *events)
+unsigned hold_look(struct hold *h, unsigned under_way, uint64_t now_us, uint64_t *ready,
+                   int *events)
 {
-    uint64_t pause_us = (uint64_t)due * HOLD_EACH_US;
+    uint64_t pause_us = (uint64_t)under_way * HOLD_EACH_US;
     unsigned n = 0;
 
     h->until_us = now_us + (pause_us < HOLD_MOST_US ? pause_us : HOLD_MOST_US);

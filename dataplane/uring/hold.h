@@ -1,12 +1,12 @@
 /*
- * hold: what strangers wait for, looked at now and then while the handshake process has enough to
- * do, instead of at once.
+ * hold: what strangers wait for, looked at now and then while many handshakes are under way,
+ * instead of at once.
  *
  * Why: in a storm every packet of every handshake would wake the worker, which takes the processor
  * from the handshake process, moves one step on, and wakes the ends it sends to one by one. Looked
- * at together, a few hundred microseconds later, they cost a fraction of it, and nobody waits
- * longer for it: the next step of each stands in the handshake process's queue. Owner: the ring.
- * Never: keeps back what an established session waits for; keeps anything longer than HOLD_MOST_US.
+ * at together, a few hundred microseconds later, they cost a fraction of it, and their latency is
+ * that of the handshakes in front of them. Owner: the ring. Never: keeps back what an established
+ * session waits for; keeps anything longer than HOLD_MOST_US.
  */
 #ifndef PENSTOCK_URING_HOLD_H
 #define PENSTOCK_URING_HOLD_H
@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HOLD_FROM    2    /* answers that the handshake process owes, or it is no storm */
-#define HOLD_EACH_US 100  /* for each of them: it needs longer, so it never runs dry */
-#define HOLD_MOST_US 1000 /* and not more in all */
+#define HOLD_FROM    4    /* handshakes under way, or it is no storm */
+#define HOLD_EACH_US 60   /* for each of them: a fraction of what it costs */
+#define HOLD_MOST_US 1500 /* and not more in all */
 #define HOLD_POLLS   256  /* one more is not kept back */
 #define HOLD_LOOKS   32   /* in vain, and it is no storm's: a session at rest */
 
@@ -31,8 +31,8 @@ struct hold {
     uint64_t until_us; /* the next look */
 };
 
-/* Keep this one back. False: it is to be asked of the ring (due: answers owed). */
-bool hold_put(struct hold *h, unsigned due, int fd, unsigned events, uint64_t user_data);
+/* Keep this one back. False: it is to be asked of the ring (under_way: handshakes). */
+bool hold_put(struct hold *h, unsigned under_way, int fd, unsigned events, uint64_t user_data);
 /* It is no longer wanted. False: it is not held. */
 bool hold_drop(struct hold *h, uint64_t user_data);
 /* Take one out that was looked at so many times at least. False: there is none. */
@@ -44,6 +44,7 @@ uint64_t hold_wait_us(const struct hold *h, uint64_t now_us);
  * Look at all that is held: what has an event is taken out and put into ready[] and events[] (room
  * for HOLD_POLLS). How many there are. The next look is counted from now_us.
  */
-unsigned hold_look(struct hold *h, unsigned due, uint64_t now_us, uint64_t *ready, int *events);
+unsigned hold_look(struct hold *h, unsigned under_way, uint64_t now_us, uint64_t *ready,
+                   int *events);
 
 #endif

@@ -49,7 +49,7 @@ static void poll_now(struct ring *r, int fd, unsigned events, uint64_t user_data
 
 void ring_poll(struct ring *r, int fd, unsigned events, uint64_t user_data, bool patient)
 {
-    if (!patient || !hold_put(&r->hold, r->w->hs.due, fd, events, user_data))
+    if (!patient || !hold_put(&r->hold, r->w->hs.open, fd, events, user_data))
         poll_now(r, fd, events, user_data);
 }
 
@@ -205,7 +205,7 @@ static void ring_wait(struct ring *r)
     struct __kernel_timespec ts;
     struct io_uring_cqe *cqe;
 
-    let_go(r, r->w->hs.due < HOLD_FROM ? 0 : HOLD_LOOKS);
+    let_go(r, r->w->hs.open < HOLD_FROM ? 0 : HOLD_LOOKS);
     if (r->later_n > 0)
         wait_us = 0;
     if (r->hold.n > 0)
@@ -239,7 +239,7 @@ static void held_events(struct ring *r)
 
     if (hold_wait_us(&r->hold, now_us) > 0)
         return;
-    n = hold_look(&r->hold, r->w->hs.due, now_us, ready, events);
+    n = hold_look(&r->hold, r->w->hs.open, now_us, ready, events);
     for (unsigned i = 0; i < n; i++)
         take_event(r, ready[i], events[i]);
 }

@@ -3,7 +3,7 @@
 #include "dataplane/uring/hold.h"
 #include "tests/unit/test.h"
 
-#define DUE 4 /* answers owed */
+#define MANY 5 /* handshakes under way */
 
 static struct hold h;
 static uint64_t ready[HOLD_POLLS];
@@ -21,20 +21,20 @@ TEST("without a storm nothing is kept back")
     EXPECT(h.n == 0 && hold_wait_us(&h, 0) == UINT64_MAX);
 }
 
-TEST("after calm the first look is at once, the next after a pause that grows with what is owed")
+TEST("after calm the first look is at once, the next after a pause that grows with the handshakes")
 {
     begin();
-    EXPECT(hold_put(&h, DUE, -1, POLLIN, 100));
+    EXPECT(hold_put(&h, MANY, -1, POLLIN, 100));
     EXPECT(hold_wait_us(&h, 5000000) == 0);
-    hold_look(&h, DUE, 5000000, ready, events);
-    EXPECT(hold_wait_us(&h, 5000010) == DUE * HOLD_EACH_US - 10);
-    EXPECT(hold_wait_us(&h, 5000000 + DUE * HOLD_EACH_US) == 0);
+    hold_look(&h, MANY, 5000000, ready, events);
+    EXPECT(hold_wait_us(&h, 5000010) == MANY * HOLD_EACH_US - 10);
+    EXPECT(hold_wait_us(&h, 5000000 + MANY * HOLD_EACH_US) == 0);
 }
 
-TEST("a pause has an end however much is owed")
+TEST("a pause has an end however many they are")
 {
     begin();
-    EXPECT(hold_put(&h, DUE, -1, POLLIN, 100));
+    EXPECT(hold_put(&h, MANY, -1, POLLIN, 100));
     hold_look(&h, 100000, 7, ready, events);
     EXPECT(hold_wait_us(&h, 7) == HOLD_MOST_US);
 }
@@ -46,16 +46,16 @@ TEST("a look finds all that has an event, and what has none goes on waiting")
     begin();
     for (unsigned i = 0; i < 3; i++) {
         EXPECT(pipe(p[i]) == 0);
-        EXPECT(hold_put(&h, DUE, p[i][0], POLLIN, 100 + i));
+        EXPECT(hold_put(&h, MANY, p[i][0], POLLIN, 100 + i));
     }
-    EXPECT(hold_look(&h, DUE, 0, ready, events) == 0 && h.n == 3);
+    EXPECT(hold_look(&h, MANY, 0, ready, events) == 0 && h.n == 3);
     EXPECT(write(p[0][1], "", 1) == 1 && write(p[2][1], "", 1) == 1);
-    EXPECT(hold_look(&h, DUE, 0, ready, events) == 2 && h.n == 1);
+    EXPECT(hold_look(&h, MANY, 0, ready, events) == 2 && h.n == 1);
     EXPECT(ready[0] + ready[1] == 202 && ready[0] != ready[1]);
     EXPECT(events[0] == POLLIN && events[1] == POLLIN);
     EXPECT(h.what[0].user_data == 101 && h.poll[0].fd == p[1][0]);
     close(p[1][1]);
-    EXPECT(hold_look(&h, DUE, 0, ready, events) == 1 && events[0] == POLLHUP && h.n == 0);
+    EXPECT(hold_look(&h, MANY, 0, ready, events) == 1 && events[0] == POLLHUP && h.n == 0);
     for (unsigned i = 0; i < 3; i++) {
         close(p[i][0]);
         if (i != 1)
@@ -69,12 +69,12 @@ TEST("what was looked at too often in vain is given back, and the rest when the 
     uint64_t what;
 
     begin();
-    EXPECT(hold_put(&h, DUE, -1, POLLOUT, 100));
+    EXPECT(hold_put(&h, MANY, -1, POLLOUT, 100));
     for (unsigned i = 0; i < HOLD_LOOKS; i++) {
         EXPECT(!hold_take(&h, HOLD_LOOKS, &p, &what));
-        hold_look(&h, DUE, 0, ready, events);
+        hold_look(&h, MANY, 0, ready, events);
     }
-    EXPECT(hold_put(&h, DUE, -1, POLLIN, 101));
+    EXPECT(hold_put(&h, MANY, -1, POLLIN, 101));
     EXPECT(hold_take(&h, HOLD_LOOKS, &p, &what) && what == 100 && p.events == POLLOUT);
     EXPECT(!hold_take(&h, HOLD_LOOKS, &p, &what));
     EXPECT(hold_take(&h, 0, &p, &what) && what == 101 && p.events == POLLIN);
@@ -85,7 +85,7 @@ TEST("what is not wanted any more is dropped, and the others stay")
 {
     begin();
     for (uint64_t i = 0; i < 3; i++)
-        EXPECT(hold_put(&h, DUE, 3, POLLIN, i));
+        EXPECT(hold_put(&h, MANY, 3, POLLIN, i));
     EXPECT(hold_drop(&h, 1) && !hold_drop(&h, 1) && !hold_drop(&h, 7));
     EXPECT(hold_drop(&h, 0) && hold_drop(&h, 2) && h.n == 0);
 }
@@ -94,8 +94,8 @@ TEST("one more than there is room for is not kept back")
 {
     begin();
     for (uint64_t i = 0; i < HOLD_POLLS; i++)
-        EXPECT(hold_put(&h, DUE, 3, POLLIN, i));
-    EXPECT(!hold_put(&h, DUE, 3, POLLIN, HOLD_POLLS));
+        EXPECT(hold_put(&h, MANY, 3, POLLIN, i));
+    EXPECT(!hold_put(&h, MANY, 3, POLLIN, HOLD_POLLS));
     EXPECT(h.n == HOLD_POLLS);
 }
 
