@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include "dataplane/base/check.h"
+#include "handshake/eckey.h"
 #include "handshake/hmac.h"
 #include "handshake/kdf.h"
 #include "handshake/mac.h"
@@ -45,13 +46,14 @@ static const char *const keys[] = {"X25519",
                                    "ML-DSA-65",
                                    "ML-DSA-87",
                                    NULL};
-static const char *const cert_keys[] = {"EC",        "RSA",       "RSA-PSS",   "ED25519",
-                                        "ML-DSA-44", "ML-DSA-65", "ML-DSA-87", NULL};
+static const char *const cert_keys[] = {"RSA",       "RSA-PSS",   "ED25519", "ML-DSA-44",
+                                        "ML-DSA-65", "ML-DSA-87", NULL};
 
 #define OURS "provider=gateway"
 
 /* What a handshake asks for dozens of times, and OpenSSL looks up by name each time. */
 static const OSSL_ALGORITHM our_macs[] = {{"HMAC", OURS, mac_hmac, NULL}, {NULL, NULL, NULL, NULL}};
+static const OSSL_ALGORITHM our_decoder = {"EC", OURS "," ECKEY_PROPERTIES, eckey_decoder, NULL};
 static const OSSL_ALGORITHM our_kdf = {"TLS13-KDF", OURS, kdf_tls13, NULL};
 
 /* All others are listed whole: few, or never looked through. */
@@ -63,7 +65,7 @@ static const struct choice choices[] = {
     {OSSL_OP_KEYMGMT, keys, NULL},
     {OSSL_OP_KEYEXCH, exchanges, NULL},
     {OSSL_OP_SIGNATURE, signatures, NULL},
-    {OSSL_OP_DECODER, cert_keys, "input=der,structure=SubjectPublicKeyInfo"},
+    {OSSL_OP_DECODER, cert_keys, ECKEY_PROPERTIES, &our_decoder},
 };
 
 /* OpenSSL hands callbacks no context of ours; set once at start. */
@@ -97,7 +99,7 @@ static int choose(const struct choice *c, OSSL_ALGORITHM out[LISTED_MAX])
             return -ENOBUFS;
         out[n++] = *all;
     }
-    if (c->ours)
+    if (n && c->ours)
         out[n++] = *c->ours;
     return n ? 0 : -ENOTSUP;
 }
@@ -132,7 +134,8 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const O
         {0, NULL}};
 
     (void)handle;
-    (void)in;
+    if (eckey_start(in, the.whole))
+        return 0;
     *provctx = OSSL_PROVIDER_get0_provider_ctx(the.whole);
     *out = functions;
     return 1;

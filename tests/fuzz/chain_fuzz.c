@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include "handshake/provide.h"
 #include "handshake/rules.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -101,6 +102,15 @@ static void judge(const struct input *in, const struct trust *t, STACK_OF(X509) 
     tls.n_rules = 0;
     verify(&side, chain, NOW, &v, NULL);
     check(!v.allow);
+}
+
+/* With the decoders that a handshake process has. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    check(provide_init() == 0);
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -15,6 +15,8 @@
 
 /* Called by libFuzzer for each input; the memory has exactly n bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+/* What must be there before the first input; for a target that wants it. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /*
  * Define round_NAME(data, n): whatever NAME_get accepts, NAME_put writes again byte for byte.
