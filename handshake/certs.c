@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/base/check.h"
@@ -20,6 +21,7 @@ typedef X509 *reader(X509 **a, const unsigned char **in, long n);
 struct certs {
     struct hash_key key;
     struct cert sets[CERTS_SETS][CERTS_WAYS]; /* each by use, the latest first */
+    uint64_t came[CERTS_CAME];                /* by hash: let in once */
     unsigned count;
     int mark; /* ex_data that is set while a certificate is kept */
 };
@@ -61,11 +63,26 @@ unsigned certs_count(void)
 }
 
 /* By the end of its signature, which is another one in every certificate. */
-static struct cert *set_of(const uint8_t *der, size_t n)
+static uint64_t hash(const uint8_t *der, size_t n)
 {
     size_t tail = n < TAIL ? n : TAIL;
 
-    return the->sets[hash_bytes(&the->key, der + n - tail, tail) % CERTS_SETS];
+    return hash_bytes(&the->key, der + n - tail, tail);
+}
+
+static struct cert *set_of(const uint8_t *der, size_t n)
+{
+    return the->sets[hash(der, n) % CERTS_SETS];
+}
+
+/* Who comes once leaves a number; only for who comes again it is worth to keep what was read. */
+static bool came_before(const uint8_t *der, size_t n)
+{
+    uint64_t h = hash(der, n), *place = &the->came[h % CERTS_CAME];
+    bool before = *place == h;
+
+    *place = h;
+    return before;
 }
 
 /* Entry i becomes the first of its set. */
@@ -102,7 +119,7 @@ static void keep(X509 *x, const uint8_t *der, size_t n)
     struct cert *set = set_of(der, n), *last = &set[CERTS_WAYS - 1];
     uint8_t *copy;
 
-    if (find(set, der, n) || !(copy = malloc(n)))
+    if (find(set, der, n) || !came_before(der, n) || !(copy = malloc(n)))
         return;
     if (X509_set_ex_data(x, the->mark, the) != 1 || !X509_up_ref(x)) {
         free(copy);

@@ -17,11 +17,12 @@
 
 #define CERTS_SETS    256
 #define CERTS_WAYS    4    /* of a set; the least recently used makes room */
+#define CERTS_CAME    4096 /* that were let in once, at most */
 #define CERTS_DER_MAX 4096 /* a longer one is read each time */
 
 /* Call once in the thread that makes handshakes. 0 or -ENOMEM. */
 int certs_init(void);
-/* The chain was allowed: keep its certificates. */
+/* The chain was allowed: keep those of its certificates for which this is not the first time. */
 void certs_keep(STACK_OF(X509) * chain);
 /* How many are kept now, at most CERTS_SETS * CERTS_WAYS. */
 unsigned certs_count(void);
