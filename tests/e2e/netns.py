@@ -35,8 +35,9 @@ def usable():
     r = run("ip", "netns", "add", name, check=False)
     if r.returncode:
         return "network namespaces can not be made: " + r.stderr.strip()
+    r = run("ip", "-n", name, "link", "set", "lo", "up", check=False)
     run("ip", "netns", "del", name, check=False)
-    return None
+    return "network namespaces can not be entered: " + r.stderr.strip() if r.returncode else None
 
 
 class Wire(threading.Thread):

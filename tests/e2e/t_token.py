@@ -1,6 +1,7 @@
 """Goal: an identity's private key can live in a PKCS#11 token, and a token's troubles stay its own."""
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -115,7 +116,8 @@ def server(t):
                                 t.pki.root.pem, "-cert", t.pki.client.pem, "-cert_chain", t.pki.client.chain, "-key",
                                 t.pki.client.key, "-tls1_2", "-sigalgs", "RSA+SHA256:ECDSA+SHA256"],
                                input="", capture_output=True, text=True, timeout=20)
-            expect("Peer signature type: RSA\n" in r.stdout and "Verify return code: 0" in r.stdout, r.stdout + r.stderr)
+            kind_said = re.search(r"^Peer signature type: (RSA|rsa_pkcs1_sha256)$", r.stdout, re.M)  # OpenSSL 3.0, 3.5
+            expect(kind_said and "Verify return code: 0" in r.stdout, r.stdout + r.stderr)
         equal(len(g.children()["penstock-keyring-token"]), 1)
         g.stop()
 
