@@ -70,6 +70,7 @@ PROGRAMS := $(addprefix $(BIN)/,penstock-dataplane penstock-handshake penstock-k
               penstock-mgmt penstockd penstockctl penstock-load)
 include dataplane/dpdk/dpdk.mk
 
+.DEFAULT_GOAL := all
 .SECONDARY:
 .PHONY: all
 all: $(PROGRAMS)

@@ -1,6 +1,6 @@
 /*
  * penstock-dataplane-dpdk: the data plane of the links with engine "dpdk". One control thread
- * (main) and one worker, which polls the ports; see dpdk/DESIGN.md.
+ * (main) and a worker for each of its processors, which polls the ports; see dpdk/DESIGN.md.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,14 +12,14 @@
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
 #include "dataplane/core/threads.h"
-#include "dataplane/dpdk/loop.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/stacks.h"
 #include "dataplane/record/record.h"
 #include "dataplane/wire/control_send.h"
 #include "dataplane/wire/policy_image.h"
 
 #define REKEY_DEFAULT (1u << 24) /* records; RFC 8446 5.5 allows about 2^24.5 with AES-GCM */
-#define SESSIONS_MAX  10000      /* two connections each, of lwIP's pool */
+#define SESSIONS_MAX  10000      /* of each worker: two connections each, of lwIP's pool */
 #define START_MS      10000      /* for the launcher to say which ports there are */
 
 static int usage(const char *what)
@@ -54,7 +54,6 @@ static int parse_args(int argc, char **argv, struct shared *shared)
     }
     if (argc % 2 == 0)
         return usage("an option lacks its value");
-    shared->n_workers = 1;
     shared->first_worker = (unsigned)first;
     shared->rekey_records = rekey;
     return 0;
@@ -92,19 +91,22 @@ static int refuse(int fd, const struct err *e)
 
 /* Everything that needs privilege, and then without it. 0 or -errno with *e. */
 static int prepare(struct ports *ports, struct shared *shared, struct control *control,
-                   struct inbox *inbox, struct err *e)
+                   struct inbox *inboxes, struct err *e)
 {
     struct policy *p; /* kept: the ports point into it */
-    int rc = threads_shared(shared);
+    int rc = first_policy(SPAWN_CONTROL_FD, &p);
 
+    shared->n_workers = rc ? 0 : p->dpdk.n_lcores;
+    if (!rc && !shared->n_workers)
+        rc = -EPROTO;
     if (!rc)
-        rc = inbox_init(inbox);
+        rc = threads_shared(shared);
+    for (unsigned i = 0; i < shared->n_workers && !rc; i++)
+        rc = inbox_init(&inboxes[i]);
     if (!rc)
-        rc = control_init(control, SPAWN_CONTROL_FD, shared, inbox);
+        rc = control_init(control, SPAWN_CONTROL_FD, shared, inboxes);
     if (!rc)
         rc = record_init();
-    if (!rc)
-        rc = first_policy(SPAWN_CONTROL_FD, &p);
     if (rc)
         return err_set(e, rc, "data plane", "restart penstockd", "can not start: %s",
                        strerror(-rc));
@@ -118,8 +120,8 @@ int main(int argc, char **argv)
 {
     static struct shared shared;
     static struct control control;
-    static struct ports ports;
-    struct inbox inbox;
+    static struct ports ports[POLICY_LCORES_MAX];
+    static struct inbox inboxes[POLICY_LCORES_MAX];
     struct err e;
     int rc = parse_args(argc, argv, &shared);
 
@@ -127,9 +129,9 @@ int main(int argc, char **argv)
         return rc;
     log_init("dataplane-dpdk", LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
-    if (prepare(&ports, &shared, &control, &inbox, &e))
+    if (prepare(ports, &shared, &control, inboxes, &e))
         return refuse(SPAWN_CONTROL_FD, &e);
-    rc = threads_run(&control, loop_engine(&ports));
+    rc = threads_run(&control, stacks_engine(ports));
     control_fini(&control);
     return rc;
 }

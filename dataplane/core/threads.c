@@ -99,7 +99,7 @@ static int thread_start(struct thread *t, unsigned i, struct control *c, const c
     }
     t->w->inbox = &c->worker[i];
     t->w->to_main = &c->inbox;
-    t->cpu = cpu_at(set, i, c->shared->n_workers);
+    t->cpu = c->shared->dpdk ? c->shared->dpdk->lcores[i] : cpu_at(set, i, c->shared->n_workers);
     return -pthread_create(&t->id, NULL, worker_main, t);
 }
 

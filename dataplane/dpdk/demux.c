@@ -9,24 +9,12 @@
 #include "dataplane/base/hash.h"
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
+#include "dataplane/dpdk/frame.h"
 
 #define DEMUX_BUCKETS   65536
 #define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
 
 #define FAR_OFF (1u << 30) /* more than any window, less than half of the numbers */
-
-#define ETHERTYPE_4    0x0800
-#define ETHERTYPE_6    0x86dd
-#define ETHERTYPE_ARP  0x0806
-#define ETHERTYPE_VLAN 0x8100
-#define ARP_BYTES      28 /* of IPv4 over Ethernet; lwIP reads them without a look at the length */
-
-enum fate { FATE_SEGMENT, FATE_PASS, FATE_DROP };
-
-struct tuple { /* as it stands on the wire, seen from the other end: source first */
-    uint8_t remote[16], local[16];
-    uint16_t remote_port, local_port;
-};
 
 struct demux_entry {
     struct list node;      /* in its bucket */
@@ -42,7 +30,7 @@ struct demux {
     struct list *buckets;
 };
 
-/* lwIP is one instance in a process, and so is this beside it. */
+/* lwIP is one instance for a worker, and so is this beside it. */
 static struct demux table;
 
 static struct list *bucket(const struct tuple *t)
@@ -67,6 +55,7 @@ static struct tuple tuple_of(const struct tcp_pcb *pcb)
     put_ip(t.local, &pcb->local_ip);
     t.remote_port = htons(pcb->remote_port);
     t.local_port = htons(pcb->local_port);
+    t.v6 = !IP_IS_V4_VAL(pcb->local_ip);
     return t;
 }
 
@@ -161,78 +150,13 @@ int demux_init(void)
     return 0;
 }
 
-static uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-/* Where the TCP header of an IPv4 packet begins; NULL: options, a fragment, or not TCP. */
-static const uint8_t *ip4_tcp(const uint8_t *p, size_t n, struct tuple *t)
-{
-    if (n < 40 || p[0] != 0x45 || p[9] != IPPROTO_TCP || (be16(p + 6) & 0x3fff))
-        return NULL;
-    memcpy(t->remote, p + 12, 4);
-    memcpy(t->local, p + 16, 4);
-    return p + 20;
-}
-
-/* The same of IPv6; NULL also where other headers stand before TCP's. */
-static const uint8_t *ip6_tcp(const uint8_t *p, size_t n, struct tuple *t)
-{
-    if (n < 60 || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
-        return NULL;
-    memcpy(t->remote, p + 8, 16);
-    memcpy(t->local, p + 24, 16);
-    return p + 40;
-}
-
-/* ICMP may go by without a look; TCP may not, behind whatever headers it stands. */
-static bool ip4_passes(const uint8_t *p, size_t n)
-{
-    return n >= 20 && p[9] == IPPROTO_ICMP;
-}
-
-static bool ip6_passes(const uint8_t *p, size_t n)
-{
-    if (n < 41)
-        return false;
-    return p[6] == IPPROTO_ICMPV6 || (p[6] == IPPROTO_HOPOPTS && p[40] == IPPROTO_ICMPV6);
-}
-
-/* What becomes of a frame: with its connection's ends in *t and its TCP header in *tcp, if it is a
- * segment. */
-static enum fate frame_fate(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
-{
-    size_t at = 14;
-    uint16_t type;
-
-    memset(t, 0, sizeof *t);
-    if (n < at)
-        return FATE_DROP;
-    type = be16(p + 12);
-    if (type == ETHERTYPE_VLAN && n >= 18) {
-        type = be16(p + 16);
-        at = 18;
-    }
-    p += at;
-    n -= at;
-    if (type != ETHERTYPE_4 && type != ETHERTYPE_6)
-        return type == ETHERTYPE_ARP && n >= ARP_BYTES ? FATE_PASS : FATE_DROP;
-    *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
-    if (!*tcp)
-        return (type == ETHERTYPE_4 ? ip4_passes(p, n) : ip6_passes(p, n)) ? FATE_PASS : FATE_DROP;
-    memcpy(&t->remote_port, *tcp, 2);
-    memcpy(&t->local_port, *tcp + 2, 2);
-    return FATE_SEGMENT;
-}
-
 /*
  * Is the segment from nowhere near this connection's numbers? lwIP compares them with a sign: half
  * of the circle away it takes one for a piece that it has, and ends the process by an assertion.
  */
 static bool far_off(const struct tcp_pcb *pcb, const uint8_t *tcp)
 {
-    uint32_t seq = (uint32_t)be16(tcp + 4) << 16 | be16(tcp + 6);
+    uint32_t seq = (uint32_t)frame_be16(tcp + 4) << 16 | frame_be16(tcp + 6);
     uint32_t ahead = seq - pcb->rcv_nxt, behind = pcb->rcv_nxt - seq;
 
     return pcb->state != SYN_SENT && ahead > FAR_OFF && behind > FAR_OFF;
@@ -304,12 +228,14 @@ bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg
     const uint8_t *tcp = NULL;
     struct tcp_pcb *pcb;
     struct tuple t;
-    enum fate fate = frame_fate(p, n, &t, &tcp);
+    enum frame_kind kind = frame_kind(p, n, &t, &tcp);
 
-    if (fate == FATE_PASS)
+    if (kind == FRAME_DROP)
+        return false;
+    if (kind != FRAME_SEGMENT) {
         input(arg);
-    if (fate != FATE_SEGMENT)
-        return fate == FATE_PASS;
+        return true;
+    }
     pcb = find(&t);
     if (pcb && far_off(pcb, tcp))
         return false;

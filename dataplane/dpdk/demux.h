@@ -17,7 +17,7 @@
 
 struct tcp_pcb;
 
-/* The table of this process: lwIP is one instance in it, and so is this. 0 or -ENOMEM. */
+/* The table of this worker: lwIP is one instance in it, and so is this. 0 or -ENOMEM. */
 int demux_init(void);
 /* A listener's new connections are to be known. */
 void demux_listen(struct tcp_pcb *listener);

@@ -45,7 +45,7 @@ static void eal_args(struct eal *e, const struct policy_dpdk *p)
     char number[16];
 
     eal_arg(e, "penstock-dataplane-dpdk", "");
-    snprintf(number, sizeof number, "%u", p->lcore);
+    snprintf(number, sizeof number, "%u", p->lcores[0]); /* the workers register by themselves */
     eal_arg(e, "--lcores=", number);
     snprintf(number, sizeof number, "%u", p->memory_mb);
     eal_arg(e, "-m", number);
@@ -66,6 +66,21 @@ static void eal_args(struct eal *e, const struct policy_dpdk *p)
         eal_arg(e, "--no-pci", "");
 }
 
+/* Every worker will be bound to its processor; DPDK looks at the first of them only. */
+static int check_lcores(const struct policy_dpdk *p, const cpu_set_t *usable, struct err *e)
+{
+    char where[32];
+
+    for (unsigned i = 0; i < p->n_lcores; i++) {
+        if (CPU_ISSET(p->lcores[i], usable))
+            continue;
+        snprintf(where, sizeof where, "/dpdk/lcores/%u", i);
+        return err_set(e, -ENODEV, where, "give processors that this gateway may run on",
+                       "processor %u is none of them", p->lcores[i]);
+    }
+    return 0;
+}
+
 static int eal_start(const struct policy_dpdk *p, struct err *e)
 {
     struct eal *eal = calloc(1, sizeof *eal);
@@ -75,7 +90,13 @@ static int eal_start(const struct policy_dpdk *p, struct err *e)
     if (!eal)
         return err_set(e, -ENOMEM, "/dpdk", "free memory", "out of memory");
     eal_args(eal, p);
+    CPU_ZERO(&before);
     sched_getaffinity(0, sizeof before, &before);
+    rc = check_lcores(p, &before, e);
+    if (rc) {
+        free(eal);
+        return rc;
+    }
     rc = rte_eal_init(eal->argc, eal->argv);
     sched_setaffinity(0, sizeof before, &before); /* DPDK takes the caller's thread for a poller */
     free(eal);
@@ -97,7 +118,57 @@ static int device_id(const struct policy_port *p, uint16_t *id)
     return rte_eth_dev_get_port_by_name(name, id);
 }
 
-static int device_configure(struct port *port, uint16_t mtu)
+/* As many queues as there are workers, or as the device has. */
+static uint16_t queues_of(const struct rte_eth_dev_info *info, unsigned workers)
+{
+    unsigned n = workers;
+
+    n = n < info->max_rx_queues ? n : info->max_rx_queues;
+    n = n < info->max_tx_queues ? n : info->max_tx_queues;
+    return n ? (uint16_t)n : 1;
+}
+
+/* Let the device sort segments by our rule, if it can. */
+static void ask_scaling(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
+                        struct steer *steer)
+{
+    uint64_t kinds = info->flow_type_rss_offloads &
+                     (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP);
+    uint8_t key = info->hash_key_size ? info->hash_key_size : 40;
+
+    if (!kinds || key < 40 || key > STEER_KEY)
+        return;
+    conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf->rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){steer->key, key, kinds};
+}
+
+/* Entry i of the device's table is worker i's, in turn. What it does not take is handed on. */
+static void fill_table(const struct port *port, unsigned workers)
+{
+    struct rte_eth_rss_reta_entry64 table[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+
+    if (port->queues == 1 || port->spread > RTE_ETH_RSS_RETA_SIZE_512)
+        return;
+    memset(table, 0, sizeof table);
+    for (unsigned i = 0; i < port->spread; i++) {
+        struct rte_eth_rss_reta_entry64 *group = &table[i / RTE_ETH_RETA_GROUP_SIZE];
+
+        group->mask |= 1ull << i % RTE_ETH_RETA_GROUP_SIZE;
+        group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = (uint16_t)(i % workers % port->queues);
+    }
+    (void)rte_eth_dev_rss_reta_update(port->id, table, port->spread);
+}
+
+static int queue_setup(const struct port *port, uint16_t i, uint16_t rx, uint16_t tx)
+{
+    int node = rte_eth_dev_socket_id(port->id);
+    int rc = rte_eth_rx_queue_setup(port->id, i, rx, node < 0 ? 0 : (unsigned)node, NULL,
+                                    port->pool);
+
+    return rc ? rc : rte_eth_tx_queue_setup(port->id, i, tx, 0, NULL);
+}
+
+static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes)
 {
     const uint64_t sums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
     struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
@@ -112,22 +183,23 @@ static int device_configure(struct port *port, uint16_t mtu)
         conf.rxmode.offloads = sums;
     if (info.max_mtu && info.max_mtu < mtu)
         return -EMSGSIZE;
-    rc = rte_eth_dev_configure(port->id, 1, 1, &conf);
+    port->queues = queues_of(&info, lanes->n);
+    port->spread = info.reta_size ? info.reta_size : STEER_SPREAD;
+    if (port->queues > 1)
+        ask_scaling(&conf, &info, &lanes->steer);
+    rc = rte_eth_dev_configure(port->id, port->queues, port->queues, &conf);
     if (!rc)
         rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
-    if (!rc)
-        rc = rte_eth_rx_queue_setup(
-            port->id, 0, rx,
-            rte_eth_dev_socket_id(port->id) < 0 ? 0 : (unsigned)rte_eth_dev_socket_id(port->id),
-            NULL, port->pool);
-    if (!rc)
-        rc = rte_eth_tx_queue_setup(port->id, 0, tx, 0, NULL);
+    for (uint16_t i = 0; i < port->queues && !rc; i++)
+        rc = queue_setup(port, i, rx, tx);
     if (!rc)
         rc = rte_eth_dev_start(port->id);
+    if (rc)
+        return rc;
+    fill_table(port, lanes->n);
     /* Neighbour discovery is multicast. Devices that take everything anyway refuse to be told. */
-    if (!rc)
-        (void)rte_eth_allmulticast_enable(port->id);
-    return rc;
+    (void)rte_eth_allmulticast_enable(port->id);
+    return 0;
 }
 
 static int device_open(struct port *port, struct err *e)
@@ -141,7 +213,7 @@ static int device_open(struct port *port, struct err *e)
     if (rc)
         return err_set(e, rc, where, "see the lines before this one", "DPDK has no such device: %s",
                        p->device);
-    rc = device_configure(port, p->mtu);
+    rc = device_configure(port, p->mtu, port->ports->lanes);
     if (rc == -EMSGSIZE)
         return err_set(e, rc, where, "lower the port's mtu", "the device takes no MTU of %u",
                        p->mtu);
@@ -170,22 +242,39 @@ static struct rte_mempool *pool_make(const struct policy_dpdk *p)
                                    SOCKET_ID_ANY);
 }
 
+/* Every worker has ports of its own, over the same devices. */
+static void share(struct ports *ports, unsigned workers)
+{
+    for (unsigned w = 1; w < workers; w++) {
+        ports[w] = ports[0];
+        ports[w].worker = w;
+        for (unsigned i = 0; i < ports->n; i++)
+            ports[w].port[i].ports = &ports[w];
+    }
+}
+
 int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
 {
+    static struct lanes lanes;
     int rc = eal_start(p, e);
 
     memset(ports, 0, sizeof *ports);
     if (rc)
         return rc;
+    ports->lanes = &lanes;
     ports->pool = pool_make(p);
-    if (!ports->pool)
-        return err_set(e, -ENOMEM, "/dpdk/memory_mb", "give more", "no pool of packets: %s",
+    rc = ports->pool ? lanes_init(&lanes, p->n_lcores) : -ENOMEM;
+    if (rc)
+        return err_set(e, rc, "/dpdk/memory_mb", "give more", "no pool of packets: %s",
                        rte_strerror(rte_errno));
     for (unsigned i = 0; i < p->n_ports && !rc; i++) {
         ports->port[i].policy = &p->ports[i];
+        ports->port[i].ports = ports;
         ports->port[i].pool = ports->pool;
         rc = device_open(&ports->port[i], e);
         ports->n++;
     }
+    if (!rc)
+        share(ports, p->n_lcores);
     return rc;
 }

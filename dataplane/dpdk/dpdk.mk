@@ -24,10 +24,27 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+# lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
+# loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
+STACK_COPIES := 0 1 2 3 4 5 6 7
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop port stack tcp tcp_open)
+STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
+
+$(BUILD)/dpdk/stack.o: $(STACK_PARTS) $(LWIP_OBJECTS)
+	@mkdir -p $(@D)
+	@ld -r -o $@ $^
+
+$(BUILD)/dpdk/stack_%.o: $(BUILD)/dpdk/stack.o dataplane/dpdk/dpdk.mk
+	@objcopy --keep-global-symbol=loop_engine_$* --redefine-sym loop_engine=loop_engine_$* $< $@
+
+$(BUILD)/lib/stacks.a: $(STACKS)
+	@rm -f $@
+	@ar rcs $@ $^
+
 # Shared libraries of DPDK, its drivers among them, are found by DPDK itself in its plugin directory.
 LIBS_dpdk := dataplane/dpdk dataplane/core dataplane/record dataplane/wire dataplane/base
 SYS_dpdk := $(shell pkg-config --libs libdpdk) $(IPSECMB) -lcrypto -lseccomp -lpthread
-$(BIN)/penstock-dataplane-dpdk: $(BUILD)/lib/lwip.a
+$(BIN)/penstock-dataplane-dpdk: $(BUILD)/lib/stacks.a
 DPDK_TESTS := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c $(DPDK_TESTS)): \
     CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)

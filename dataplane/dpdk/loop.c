@@ -20,7 +20,7 @@
 #define SLEEP_MAX_NS  1000000 /* up to this */
 #define CHANNEL_EVERY 32      /* busy rounds between two looks at the channels */
 
-enum { WATCH_INBOX, WATCH_HANDOFF, WATCH_QUERY, WATCHES };
+enum { WATCH_INBOX, WATCH_HANDOFF, WATCH_QUERY, WATCH_LANE, WATCHES };
 
 struct loop {
     struct worker *w;
@@ -30,8 +30,8 @@ struct loop {
     uint64_t tick_ms;
 };
 
-/* Set by main before any thread: the ports of this process. */
-static struct ports *process_ports;
+/* Set before init: the ports of the one worker that this copy of the stack is for. */
+static struct ports *own_ports;
 
 static int loop_init(void *self, struct worker *w, struct err *e)
 {
@@ -39,7 +39,7 @@ static int loop_init(void *self, struct worker *w, struct err *e)
     int rc;
 
     l->w = w;
-    l->ports = process_ports;
+    l->ports = own_ports;
     rc = rte_thread_register() ? -rte_errno : face_start(l->ports);
     if (!rc)
         rc = tcp_begin(&l->tcp, w, l->ports);
@@ -51,16 +51,24 @@ static int loop_init(void *self, struct worker *w, struct err *e)
 /* Look at the channels, waiting for ns at most. */
 static void channels(struct loop *l, long ns)
 {
+    struct lanes *lanes = l->ports->lanes;
     struct worker *w = l->w;
     struct pollfd p[WATCHES] = {
         [WATCH_INBOX] = {.fd = w->inbox->event_fd, .events = POLLIN},
         [WATCH_HANDOFF] = {.fd = w->hs.fd,
                            .events = (short)(w->hs.want_out ? POLLIN | POLLOUT : POLLIN)},
         [WATCH_QUERY] = {.fd = w->query_fd, .events = POLLIN},
+        [WATCH_LANE] = {.fd = lanes->lane[l->ports->worker].wake_fd, .events = POLLIN},
     };
     struct timespec ts = {.tv_nsec = ns};
+    int rc;
 
-    if (ppoll(p, WATCHES, &ts, NULL) <= 0)
+    if (ns && !lanes_sleep(lanes, l->ports->worker))
+        ts.tv_nsec = 0;
+    rc = ppoll(p, WATCHES, &ts, NULL);
+    if (ns)
+        lanes_woken(lanes, l->ports->worker);
+    if (rc <= 0)
         return;
     round_clock(w);
     if (p[WATCH_HANDOFF].revents & POLLOUT)
@@ -130,6 +138,6 @@ const struct engine *loop_engine(struct ports *ports)
     static const struct engine engine = {
         .size = sizeof(struct loop), .init = loop_init, .run = loop_run, .fini = loop_fini};
 
-    process_ports = ports;
+    own_ports = ports;
     return &engine;
 }

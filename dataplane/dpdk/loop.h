@@ -12,7 +12,10 @@
 
 struct ports;
 
-/* The engine, over the ports that main opened (there is one set in a process). */
+/*
+ * The engine of one worker, over its ports. lwIP keeps its state in variables of its own, so each
+ * worker has a copy of all that is built around it: see stacks.h.
+ */
 const struct engine *loop_engine(struct ports *ports);
 
 #endif

@@ -9,7 +9,7 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/wire/policy_port.h"
 
-#define HEAP_MAX (256u << 20) /* bytes of received packets outside the pool */
+#define HEAP_MAX (256u << 20) /* bytes of received packets outside the pool, of all workers */
 
 /* A received frame, in the room that its mbuf has for us. */
 struct rx_pbuf {
@@ -60,7 +60,8 @@ static struct pbuf *wrap(struct rte_mbuf *m)
 static struct pbuf *wrap_copy(struct ports *ports, struct rte_mbuf *m)
 {
     uint16_t n = rte_pktmbuf_data_len(m);
-    struct heap_pbuf *h = ports->heap_held + n <= HEAP_MAX ? malloc(sizeof *h + n) : NULL;
+    struct heap_pbuf *h = ports->heap_held + n <= HEAP_MAX / ports->lanes->n ? malloc(sizeof *h + n)
+                                                                             : NULL;
 
     if (h) {
         h->held = &ports->heap_held;
@@ -123,34 +124,117 @@ static void take(struct ports *ports, struct port *port, struct rte_mbuf *m, boo
     port->rx_dropped++;
 }
 
-unsigned ports_poll(struct ports *ports)
+/* A copy for each of the others. */
+static void tell_all(struct ports *ports, struct rte_mbuf *m)
+{
+    for (unsigned w = 0; w < ports->lanes->n; w++) {
+        struct rte_mbuf *copy;
+
+        if (w == ports->worker)
+            continue;
+        copy = rte_pktmbuf_copy(m, ports->pool, 0, UINT32_MAX);
+        if (copy)
+            lanes_hand(ports->lanes, w, copy);
+    }
+}
+
+/* A frame from our queue of port i: ours, or another worker's? */
+static void sort(struct ports *ports, unsigned i, struct rte_mbuf *m, bool low)
+{
+    struct port *port = &ports->port[i];
+    unsigned home = ports->worker;
+    const uint8_t *tcp;
+    struct tuple t;
+
+    m->port = (uint16_t)i; /* whoever takes it counts ports as we do */
+    switch (frame_kind(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m), &t, &tcp)) {
+    case FRAME_SEGMENT:
+        home = steer_home(&ports->lanes->steer, &t, port->spread);
+        break;
+    case FRAME_NEIGHBOUR:
+        tell_all(ports, m);
+        break;
+    default:
+        break;
+    }
+    if (home == ports->worker)
+        take(ports, port, m, low);
+    else if (!lanes_hand(ports->lanes, home, m))
+        port->rx_dropped++;
+}
+
+static bool pool_low(const struct ports *ports)
+{
+    return rte_mempool_avail_count(ports->pool) < ports->pool->size / 4;
+}
+
+static unsigned take_handed(struct ports *ports)
 {
     struct rte_mbuf *m[PORT_BURST];
+    unsigned n = lanes_take(ports->lanes, ports->worker, m, PORT_BURST);
+    bool low = n && pool_low(ports);
+
+    for (unsigned k = 0; k < n; k++)
+        take(ports, &ports->port[m[k]->port], m[k], low);
+    return n;
+}
+
+static unsigned port_poll(struct ports *ports, unsigned i)
+{
+    struct port *port = &ports->port[i];
+    struct rte_mbuf *m[PORT_BURST];
+    uint16_t n;
+    bool low;
+
+    if (ports->worker >= port->queues)
+        return 0; /* it has fewer queues than there are workers */
+    n = rte_eth_rx_burst(port->id, (uint16_t)ports->worker, m, PORT_BURST);
+    low = n && pool_low(ports);
+    for (uint16_t k = 0; k < n; k++) {
+        if (ports->lanes->n > 1)
+            sort(ports, i, m[k], low);
+        else
+            take(ports, port, m[k], low);
+    }
+    return n;
+}
+
+unsigned ports_poll(struct ports *ports)
+{
     unsigned frames = 0;
 
-    for (unsigned i = 0; i < ports->n; i++) {
-        uint16_t n = rte_eth_rx_burst(ports->port[i].id, 0, m, PORT_BURST);
-        bool low = n && rte_mempool_avail_count(ports->pool) < ports->pool->size / 4;
-
-        for (uint16_t k = 0; k < n; k++)
-            take(ports, &ports->port[i], m[k], low);
-        frames += n;
-    }
-    return frames;
+    for (unsigned i = 0; i < ports->n; i++)
+        frames += port_poll(ports, i);
+    return ports->lanes->n > 1 ? frames + take_handed(ports) : frames;
 }
 
 /* Give the device what waits; what it does not take now waits on. */
-static void port_flush(struct port *port)
+static void flush_to(struct port *port, uint16_t queue)
 {
     uint16_t done = 0, n, sent;
 
     do {
         n = port->n_tx - done < PORT_BURST ? (uint16_t)(port->n_tx - done) : PORT_BURST;
-        sent = n ? rte_eth_tx_burst(port->id, 0, port->tx + done, n) : 0;
+        sent = n ? rte_eth_tx_burst(port->id, queue, port->tx + done, n) : 0;
         done = (uint16_t)(done + sent);
     } while (sent == PORT_BURST);
     port->n_tx = (uint16_t)(port->n_tx - done);
     memmove(port->tx, port->tx + done, port->n_tx * sizeof port->tx[0]);
+}
+
+static void port_flush(struct port *port)
+{
+    struct ports *ports = port->ports;
+    uint16_t queue = (uint16_t)(ports->worker % port->queues);
+    pthread_mutex_t *shared = port->queues < ports->lanes->n
+                                  ? &ports->lanes->send[port - ports->port]
+                                  : NULL;
+
+    if (shared)
+        pthread_mutex_lock(shared);
+    flush_to(port, queue);
+    if (shared)
+        pthread_mutex_unlock(shared);
 }
 
 void ports_flush(struct ports *ports)
@@ -219,4 +303,26 @@ struct port *ports_towards(struct ports *ports, const struct addr *target)
 struct addr port_source(const struct port *port, const struct addr *target)
 {
     return target->sa.sa_family == AF_INET ? port->policy->v4 : port->policy->v6[0];
+}
+
+static void tuple_end(uint8_t ip[16], uint16_t *port, const struct addr *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        memcpy(ip, &a->in4.sin_addr, 4);
+    else
+        memcpy(ip, &a->in6.sin6_addr, 16);
+    *port = htons(addr_port(a));
+}
+
+bool ports_answer_here(const struct ports *ports, const struct port *port, const struct addr *own,
+                       const struct addr *target)
+{
+    struct tuple t;
+
+    memset(&t, 0, sizeof t);
+    t.v6 = own->sa.sa_family == AF_INET6;
+    tuple_end(t.remote, &t.remote_port, target);
+    tuple_end(t.local, &t.local_port, own);
+    return ports->lanes->n == 1 ||
+           steer_home(&ports->lanes->steer, &t, port->spread) == ports->worker;
 }

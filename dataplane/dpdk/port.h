@@ -2,7 +2,7 @@
  * port: Ethernet ports of DPDK, each a network interface of lwIP.
  *
  * Why: frames come by polling and go in batches; a received frame becomes a pbuf without a copy.
- * Owner: made by main before the sandbox (devices need privilege), used by the one worker's thread.
+ * Owner: made by main before the sandbox (devices need privilege), a set for each worker's thread.
  * Never: more packet memory than the pool that was sized at start; what a slow session holds back
  * moves to the heap when the pool runs low, and is dropped (to be sent again) beyond a limit.
  */
@@ -14,10 +14,13 @@
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 #include "dataplane/base/err.h"
+#include "dataplane/dpdk/lanes.h"
 #include "dataplane/wire/policy.h"
 
 struct rte_mbuf;
 struct rte_mempool;
+
+struct ports;
 
 #define PORT_BURST   32   /* frames taken or given at once */
 #define PORT_TX      1024 /* frames that wait for a device */
@@ -25,7 +28,10 @@ struct rte_mempool;
 
 struct port {
     const struct policy_port *policy; /* in the policy that ports_open() was given */
-    uint16_t id;                      /* DPDK's */
+    struct ports *ports;
+    uint16_t id;     /* DPDK's */
+    uint16_t queues; /* in use, each way; the i-th is worker i's */
+    uint16_t spread; /* entries of the table by which frames find their worker */
     uint16_t n_tx;
     bool rx_checks; /* the device judges sums of what it receives */
     struct netif netif;
@@ -35,16 +41,18 @@ struct port {
     uint64_t tx_dropped, rx_dropped;
 };
 
-struct ports {
+struct ports { /* as one worker has them */
     struct rte_mempool *pool;
+    struct lanes *lanes;
+    unsigned worker;    /* which, from 0 */
     uint32_t heap_held; /* bytes of received packets that were moved to the heap */
     unsigned n;
     struct port port[POLICY_PORTS_MAX];
 };
 
 /*
- * Start DPDK with these devices (once in a process), and the ports' links. p must live as long as
- * the ports. 0, or -errno with *e for the operator.
+ * Start DPDK with these devices (once in a process), and the ports' links: a set of ports for each
+ * of p->n_lcores workers. p must live as long as the ports. 0, or -errno with *e for the operator.
  */
 int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e);
 /* Take one burst from every port and put it through lwIP. How many frames came. */
@@ -62,5 +70,8 @@ struct port *ports_with(struct ports *ports, const struct addr *own);
 struct port *ports_towards(struct ports *ports, const struct addr *target);
 /* Our address on that port of the target's family; len 0: none. */
 struct addr port_source(const struct port *port, const struct addr *target);
+/* Do the answers to a connection from own to target come to this worker? */
+bool ports_answer_here(const struct ports *ports, const struct port *port, const struct addr *own,
+                       const struct addr *target);
 
 #endif

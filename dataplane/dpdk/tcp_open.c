@@ -8,6 +8,9 @@
 #include "dataplane/dpdk/lwip/hooks.h"
 #include "dataplane/dpdk/tcp.h"
 
+#define PORT_FIRST 49152u /* of the dynamic ones, RFC 6335 6 */
+#define PORTS      16384u
+
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     struct tcp *t = arg;
@@ -139,20 +142,42 @@ static struct port *choose_port(struct tcp *t, const struct session *s, const st
     return port && from->len ? port : NULL;
 }
 
+/*
+ * Bind to a local port by which the answers come to this worker, at a random place to begin with
+ * (RFC 6056). False: all of them are taken.
+ */
+static bool bind_home(struct tcp *t, const struct port *port, struct tcp_pcb *pcb,
+                      const struct addr *from, const struct addr *to)
+{
+    unsigned first = lwip_random() % PORTS;
+    struct addr own = *from;
+    ip_addr_t ip;
+
+    ipaddr_from(&ip, from);
+    for (unsigned i = 0; i < PORTS; i++) {
+        uint16_t number = (uint16_t)(PORT_FIRST + (first + i) % PORTS);
+
+        *(own.sa.sa_family == AF_INET ? &own.in4.sin_port
+                                      : &own.in6.sin6_port) = lwip_htons(number);
+        if (ports_answer_here(t->ports, port, &own, to) && tcp_bind(pcb, &ip, number) == ERR_OK)
+            return true;
+    }
+    return false;
+}
+
 /* 0 with the connection under way, or -errno. */
 static int dial(struct tcp *t, struct session *s, const struct addr *to)
 {
     struct leg *inner = &s->leg[LEG_INNER];
     struct tcp_pcb *pcb;
     struct addr from;
-    ip_addr_t ip, own;
+    ip_addr_t ip;
     struct port *port = choose_port(t, s, to, &from);
     struct conn *c;
 
     if (!port)
         return -ENETUNREACH;
     ipaddr_from(&ip, to);
-    ipaddr_from(&own, &from);
     pcb = tcp_new_ip_type(IP_GET_TYPE(&ip));
     c = pcb ? conn_new(t, pcb) : NULL;
     if (!c) {
@@ -162,7 +187,7 @@ static int dial(struct tcp *t, struct session *s, const struct addr *to)
     }
     c->peer = *to;
     tcp_bind_netif(pcb, &port->netif);
-    if (tcp_bind(pcb, &own, addr_port(&from)) != ERR_OK ||
+    if (!bind_home(t, port, pcb, &from, to) ||
         tcp_connect(pcb, &ip, addr_port(to), on_connected) != ERR_OK || demux_add(pcb)) {
         c->reset = true;
         conn_free(c);

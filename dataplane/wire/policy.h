@@ -161,6 +161,7 @@ struct policy_listener {
 #define POLICY_DEVICE_MAX       256
 #define POLICY_MTU_MIN          576
 #define POLICY_MTU_MAX          9000
+#define POLICY_LCORES_MAX       8
 #define POLICY_MEMORY_MIN       64 /* MiB */
 #define POLICY_MEMORY_MAX       65536
 
@@ -176,7 +177,8 @@ struct policy_port { /* one port of the DPDK engine */
 };
 
 struct policy_dpdk { /* n_ports 0: the engine is not in use */
-    uint16_t lcore;  /* processor that polls */
+    uint16_t n_lcores;
+    uint16_t lcores[POLICY_LCORES_MAX]; /* processors that poll, a worker each */
     uint32_t memory_mb;
     bool hugepages;
     uint16_t n_ports;

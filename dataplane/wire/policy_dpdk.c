@@ -28,7 +28,9 @@ void policy_put_dpdk(struct buf *b, const struct policy *p)
     buf_put_u16(b, d->n_ports);
     if (!d->n_ports)
         return;
-    buf_put_u16(b, d->lcore);
+    buf_put_u16(b, d->n_lcores);
+    for (unsigned i = 0; i < d->n_lcores; i++)
+        buf_put_u16(b, d->lcores[i]);
     buf_put_u32(b, d->memory_mb);
     buf_put_u8(b, d->hugepages);
     for (unsigned i = 0; i < d->n_ports; i++)
@@ -75,6 +77,20 @@ static void get_port(struct policy_reader *r, struct policy_port *p)
         r->b.bad = true;
 }
 
+static void get_lcores(struct policy_reader *r, struct policy_dpdk *d)
+{
+    uint16_t n = buf_get_u16(&r->b);
+
+    if (n < 1 || n > POLICY_LCORES_MAX)
+        r->b.bad = true;
+    for (unsigned i = 0; buf_ok(&r->b) && i < n; i++) {
+        d->lcores[i] = buf_get_u16(&r->b);
+        if (d->lcores[i] > LCORE_MAX)
+            r->b.bad = true;
+    }
+    d->n_lcores = n;
+}
+
 void policy_get_dpdk(struct policy_reader *r, struct policy *p)
 {
     struct policy_dpdk *d = &p->dpdk;
@@ -84,11 +100,10 @@ void policy_get_dpdk(struct policy_reader *r, struct policy *p)
         return;
     if (d->n_ports > POLICY_PORTS_MAX)
         r->b.bad = true;
-    d->lcore = buf_get_u16(&r->b);
+    get_lcores(r, d);
     d->memory_mb = buf_get_u32(&r->b);
     d->hugepages = codec_get_bool(&r->b);
-    if (d->lcore > LCORE_MAX || d->memory_mb < POLICY_MEMORY_MIN ||
-        d->memory_mb > POLICY_MEMORY_MAX)
+    if (d->memory_mb < POLICY_MEMORY_MIN || d->memory_mb > POLICY_MEMORY_MAX)
         r->b.bad = true;
     d->ports = reader_take(r, d->n_ports, sizeof *d->ports, PORT_WIRE);
     for (unsigned i = 0; buf_ok(&r->b) && i < d->n_ports; i++)

@@ -52,8 +52,8 @@ static bool port_equal(const struct policy_port *a, const struct policy_port *b)
 
 bool policy_dpdk_equal(const struct policy_dpdk *a, const struct policy_dpdk *b)
 {
-    if (a->lcore != b->lcore || a->memory_mb != b->memory_mb || a->hugepages != b->hugepages ||
-        a->n_ports != b->n_ports)
+    if (a->n_lcores != b->n_lcores || memcmp(a->lcores, b->lcores, sizeof a->lcores) ||
+        a->memory_mb != b->memory_mb || a->hugepages != b->hugepages || a->n_ports != b->n_ports)
         return false;
     for (unsigned i = 0; i < a->n_ports; i++)
         if (!port_equal(&a->ports[i], &b->ports[i]))

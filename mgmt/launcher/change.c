@@ -95,7 +95,7 @@ static void give_up(struct change *a, enum outcome_kind kind, const struct err *
     dismiss_tokens(a);
     files_refused(a->files);
     if (!a->running || !a->running->policy->dpdk.n_ports)
-        (void)fleet_dpdk(a->fleet, false, -1); /* begun for this change alone */
+        (void)fleet_dpdk(a->fleet, 0, -1); /* begun for this change alone */
     move(a, CHANGE_IDLE, 0);
 }
 
@@ -200,8 +200,8 @@ int change_attach(struct change *a, const struct control_attach *m, int fd, uint
 static int start_dpdk(struct change *a, struct err *e)
 {
     const struct holding *r = a->pending;
-    int rc = r->policy->dpdk.n_ports ? fleet_dpdk(a->fleet, true, r->images[ATTACH_IMAGE_DATAPLANE])
-                                     : 0;
+    const struct policy_dpdk *d = &r->policy->dpdk;
+    int rc = d->n_ports ? fleet_dpdk(a->fleet, d->n_lcores, r->images[ATTACH_IMAGE_DATAPLANE]) : 0;
 
     if (rc == -ENOENT)
         return err_set(
@@ -210,8 +210,9 @@ static int start_dpdk(struct change *a, struct err *e)
             "\"soft\"",
             "this gateway is built without the DPDK engine");
     if (rc == -ENOSPC)
-        return err_set(e, rc, "/dpdk", "start penstockd with --workers 63",
-                       "no worker is left for the DPDK engine");
+        return err_set(e, rc, "/dpdk/lcores", "start penstockd with fewer --workers",
+                       "there are %u workers at most, those of the DPDK engine among them",
+                       WORKERS_MAX);
     return rc ? err_set(e, rc, "/dpdk", "raise the hard limit of open files",
                         "the DPDK engine can not be started (%s)", strerror(-rc))
               : 0;

@@ -43,7 +43,7 @@ static unsigned pairs(const struct fleet *f, const struct link_row *row)
                                      : f->workers + f->dpdk;
 }
 
-/* Who is at one end of pair i. The DPDK data plane has the last worker. */
+/* Who is at one end of pair i. The DPDK data plane has the last workers. */
 static struct child *end_of(struct fleet *f, enum role role, unsigned i)
 {
     if (role == ROLE_DATAPLANE && i >= f->workers)
@@ -232,30 +232,39 @@ static void set_idle(struct child *c, bool idle)
     c->idle = idle;
 }
 
-int fleet_dpdk(struct fleet *f, bool wanted, int image_fd)
+/* The process and those beside it exist, whether they run or not. */
+static void add_dpdk(struct fleet *f, unsigned workers)
 {
+    for (unsigned i = 0; i < workers; i++)
+        if (!fleet_find(f, ROLE_HANDSHAKE, f->workers + i))
+            child_init(&f->children[f->n++], ROLE_HANDSHAKE, (uint16_t)(f->workers + i));
+    if (!fleet_find(f, ROLE_DPDK, 0))
+        child_init(&f->children[f->n++], ROLE_DPDK, 0);
+}
+
+int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd)
+{
+    struct child *c = fleet_find(f, ROLE_DPDK, 0);
     int fd;
 
-    if (!wanted && !f->dpdk)
+    if (!wanted && !c)
         return 0;
-    if (wanted && f->workers == WORKERS_MAX)
+    if (f->workers + wanted > WORKERS_MAX)
         return -ENOSPC;
     if (wanted && !is_installed(f, ROLE_DPDK))
         return -ENOENT;
-    if (wanted && (!f->dpdk || fleet_find(f, ROLE_DPDK, 0)->idle)) {
+    if (wanted && (!c || c->idle)) {
         fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0)
             return -errno;
         if (f->ports_fd >= 0)
             close(f->ports_fd);
         f->ports_fd = fd;
+        f->dpdk = wanted;
+        add_dpdk(f, wanted);
     }
-    if (!f->dpdk) {
-        child_init(&f->children[f->n++], ROLE_HANDSHAKE, (uint16_t)f->workers);
-        child_init(&f->children[f->n++], ROLE_DPDK, 0);
-        f->dpdk = true;
-    }
-    set_idle(fleet_find(f, ROLE_HANDSHAKE, f->workers), !wanted);
+    for (unsigned i = 0; (c = fleet_find(f, ROLE_HANDSHAKE, f->workers + i)) != NULL; i++)
+        set_idle(c, !wanted || i >= f->dpdk);
     set_idle(fleet_find(f, ROLE_DPDK, 0), !wanted);
     return 0;
 }

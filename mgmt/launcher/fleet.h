@@ -23,8 +23,8 @@ struct fleet {
     unsigned rekey_records; /* passed to the data plane; 0: its own limit */
     struct child children[FLEET_MAX];
     bool linked[CHANNEL_KINDS][WORKERS_MAX]; /* this pair was given to both ends */
-    bool dpdk;                               /* there is a DPDK data plane: worker `workers` */
-    int ports_fd; /* its first message: the image that says which ports to open; or -1 */
+    unsigned dpdk; /* workers of the DPDK data plane, behind the others; 0: there is none */
+    int ports_fd;  /* its first message: the image that says which ports to open; or -1 */
     const struct modules *modules; /* for token processes; NULL: none */
     const char *appliance;         /* socket of its helper, for mgmt; NULL or "": there is none */
     int local_fd;                  /* mgmt's listening local socket, or -1 */
@@ -49,11 +49,11 @@ void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms);
 /* Make and hand out every pair whose two ends are far enough. Call after any change of stage. */
 void fleet_link(struct fleet *f);
 /*
- * The DPDK data plane and a handshake process beside it, begun or (false) given up. image_fd stays
- * the caller's. 0, -ENOENT (the program is not installed), -ENOSPC (every worker's number is
- * taken), or -errno.
+ * The DPDK data plane with so many workers and a handshake process for each, begun or (0) given up.
+ * While it runs their number stays. image_fd stays the caller's. 0, -ENOENT (the program is not
+ * installed), -ENOSPC (there are not so many workers' numbers left), or -errno.
  */
-int fleet_dpdk(struct fleet *f, bool wanted, int image_fd);
+int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd);
 /* Send a connection of the management link to mgmt; fd stays the caller's. False: mgmt is not
  * there.
  */

@@ -25,7 +25,7 @@ static void pin_beside_worker(const struct child *c, unsigned workers)
 
 void place_child(const struct child *c, unsigned workers)
 {
-    if (c->role == ROLE_HANDSHAKE)
+    if (c->role == ROLE_HANDSHAKE && c->index < workers)
         pin_beside_worker(c, workers);
     /* From where the launcher itself stands, which is what the data plane inherits. */
     if (c->role != ROLE_DATAPLANE)

@@ -220,11 +220,32 @@ static int parse_ports(const struct node *n, struct policy_dpdk *d)
     return 0;
 }
 
+static int parse_lcores(const struct node *n, struct policy_dpdk *d)
+{
+    int rc = node_required(n, "give the processors that poll: [1, 2]");
+
+    if (!rc && (!json_is_array(n->v) || json_array_size(n->v) < 1 ||
+                json_array_size(n->v) > POLICY_LCORES_MAX))
+        rc = node_fail(n, "give a list of processors: [1, 2]", "this engine runs on 1 to %u",
+                       POLICY_LCORES_MAX);
+    for (unsigned i = 0; !rc && i < json_array_size(n->v); i++) {
+        struct node at = node_element(n, i);
+        uint32_t core = 0;
+
+        rc = node_number(&at, 0, 1023, &core);
+        for (unsigned k = 0; k < i && !rc; k++)
+            if (d->lcores[k] == core)
+                rc = node_fail(&at, "name each processor once", "is named twice");
+        d->lcores[i] = (uint16_t)core;
+        d->n_lcores = (uint16_t)(i + 1);
+    }
+    return rc;
+}
+
 int model_dpdk(const struct node *n, struct policy_dpdk *d)
 {
     static const char *const known[] = {"lcores", "memory_mb", "hugepages", "ports", NULL};
-    struct node lcores, lcore, memory, huge, ports;
-    uint32_t core = 0;
+    struct node lcores, memory, huge, ports;
     int rc = node_object(n, known);
 
     if (rc || !n->v)
@@ -235,14 +256,7 @@ int model_dpdk(const struct node *n, struct policy_dpdk *d)
     memory = node_member(n, "memory_mb");
     huge = node_member(n, "hugepages");
     ports = node_member(n, "ports");
-    rc = node_required(&lcores, "give the processor that polls: [1]");
-    if (!rc && (!json_is_array(lcores.v) || json_array_size(lcores.v) != 1))
-        rc = node_fail(&lcores, "give one processor: [1]", "this engine runs on one");
-    if (!rc) {
-        lcore = node_element(&lcores, 0);
-        rc = node_number(&lcore, 0, 1023, &core);
-    }
-    d->lcore = (uint16_t)core;
+    rc = parse_lcores(&lcores, d);
     if (!rc)
         rc = node_number(&memory, POLICY_MEMORY_MIN, POLICY_MEMORY_MAX, &d->memory_mb);
     if (!rc)

@@ -35,6 +35,8 @@ class Dpdk(Context):
     """A case's context, with the client outside, the gateway between and the servers inside."""
 
     host = OUT
+    processors = 1  # that poll
+    queues = {"outside": 1, "inside": 1}
 
     def __init__(self, t, **net):
         super().__init__(t.dir, t.pki)
@@ -50,10 +52,13 @@ class Dpdk(Context):
     def addresses(self, number):
         return ["10.77.%d.1/24" % number, *(["fd77:%d::1/64" % number] if self.net.v6 else [])]
 
+    def device(self, name, number):
+        return {"device": "net_af_packet%d,iface=g%d,qpairs=%d" % (number, number, self.queues[name]),
+                "addresses": self.addresses(number + 1), "mtu": self.net.mtu}
+
     def ports(self):
-        return {"lcores": [min(os.sched_getaffinity(0))], "memory_mb": 128, "hugepages": False, "ports": {
-            "outside": {"device": "net_af_packet0,iface=g0", "addresses": self.addresses(1), "mtu": self.net.mtu},
-            "inside": {"device": "net_af_packet1,iface=g1", "addresses": self.addresses(2), "mtu": self.net.mtu}}}
+        return {"lcores": sorted(os.sched_getaffinity(0))[:self.processors], "memory_mb": 128, "hugepages": False,
+                "ports": {"outside": self.device("outside", 0), "inside": self.device("inside", 1)}}
 
     def server(self, handler=echo, host="10.77.2.2", **kw):
         with self.net.inside("in"):
@@ -437,6 +442,48 @@ def idle(t):
     time.sleep(3)
     used = (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start)
     expect(used < 0.1, "it used %.2f of a processor" % used)
+
+
+def two_workers(t, **net):
+    need(len(os.sched_getaffinity(0)) > 1, "two workers take two processors")
+    d = Dpdk(t, **net)
+    d.processors = 2
+    d.queues = {"outside": 2, "inside": 1}
+    return d
+
+
+def worker_of(session):
+    return int(session["id"], 16) >> 56 if isinstance(session["id"], str) else session["id"] >> 56
+
+
+@test("two workers share the ports, one of which has a queue for each: sessions spread, every byte comes home",
+      timeout=180)
+def workers(t):
+    d = two_workers(t)
+    g = d.gateway({"four": d.outer(8443, d.server().address), "six": d.outer(8444, d.server(host="fd77:2::2").address),
+                   "tight": d.outer(8445, d.server().address, limits={"sessions": 6})})
+    many = [d.tls(port) for port in (8443, 8444) for _ in range(12)]
+    for s in many:
+        there_and_back(s, 200000)
+    listed = g.sessions()
+    equal(len(listed), 24)
+    equal(sorted({worker_of(x) for x in listed}), [1, 2], "both workers have sessions")
+    equal({row["link"]: row["live"] for row in g.status()["links"]}, {"four": 12, "six": 12, "tight": 0})
+    few = [d.tls(8445) for _ in range(6)]
+    for s in few:
+        there_and_back(s, 1000)
+    try:
+        d.tls(8445).recv(1)
+        expect(False, "a seventh session on a link that allows six, whichever worker has them")
+    except (ssl.SSLError, OSError):
+        pass
+    for x in listed:
+        equal(g.ctl("end", x["id"], check=False).returncode, 0)
+    g.wait(lambda: len(g.sessions()) == 6, 20, "every session that was ended, on both workers")
+    os.kill(g.children()["penstock-dataplane-dpdk"][0], 9)
+    g.wait_event("child_serves", timeout=60, process="dataplane-dpdk")
+    g.wait(lambda: answers(d), 20, "the engine's listener")
+    equal(g.stop(), 0)
 
 
 def refusal(t, change):

@@ -72,8 +72,10 @@ TEST("a link on two ports is good, and so are all forms of a port")
 
 TEST("one processor polls")
 {
-    bad("/dpdk/lcores", "[1, 2]", "/dpdk/lcores", "runs on one");
-    bad("/dpdk/lcores", "1", "/dpdk/lcores", "runs on one");
+    bad("/dpdk/lcores", "[]", "/dpdk/lcores", "runs on 1 to 8");
+    bad("/dpdk/lcores", "[0,1,2,3,4,5,6,7,8]", "/dpdk/lcores", "runs on 1 to 8");
+    bad("/dpdk/lcores", "1", "/dpdk/lcores", "runs on 1 to 8");
+    bad("/dpdk/lcores", "[2, 1, 2]", "/dpdk/lcores/2", "named twice");
     bad("/dpdk/lcores", "[1024]", "/dpdk/lcores/0", "1024");
     bad("/dpdk/lcores", NULL, "/dpdk/lcores", "missing");
 }
@@ -148,7 +150,12 @@ TEST("ports that differ in anything are not equal")
 {
     struct policy_port port = {.name = "a", .device = "net_x0", .v4_prefix = 24, .mtu = 1500},
                        other;
-    struct policy_dpdk a = {.lcore = 1, .memory_mb = 64, .n_ports = 1, .ports = &port}, b = a;
+    struct policy_dpdk a = {.n_lcores = 1,
+                            .lcores = {1},
+                            .memory_mb = 64,
+                            .n_ports = 1,
+                            .ports = &port},
+                       b = a;
 
     EXPECT(addr_parse(&port.v4, "192.0.2.1:0") == 0);
     other = port;
@@ -160,7 +167,7 @@ TEST("ports that differ in anything are not equal")
     EXPECT(addr_parse(&other.gateway4, "192.0.2.9:0") == 0);
     EXPECT(!policy_dpdk_equal(&a, &b));
     other = port;
-    b.lcore = 2;
+    b.lcores[0] = 2;
     EXPECT(!policy_dpdk_equal(&a, &b));
 }
 

@@ -81,7 +81,8 @@ static struct policy_port *nine_ports(void)
     SPOIL("an IPv6 network with host bits", D, s.sources[1].ip[4] = 0x40) \
     SPOIL("an IPv4 network with bytes of IPv6", D, s.sources[0].ip[15] = 1) \
     SPOIL("nine ports", D, s.p.dpdk.n_ports = 9; s.p.dpdk.ports = nine_ports()) \
-    SPOIL("a processor that no machine has", D, s.p.dpdk.lcore = 1024) \
+    SPOIL("a processor that no machine has", D, s.p.dpdk.lcores[0] = 1024) \
+    SPOIL("no processor", D, s.p.dpdk.n_lcores = 0) \
     SPOIL("too little memory for packets", D, s.p.dpdk.memory_mb = 63) \
     SPOIL("a port without a name", D, s.ports[0].name[0] = 0) \
     SPOIL("a port without a device", D, s.ports[0].device[0] = 0) \

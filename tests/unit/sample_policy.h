@@ -154,22 +154,26 @@ static inline void sample_policy(struct sample_policy *s)
         .addr = sample_addr("0.0.0.0:8443"), .tls = true, .n_links = 2, .links = s->tls_links};
     s->listeners[1] = (struct policy_listener){
         .addr = sample_addr("127.0.0.1:7443"), .n_links = 1, .links = s->plain_links};
-    s->p = (struct policy){
-        .revision = 42,
-        .drain_ms = 10000,
-        .busy_poll_us = 50,
-        .n_listeners = 2,
-        .n_links = SAMPLE_LINKS,
-        .n_identities = 2,
-        .n_trusts = 1,
-        .n_profiles = 1,
-        .n_attachments = 2,
-        .listeners = s->listeners,
-        .links = s->links,
-        .identities = s->identities,
-        .trusts = s->trusts,
-        .profiles = s->profiles,
-        .dpdk = {.lcore = 1, .memory_mb = 256, .hugepages = true, .n_ports = 2, .ports = s->ports}};
+    s->p = (struct policy){.revision = 42,
+                           .drain_ms = 10000,
+                           .busy_poll_us = 50,
+                           .n_listeners = 2,
+                           .n_links = SAMPLE_LINKS,
+                           .n_identities = 2,
+                           .n_trusts = 1,
+                           .n_profiles = 1,
+                           .n_attachments = 2,
+                           .listeners = s->listeners,
+                           .links = s->links,
+                           .identities = s->identities,
+                           .trusts = s->trusts,
+                           .profiles = s->profiles,
+                           .dpdk = {.n_lcores = 2,
+                                    .lcores = {1, 3},
+                                    .memory_mb = 256,
+                                    .hugepages = true,
+                                    .n_ports = 2,
+                                    .ports = s->ports}};
 }
 
 #endif

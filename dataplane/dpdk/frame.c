@@ -1,0 +1,86 @@
+#include "dataplane/dpdk/frame.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#define ETHERTYPE_4    0x0800
+#define ETHERTYPE_6    0x86dd
+#define ETHERTYPE_ARP  0x0806
+#define ETHERTYPE_VLAN 0x8100
+#define ARP_BYTES      28 /* of IPv4 over Ethernet; lwIP reads them without a look at the length */
+#define ARP_REPLY      2
+
+#define ND_ROUTER    134 /* advertisements, and a redirect: RFC 4861 4 */
+#define ND_NEIGHBOUR 136
+#define ND_REDIRECT  137
+
+/* Where the TCP header of an IPv4 packet begins; NULL: options, a fragment, or not TCP. */
+static const uint8_t *ip4_tcp(const uint8_t *p, size_t n, struct tuple *t)
+{
+    if (n < 40 || p[0] != 0x45 || p[9] != IPPROTO_TCP || (frame_be16(p + 6) & 0x3fff))
+        return NULL;
+    memcpy(t->remote, p + 12, 4);
+    memcpy(t->local, p + 16, 4);
+    return p + 20;
+}
+
+/* The same of IPv6; NULL also where other headers stand before TCP's. */
+static const uint8_t *ip6_tcp(const uint8_t *p, size_t n, struct tuple *t)
+{
+    if (n < 60 || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
+        return NULL;
+    memcpy(t->remote, p + 8, 16);
+    memcpy(t->local, p + 24, 16);
+    return p + 40;
+}
+
+/* ICMP may go by; TCP may not, behind whatever headers it stands. */
+static enum frame_kind ip4_other(const uint8_t *p, size_t n)
+{
+    return n >= 20 && p[9] == IPPROTO_ICMP ? FRAME_OTHER : FRAME_DROP;
+}
+
+static enum frame_kind ip6_other(const uint8_t *p, size_t n)
+{
+    if (n < 41)
+        return FRAME_DROP;
+    if (p[6] == IPPROTO_ICMPV6)
+        return p[40] == ND_ROUTER || p[40] == ND_NEIGHBOUR || p[40] == ND_REDIRECT ? FRAME_NEIGHBOUR
+                                                                                   : FRAME_OTHER;
+    return p[6] == IPPROTO_HOPOPTS && p[40] == IPPROTO_ICMPV6 ? FRAME_OTHER : FRAME_DROP;
+}
+
+static enum frame_kind arp_kind(const uint8_t *p, size_t n)
+{
+    if (n < ARP_BYTES)
+        return FRAME_DROP;
+    return frame_be16(p + 6) == ARP_REPLY ? FRAME_NEIGHBOUR : FRAME_OTHER;
+}
+
+enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
+{
+    size_t at = 14;
+    uint16_t type;
+
+    memset(t, 0, sizeof *t);
+    if (n < at)
+        return FRAME_DROP;
+    type = frame_be16(p + 12);
+    if (type == ETHERTYPE_VLAN && n >= 18) {
+        type = frame_be16(p + 16);
+        at = 18;
+    }
+    p += at;
+    n -= at;
+    if (type == ETHERTYPE_ARP)
+        return arp_kind(p, n);
+    if (type != ETHERTYPE_4 && type != ETHERTYPE_6)
+        return FRAME_DROP;
+    *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
+    if (!*tcp)
+        return type == ETHERTYPE_4 ? ip4_other(p, n) : ip6_other(p, n);
+    t->v6 = type == ETHERTYPE_6;
+    memcpy(&t->remote_port, *tcp, 2);
+    memcpy(&t->local_port, *tcp + 2, 2);
+    return FRAME_SEGMENT;
+}
