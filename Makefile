@@ -118,8 +118,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%_test.o $(BUILD)/tests/unit/test.o $(ALL_A
 	@echo "  LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_all)
 # What tests of certificates are made of.
-PKI := $(patsubst %,$(BUILD)/tests/unit/%.o,pki pki_key pki_case)
-$(patsubst %,$(BUILD)/unit/%,verify verify_path verify_issuers verify_leaf verify_crl verify_alert rules chain): $(PKI)
+PKI := $(patsubst %,$(BUILD)/tests/unit/%.o,pki pki_edit pki_key pki_case)
+$(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(wildcard tests/unit/verify*_test.c)) \
+    $(patsubst %,$(BUILD)/unit/%,rules chain): $(PKI)
 # A whole handshake process, its keyring and its peers.
 WORLD := $(PKI) $(patsubst %,$(BUILD)/tests/unit/%.o,world world_peer keyring_thread)
 $(patsubst %,$(BUILD)/unit/%,certs conn conn_refuse conn_hello process revision): $(WORLD)

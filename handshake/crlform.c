@@ -9,6 +9,7 @@
 
 #define NUMBER_MAX     20 /* bytes, RFC 5280 5.2.3 */
 #define EXTENSIONS_MAX 32
+#define UTC_TIME_END   INT64_C(2524608000) /* 2050 begins */
 
 struct extension {
     const uint8_t *oid, *value;
@@ -84,10 +85,14 @@ static void read_key_id(struct crl_form *f, const struct extension *x)
 
 static void read_extension(struct crl_form *f, const struct extension *x)
 {
-    if (is_ce(x, CE_CRL_NUMBER))
+    bool number = is_ce(x, CE_CRL_NUMBER), key_id = is_ce(x, CE_AUTHORITY_KEY);
+
+    if (number)
         read_number(f, x);
-    else if (is_ce(x, CE_AUTHORITY_KEY))
+    if (key_id)
         read_key_id(f, x);
+    if ((number || key_id) && x->critical)
+        f->fault = "an extension is critical that must not be";
     else if (is_ce(x, CE_DELTA))
         f->fault = "it is a delta CRL";
     else if (is_ce(x, CE_SCOPE))
@@ -155,27 +160,30 @@ static bool read_entries(struct crl_form *f, struct buf *tbs, const struct crl_v
     return buf_ok(&list.in);
 }
 
-static int64_t read_time(const struct der *d)
+/* RFC 5280 5.1.2.4: UTCTime to the end of 2049. False when it is no time at all. */
+static bool read_time(struct crl_form *f, const struct der *d, int64_t *seconds)
 {
     const unsigned char *p = d->raw;
     ASN1_TIME *t = d2i_ASN1_TIME(NULL, &p, (long)d->n_raw);
-    int64_t seconds = asn1_time(t);
 
+    *seconds = asn1_time(t);
     ASN1_TIME_free(t);
-    return seconds;
+    if (d->tag != DER_UTC_TIME && *seconds < UTC_TIME_END)
+        f->fault = "a date before 2050 is not written as UTCTime";
+    return *seconds != INT64_MIN;
 }
 
 static bool read_updates(struct crl_form *f, struct buf *tbs)
 {
     struct der d;
 
-    if (!der_get(tbs, &d) || (f->this_update = read_time(&d)) == INT64_MIN)
+    if (!der_get(tbs, &d) || !read_time(f, &d, &f->this_update))
         return false;
     if (!der_next_is(tbs, DER_UTC_TIME) && !der_next_is(tbs, DER_TIME)) {
         f->fault = "it has no next update";
         return true;
     }
-    if (!der_get(tbs, &d) || (f->next_update = read_time(&d)) == INT64_MIN)
+    if (!der_get(tbs, &d) || !read_time(f, &d, &f->next_update))
         return false;
     if (f->next_update <= f->this_update)
         f->fault = "its next update is not after its this update";
@@ -189,8 +197,9 @@ static bool read_tbs(struct crl_form *f, struct buf *tbs, const struct der *alg,
     struct der version, inner, issuer;
     const unsigned char *p;
 
-    if (der_next_is(tbs, DER_INTEGER) &&
-        (!der_get(tbs, &version) || version.in.len != 1 || version.in.data[0] != 1))
+    if (!der_next_is(tbs, DER_INTEGER))
+        f->fault = "it is not of version 2";
+    else if (!der_get(tbs, &version) || version.in.len != 1 || version.in.data[0] != 1)
         return false;
     if (!der_want(tbs, DER_SEQUENCE, &inner) || !der_want(tbs, DER_SEQUENCE, &issuer))
         return false;

@@ -3,10 +3,17 @@
 #include <openssl/obj_mac.h>
 #include <openssl/x509v3.h>
 #include "dataplane/base/check.h"
+#include "handshake/der.h"
 #include "handshake/parts.h"
 
 #define SERIAL_MAX     20
 #define EXTENSIONS_MAX 64
+
+/* Extensions that OpenSSL reads only when asked. */
+static const int unread[] = {
+    NID_info_access,          NID_sinfo_access,    NID_issuer_alt_name,
+    NID_certificate_policies, NID_policy_mappings, NID_freshest_crl,
+};
 
 /* Extensions that are wrong when critical: not ours to process, or forbidden to be so. */
 static const struct {
@@ -15,8 +22,6 @@ static const struct {
 } not_critical[] = {
     {NID_certificate_policies, "certificate policies are not processed"},
     {NID_policy_mappings, "certificate policies are not processed"},
-    {NID_policy_constraints, "certificate policies are not processed"},
-    {NID_inhibit_any_policy, "certificate policies are not processed"},
     {NID_authority_key_identifier, "its authority key identifier is critical"},
     {NID_subject_key_identifier, "its subject key identifier is critical"},
     {NID_info_access, "its authority information access is critical"},
@@ -46,10 +51,43 @@ static bool repeated(X509 *x, int at)
     return X509_get_ext_by_OBJ(x, oid, at) >= 0;
 }
 
+/* The value of a known extension is one element, of which only constraints may be empty. */
+static bool value_good(X509_EXTENSION *ext, int nid)
+{
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(ext);
+    bool good = true;
+    struct buf b;
+    struct der d;
+
+    buf_init_read(&b, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+    if (!der_get(&b, &d) || !buf_done(&b) ||
+        (d.in.len == 0 && d.tag == DER_SEQUENCE && nid != NID_basic_constraints))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(unread); i++)
+        if (unread[i] == nid) {
+            const X509V3_EXT_METHOD *how = X509V3_EXT_get_nid(nid);
+            void *read = X509V3_EXT_d2i(ext);
+
+            good = read != NULL;
+            ASN1_item_free(read, ASN1_ITEM_ptr(how->it));
+        }
+    return good;
+}
+
+/* No policies are processed: what makes them matter is refused, critical or not. */
+static bool demands_policies(int nid)
+{
+    return nid == NID_policy_constraints || nid == NID_inhibit_any_policy;
+}
+
 static const char *extension_fault(X509_EXTENSION *ext)
 {
     int nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
 
+    if (X509V3_EXT_get_nid(nid) && !value_good(ext, nid))
+        return "an extension can not be read";
+    if (demands_policies(nid))
+        return "certificate policies are not processed";
     for (size_t i = 0; i < ARRAY_LEN(not_critical) && X509_EXTENSION_get_critical(ext); i++)
         if (not_critical[i].nid == nid)
             return not_critical[i].why;
@@ -72,6 +110,14 @@ static bool extensions_good(X509 *x, struct verdict *v)
     return fault ? deny(v, REASON_CHAIN, "%s: %s", cert_label(x, label), fault) : true;
 }
 
+static bool version_good(X509 *x, struct verdict *v)
+{
+    char label[96];
+
+    return X509_get_version(x) == X509_VERSION_3 ||
+           deny(v, REASON_CHAIN, "%s: it is not of version 3", cert_label(x, label));
+}
+
 bool form_check(X509 *x, bool anchor, struct verdict *v)
 {
     char label[96], key[24];
@@ -90,7 +136,39 @@ bool form_check(X509 *x, bool anchor, struct verdict *v)
         return deny(v, REASON_NAME_INVALID,
                     "%s: the serial is not positive or longer than %d bytes", cert_label(x, label),
                     SERIAL_MAX);
-    return extensions_good(x, v);
+    return version_good(x, v) && extensions_good(x, v) && constraints_check(x, v);
+}
+
+/* RFC 5280 4.2.1.1 to 4.2.1.9, of a CA. */
+static const char *anchor_fault(X509 *x)
+{
+    uint32_t flags = X509_get_extension_flags(x);
+
+    if (X509_check_ca(x) != 1)
+        return "it is not a certificate authority";
+    if (!(flags & EXFLAG_BCONS_CRITICAL))
+        return "its basic constraints are not critical";
+    if (!(flags & EXFLAG_KUSAGE) || !(X509_get_key_usage(x) & KU_KEY_CERT_SIGN))
+        return "its key usage has no keyCertSign";
+    if (!X509_get0_subject_key_id(x))
+        return "it has no subject key identifier";
+    if (X509_get_ext_by_NID(x, NID_authority_key_identifier, -1) >= 0 &&
+        !X509_get0_authority_key_id(x))
+        return "its authority key identifier has none";
+    if (X509_NAME_entry_count(X509_get_subject_name(x)) == 0)
+        return "it has no subject";
+    return flags & EXFLAG_CRITICAL ? "it has a critical extension that is not known" : NULL;
+}
+
+bool form_check_anchor(X509 *x, struct verdict *v)
+{
+    const char *fault;
+    char label[96];
+
+    if (!version_good(x, v) || !extensions_good(x, v) || !constraints_check(x, v))
+        return false;
+    fault = anchor_fault(x);
+    return fault ? deny(v, REASON_CHAIN, "%s: %s", cert_label(x, label), fault) : true;
 }
 
 /* RFC 5280 4.2.1.12, read strictly: the purpose itself must stand there. */

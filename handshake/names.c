@@ -230,6 +230,20 @@ static void uri_split(const char *s, size_t n, struct uri *u)
         u->host += user + 1;
 }
 
+bool name_uri_has_host(const char *s, size_t n)
+{
+    struct uri u;
+    size_t host;
+
+    uri_split(s, n, &u);
+    host = span(s + u.host, u.n_head - u.host, ':');
+    return name_uri_good(s, n) && u.host == u.n_scheme + 2 &&
+           (u.n_head == n || s[u.n_head] == '/') &&
+           (u.host + host == u.n_head ||
+            all_digits(s + u.host + host + 1, u.n_head - u.host - host - 1)) &&
+           dns_good(s + u.host, host);
+}
+
 /* Scheme and host without case, user information exactly. */
 static bool same_head(const struct uri *a, const struct uri *b)
 {

@@ -21,6 +21,8 @@ bool name_email_good(const char *s, size_t n);
 /* RFC 3986: a scheme and characters that may stand in a URI, percent signs followed by two digits.
  */
 bool name_uri_good(const char *s, size_t n);
+/* A good URI whose authority is a DNS name, with or without a port, and nothing else. */
+bool name_uri_has_host(const char *s, size_t n);
 bool name_is_spiffe(const char *s, size_t n); /* its scheme is spiffe, in whatever case */
 /* SPIFFE-ID 2: trust domain in lower case, plain path segments, nothing else. */
 bool name_spiffe_good(const char *s, size_t n);

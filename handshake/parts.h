@@ -42,6 +42,14 @@ bool status_verify(const struct verify_side *side, STACK_OF(X509) * path, int64_
 bool form_check(X509 *x, bool anchor, struct verdict *v);
 /* What only a leaf must have and have not. */
 bool form_check_leaf(X509 *leaf, enum leg_side side, struct verdict *v);
+/* The form of an anchor, when a trust is made: what would spoil every path that ends in it. */
+bool form_check_anchor(X509 *x, struct verdict *v);
+/* The form of a certificate's name constraints, if it has some. */
+bool constraints_check(X509 *x, struct verdict *v);
+/* Does an issuer of the path exclude this DNS name? */
+bool constraints_exclude(STACK_OF(X509) * path, const char *name);
+/* If an issuer constrains URIs: has each of the leaf's a host to be judged by? */
+bool constraints_check_uris(STACK_OF(X509) * path, GENERAL_NAMES *sans, struct verdict *v);
 /* Names of the leaf: form, number and wildcards. sans may be NULL: there are none. */
 bool names_check(X509 *leaf, GENERAL_NAMES *sans, enum leg_side side, struct verdict *v);
 /* Does a SAN match the server's name (DNS name or IP literal)? *wild: by a wildcard. */

@@ -8,6 +8,7 @@
 #include "handshake/parts.h"
 
 #define SECURITY_LEVEL 2
+#define DETOURS_MAX    1
 
 /* What a path may be made of. Certificates that are left out do not exist for it. */
 struct parts {
@@ -38,29 +39,6 @@ static bool check_presented(const struct trust *t, STACK_OF(X509) * chain, struc
     return true;
 }
 
-/* The name that a wildcard stands for must not lie in what an issuer may not name. */
-static bool excluded(X509 *ca, const char *name)
-{
-    NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
-    size_t n = strlen(name);
-    bool found = false;
-
-    for (int i = 0; nc && i < sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) && !found; i++) {
-        const GENERAL_NAME *g = sk_GENERAL_SUBTREE_value(nc->excludedSubtrees, i)->base;
-        const char *base;
-        size_t n_base;
-
-        if (g->type != GEN_DNS)
-            continue;
-        base = (const char *)ASN1_STRING_get0_data(g->d.dNSName);
-        n_base = (size_t)ASN1_STRING_length(g->d.dNSName);
-        found = n >= n_base && !strncasecmp(name + n - n_base, base, n_base) &&
-                (n == n_base || n_base == 0 || base[0] == '.' || name[n - n_base - 1] == '.');
-    }
-    NAME_CONSTRAINTS_free(nc);
-    return found;
-}
-
 static bool check_server(const struct verify_side *side, GENERAL_NAMES *sans, STACK_OF(X509) * path,
                          struct verdict *v)
 {
@@ -77,10 +55,10 @@ static bool check_server(const struct verify_side *side, GENERAL_NAMES *sans, ST
     if (!names_match_server(sans, name, &wild))
         return deny(v, REASON_NAME_MISMATCH, "%s: no SAN matches the server name %s",
                     cert_label(leaf, label), name);
-    for (int i = 1; wild && i < sk_X509_num(path); i++)
-        if (excluded(sk_X509_value(path, i), name))
-            return deny(v, REASON_CHAIN, "%s: its issuer may not name %s", cert_label(leaf, label),
-                        name);
+    /* What a wildcard stands for must not lie in what an issuer may not name. */
+    if (wild && constraints_exclude(path, name))
+        return deny(v, REASON_CHAIN, "%s: its issuer may not name %s", cert_label(leaf, label),
+                    name);
     return true;
 }
 
@@ -125,8 +103,38 @@ void path_parameters(X509_STORE_CTX *ctx)
                                        X509_V_FLAG_NO_CHECK_TIME);
 }
 
-static bool build_path(const struct verify_side *side, X509 *leaf, const struct parts *parts,
-                       struct issuers *issuers, struct verdict *v, STACK_OF(X509) * *path)
+static int find(STACK_OF(X509) * in, const X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(in); i++)
+        if (sk_X509_value(in, i) == x)
+            return i;
+    return -1;
+}
+
+/* Of a path that failed: a certificate of which another of the same subject was presented, which
+ * may lead on. NULL: none. A wrong signature is not tried again: it costs us more than its maker.
+ */
+static X509 *replaceable(X509_STORE_CTX *ctx, STACK_OF(X509) * untrusted)
+{
+    STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
+    enum reason reason = openssl_reason(X509_STORE_CTX_get_error(ctx));
+
+    for (int i = 1;
+         i < sk_X509_num(path) && (reason == REASON_UNKNOWN_CA || reason == REASON_CHAIN); i++) {
+        X509 *x = sk_X509_value(path, i);
+
+        for (int k = 0; k < sk_X509_num(untrusted) && find(untrusted, x) >= 0; k++)
+            if (find(path, sk_X509_value(untrusted, k)) < 0 &&
+                X509_NAME_cmp(X509_get_subject_name(sk_X509_value(untrusted, k)),
+                              X509_get_subject_name(x)) == 0)
+                return x;
+    }
+    return NULL;
+}
+
+static bool build_once(const struct verify_side *side, X509 *leaf, const struct parts *parts,
+                       struct issuers *issuers, struct verdict *v, STACK_OF(X509) * *path,
+                       X509 **instead)
 {
     int purpose = side->side == LEG_OUTER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -134,6 +142,7 @@ static bool build_path(const struct verify_side *side, X509 *leaf, const struct 
               X509_STORE_CTX_set_purpose(ctx, purpose) == 1;
     char label[96];
 
+    *instead = NULL;
     if (!ok) {
         X509_STORE_CTX_free(ctx);
         return deny(v, REASON_INTERNAL, "out of memory");
@@ -151,9 +160,30 @@ static bool build_path(const struct verify_side *side, X509 *leaf, const struct 
 
         deny(v, openssl_reason(error), "%s: %s", at ? cert_label(at, label) : "chain",
              X509_verify_cert_error_string(error));
+        *instead = replaceable(ctx, parts->untrusted);
     }
     X509_STORE_CTX_free(ctx);
     return ok;
+}
+
+/* OpenSSL follows one path only. Where two certificates of one CA were presented and the first
+ * leads nowhere, the other is tried; of several failures the first is told. */
+static bool build_path(const struct verify_side *side, X509 *leaf, const struct parts *parts,
+                       struct issuers *issuers, struct verdict *v, STACK_OF(X509) * *path)
+{
+    struct parts rest = {.anchors = parts->anchors, .untrusted = sk_X509_dup(parts->untrusted)};
+    struct verdict first = {0}, again;
+    X509 *instead = NULL;
+    bool ok = rest.untrusted ? build_once(side, leaf, &rest, issuers, &first, path, &instead)
+                             : deny(&first, REASON_INTERNAL, "out of memory");
+
+    for (int i = 0; i < DETOURS_MAX && !ok && instead; i++) {
+        again.n_reasons = 0;
+        sk_X509_delete_ptr(rest.untrusted, instead);
+        ok = build_once(side, leaf, &rest, issuers, &again, path, &instead);
+    }
+    sk_X509_free(rest.untrusted);
+    return ok || deny(v, first.reasons[0].reason, "%s", first.reasons[0].text);
 }
 
 /* Everything about a path that has nothing to do with time. *path only on success. */
@@ -179,7 +209,7 @@ static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presente
     if (ok && sk_X509_num(found) > PATH_CERTS_MAX)
         ok = deny(v, REASON_CHAIN_LIMIT, "a path of %d certificates; at most %d are looked at",
                   sk_X509_num(found), PATH_CERTS_MAX);
-    ok = ok && check_server(side, sans, found, v);
+    ok = ok && constraints_check_uris(found, sans, v) && check_server(side, sans, found, v);
     GENERAL_NAMES_free(sans);
     if (ok) {
         issuers_learn(&issuers, found);
@@ -193,14 +223,6 @@ static bool path_judge(const struct verify_side *side, STACK_OF(X509) * presente
 static bool in_date(X509 *x, int64_t now)
 {
     return asn1_time(X509_get0_notBefore(x)) <= now && now <= asn1_time(X509_get0_notAfter(x));
-}
-
-static int find(STACK_OF(X509) * in, const X509 *x)
-{
-    for (int i = 0; i < sk_X509_num(in); i++)
-        if (sk_X509_value(in, i) == x)
-            return i;
-    return -1;
 }
 
 /* Where each certificate of a path came from; n is 0 when that can not be told. */

@@ -7,11 +7,23 @@
 #include "dataplane/base/check.h"
 #include "handshake/parts.h"
 
+/* RFC 5280 4.1.2.5: to the second, in Zulu time, without fractions. */
+static bool time_good(const ASN1_TIME *t)
+{
+    const uint8_t *s = ASN1_STRING_get0_data(t);
+    int n = ASN1_STRING_length(t), digits = 0;
+
+    while (digits < n && s[digits] >= '0' && s[digits] <= '9')
+        digits++;
+    return digits == n - 1 && s[digits] == 'Z' &&
+           n == (ASN1_STRING_type(t) == V_ASN1_UTCTIME ? 13 : 15);
+}
+
 int64_t asn1_time(const ASN1_TIME *t)
 {
     struct tm tm;
 
-    if (!t || ASN1_TIME_to_tm(t, &tm) != 1)
+    if (!t || !time_good(t) || ASN1_TIME_to_tm(t, &tm) != 1)
         return INT64_MIN;
     return (int64_t)timegm(&tm);
 }

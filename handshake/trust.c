@@ -22,21 +22,19 @@ static int add_anchor(struct trust *t, const struct policy_blob *b, const char *
 {
     const unsigned char *der = b->data;
     X509 *x = d2i_X509(NULL, &der, (long)b->n);
+    struct verdict v = {0};
     char label[96], key[24];
     int rc = 0;
 
     if (!x || der != b->data + b->n)
         rc = err_set(e, -EINVAL, where, "PEM or DER certificates",
                      "an anchor is no certificate that can be read");
-    else if (X509_check_ca(x) != 1)
-        rc = err_set(e, -EINVAL, where, "certificates with basicConstraints CA:TRUE",
-                     "%s is not a certificate authority", cert_label(x, label));
-    else if (!X509_get0_subject_key_id(x))
-        rc = err_set(e, -EINVAL, where, "certificates as RFC 5280 4.2.1.2 wants them",
-                     "%s has no subject key identifier", cert_label(x, label));
     else if (!cert_key_allowed(x, key))
         rc = err_set(e, -EINVAL, where, "keys: " ALGS_KEYS, "%s has a key of type %s",
                      cert_label(x, label), key);
+    else if (!form_check_anchor(x, &v))
+        rc = err_set(e, -EINVAL, where, "certificates of CAs as RFC 5280 wants them", "%s",
+                     v.reasons[0].text);
     else if (!trust_has_anchor(t, x)) { /* twice the same is once */
         if (sk_X509_push(t->anchors, x) > 0)
             return 0;

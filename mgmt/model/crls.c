@@ -11,7 +11,8 @@
 #include "dataplane/wire/crl.h"
 #include "mgmt/model/certs.h"
 
-#define FIX_READ "give PEM or DER certificate revocation lists"
+#define UTC_TIME_END INT64_C(2524608000) /* 2050 begins */
+#define FIX_READ     "give PEM or DER certificate revocation lists"
 
 int64_t crls_next_update(const X509_CRL *crl)
 {
@@ -30,17 +31,24 @@ static bool is_indirect(X509_CRL *crl)
     return false;
 }
 
-static bool has_unknown_critical(X509_CRL *crl)
+/* Of those that are known none may be critical (RFC 5280 5.2), but the scope, told before. */
+static bool has_critical(X509_CRL *crl)
 {
-    for (int i = 0; i < X509_CRL_get_ext_count(crl); i++) {
-        X509_EXTENSION *ext = X509_CRL_get_ext(crl, i);
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
+    bool found = false;
 
-        if (X509_EXTENSION_get_critical(ext) && nid != NID_authority_key_identifier &&
-            nid != NID_crl_number)
-            return true;
-    }
-    return false;
+    for (int i = 0; i < X509_CRL_get_ext_count(crl) && !found; i++)
+        found = X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, i));
+    return found;
+}
+
+/* RFC 5280 5.1.2.4: UTCTime to the end of 2049, to the second, in Zulu time. */
+static bool time_good(const ASN1_TIME *t)
+{
+    bool utc = ASN1_STRING_type(t) == V_ASN1_UTCTIME;
+    int n = ASN1_STRING_length(t);
+
+    return n == (utc ? 13 : 15) && ASN1_STRING_get0_data(t)[n - 1] == 'Z' &&
+           (utc || certs_time(t, NULL) >= UTC_TIME_END);
 }
 
 /* Why no certificate could ever be judged by the list, or NULL. */
@@ -50,16 +58,20 @@ static const char *unusable(X509_CRL *crl)
     bool numbered = number != NULL;
 
     ASN1_INTEGER_free(number);
+    if (X509_CRL_get_version(crl) != X509_CRL_VERSION_2)
+        return "is not of version 2";
     if (!X509_CRL_get0_nextUpdate(crl) || crls_next_update(crl) == INT64_MIN)
         return "has no next update";
+    if (!time_good(X509_CRL_get0_lastUpdate(crl)) || !time_good(X509_CRL_get0_nextUpdate(crl)))
+        return "has a date that is not written as UTCTime to the second";
     if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
         return "is a delta list";
     if (X509_CRL_get_ext_by_NID(crl, NID_issuing_distribution_point, -1) >= 0)
         return "covers only a part of its issuer's certificates";
     if (!numbered)
         return "has no CRL number";
-    if (has_unknown_critical(crl))
-        return "has a critical extension that is not known";
+    if (has_critical(crl))
+        return "has a critical extension that is not known or must not be critical";
     return is_indirect(crl) ? "lists certificates of other issuers" : NULL;
 }
 

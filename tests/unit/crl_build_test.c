@@ -124,6 +124,9 @@ TEST("a list that no certificate could be judged by is refused, with the reason"
     refused((struct made_list){.no_number = true}, "number");
     refused((struct made_list){.delta = true}, "delta");
     refused((struct made_list){.partial = true}, "part");
+    refused((struct made_list){.v1 = true}, "version 2");
+    refused((struct made_list){.general_time = true}, "UTCTime");
+    refused((struct made_list){.critical_number = true}, "critical");
 }
 
 TEST("a list that is past its time is read: the handshake judges it at its time")

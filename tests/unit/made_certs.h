@@ -94,7 +94,7 @@ static inline void made_free(struct made *m)
 
 struct made_list {
     long from_s, until_s; /* from now; 0, 0: a day ago to a month ahead */
-    bool no_number, no_next, delta, partial;
+    bool no_number, no_next, delta, partial, v1, general_time, critical_number;
 };
 
 /* A list of n serials: 1000, 1001, ... in an order that is not sorted. */
@@ -108,7 +108,7 @@ static inline X509_CRL *made_crl(const struct made *issuer, unsigned n, struct m
         how.from_s = -86400;
         how.until_s = 30 * 86400;
     }
-    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+    X509_CRL_set_version(crl, how.v1 ? X509_CRL_VERSION_1 : X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x));
     X509_CRL_set1_lastUpdate(crl, X509_gmtime_adj(t, how.from_s));
     for (unsigned i = 0; i < n; i++) {
@@ -121,9 +121,15 @@ static inline X509_CRL *made_crl(const struct made *issuer, unsigned n, struct m
     }
     if (!how.no_next)
         X509_CRL_set1_nextUpdate(crl, X509_gmtime_adj(t, how.until_s));
+    if (how.general_time) {
+        ASN1_TIME *general = ASN1_TIME_to_generalizedtime(t, NULL);
+
+        X509_CRL_set1_nextUpdate(crl, general);
+        ASN1_TIME_free(general);
+    }
     ASN1_INTEGER_set(number, 7);
     if (!how.no_number)
-        X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0);
+        X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, how.critical_number, 0);
     if (how.delta)
         X509_CRL_add1_ext_i2d(crl, NID_delta_crl, number, 1, 0);
     if (how.partial) {

@@ -17,7 +17,7 @@ void *pki_keep(void *p)
 
 static void add_extension(X509 *x, X509_CRL *crl, X509_REVOKED *r, const struct pki_ext *e)
 {
-    uint8_t der[512];
+    uint8_t der[16384];
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     ASN1_OBJECT *oid = OBJ_txt2obj(e->oid, 1);
     X509_EXTENSION *ext;
@@ -64,6 +64,15 @@ static void san_value(GENERAL_NAME *g, int type, const char *text, size_t n)
     GENERAL_NAME_set0_value(g, type, s);
 }
 
+static ASN1_TYPE *null_type(void)
+{
+    ASN1_TYPE *t = ASN1_TYPE_new();
+
+    MUST(t);
+    ASN1_TYPE_set(t, V_ASN1_NULL, NULL);
+    return t;
+}
+
 static GENERAL_NAME *san_of(const char *word, size_t n)
 {
     static const struct {
@@ -82,6 +91,16 @@ static GENERAL_NAME *san_of(const char *word, size_t n)
         MUST(n_ip == 4 || inet_pton(AF_INET6, text, ip) == 1);
         GENERAL_NAME_set0_value(g, GEN_IPADD, ASN1_OCTET_STRING_new());
         MUST(ASN1_STRING_set(g->d.iPAddress, ip, (int)n_ip));
+        return g;
+    }
+    if (!strncmp(word, "dir:", 4)) {
+        GENERAL_NAME_set0_value(g, GEN_DIRNAME, X509_NAME_new());
+        MUST(X509_NAME_add_entry_by_txt(g->d.directoryName, "CN", MBSTRING_UTF8,
+                                        (const unsigned char *)word + 4, (int)n - 4, -1, 0));
+        return g;
+    }
+    if (!strncmp(word, "other:", 6)) {
+        MUST(GENERAL_NAME_set0_othername(g, OBJ_txt2obj("1.3.6.1.4.1.99999.3", 1), null_type()));
         return g;
     }
     for (size_t i = 0; i < 4; i++)
@@ -132,6 +151,17 @@ static void set_name(X509_NAME *name, const struct pki_spec *s)
                                             (const unsigned char *)parts[i].value, -1, -1, 0));
 }
 
+/* The authority key identifier. */
+static void add_key_id(X509 *x, X509_CRL *crl, const ASN1_OCTET_STRING *id)
+{
+    AUTHORITY_KEYID *aki = AUTHORITY_KEYID_new();
+
+    MUST(aki && (aki->keyid = ASN1_OCTET_STRING_dup(id)));
+    MUST((x ? X509_add1_ext_i2d(x, NID_authority_key_identifier, aki, 0, 0)
+            : X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0, 0)) == 1);
+    AUTHORITY_KEYID_free(aki);
+}
+
 static void add_extensions(X509 *x, X509 *issuer, const struct pki_spec *s)
 {
     char constraints[64];
@@ -154,11 +184,11 @@ static void add_extensions(X509 *x, X509 *issuer, const struct pki_spec *s)
     if (s->constraints)
         add_conf(issuer, x, NID_name_constraints, s->constraints);
     if (s->sans)
-        add_sans(x, s->sans, !s->cn);
+        add_sans(x, s->sans, s->critical_sans || (!s->cn && !s->plain_sans));
     if (!s->no_ski)
         add_conf(issuer, x, NID_subject_key_identifier, "hash");
     if (!s->no_aki && issuer != x && X509_get0_subject_key_id(issuer))
-        add_conf(issuer, x, NID_authority_key_identifier, "keyid");
+        add_key_id(x, NULL, X509_get0_subject_key_id(issuer));
     for (size_t i = 0; i < 4 && s->extra[i].oid; i++)
         add_extension(x, NULL, NULL, &s->extra[i]);
 }
@@ -282,13 +312,8 @@ static void crl_extensions(X509_CRL *crl, const struct pki_cert *issuer,
     set_serial(number, s->number && s->number[0] ? s->number : "1");
     if (!s->number || s->number[0])
         MUST(X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
-    if (id && !s->no_aki) {
-        AUTHORITY_KEYID *aki = AUTHORITY_KEYID_new();
-
-        aki->keyid = ASN1_OCTET_STRING_dup(id);
-        MUST(X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0, 0) == 1);
-        AUTHORITY_KEYID_free(aki);
-    }
+    if (id && !s->no_aki)
+        add_key_id(NULL, crl, id);
     for (size_t i = 0; i < 2 && s->extra[i].oid; i++)
         add_extension(NULL, crl, NULL, &s->extra[i]);
     ASN1_INTEGER_free(number);

@@ -59,13 +59,14 @@ struct pki_spec {
     int pathlen;         /* of a CA, plus one; 0: none */
     const char *usage;   /* OpenSSL's words; NULL: what fits, "": none */
     const char *purpose; /* extended key usage; NULL: none */
-    const char *sans;    /* "dns:a uri:b email:c ip:1.2.3.4 raw:<hex>"; `\0` is a NUL byte */
+    const char *sans;    /* "dns:a uri:b email:c ip:1.2.3.4 dir:cn other: raw:x"; `\0` is a NUL */
     const char *constraints;
     const char *serial; /* hex, "-" first for negative; NULL: the next */
     const char *digest; /* NULL: SHA256 */
     bool pss, no_ski, no_aki, plain_constraints /* basic constraints not critical */;
-    int version;      /* 0: 3 */
-    int64_t from, to; /* 0: a day ago, 100 days ahead */
+    bool critical_sans, plain_sans; /* neither: critical where there is no subject */
+    int version;                    /* 0: 3 */
+    int64_t from, to;               /* 0: a day ago, 100 days ahead */
     struct pki_ext extra[4];
 };
 
@@ -80,6 +81,20 @@ struct pki_cert pki_ca(const struct pki_cert *issuer, const char *cn);
 struct pki_cert pki_leaf(const struct pki_cert *issuer, enum leg_side side, const char *sans);
 /* A copy with one byte of its signature changed. */
 X509 *pki_spoil(X509 *x);
+/* Fields of a certificate's signed part, by their place in a version 3 one. */
+enum pki_field {
+    FIELD_VERSION,
+    FIELD_SERIAL,
+    FIELD_ALGORITHM,
+    FIELD_ISSUER,
+    FIELD_VALIDITY,
+    FIELD_SUBJECT,
+    FIELD_KEY,
+    FIELD_EXTENSIONS,
+    FIELD_MORE /* behind the extensions */
+};
+/* A copy with one field replaced by these bytes ("": left out), signed anew by issuer. */
+X509 *pki_edit(const struct pki_cert *issuer, X509 *x, enum pki_field at, const char *hex);
 EVP_PKEY *pki_new_key(enum pki_key kind);
 bool pki_has(enum pki_key kind); /* does this OpenSSL know the type? */
 
@@ -96,6 +111,17 @@ struct pki_crl_spec {
 };
 
 X509_CRL *pki_crl(const struct pki_cert *issuer, const struct pki_crl_spec *spec);
+enum pki_crl_field {
+    CRL_FIELD_VERSION,
+    CRL_FIELD_ALGORITHM,
+    CRL_FIELD_ISSUER,
+    CRL_FIELD_THIS_UPDATE,
+    CRL_FIELD_NEXT_UPDATE,
+    CRL_FIELD_ENTRIES /* the extensions where there are no entries */
+};
+/* As pki_edit(). */
+X509_CRL *pki_edit_crl(const struct pki_cert *issuer, X509_CRL *crl, enum pki_crl_field at,
+                       const char *hex);
 /* As mgmt compiles it. */
 struct crl_view pki_table(X509_CRL *crl);
 
