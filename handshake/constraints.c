@@ -49,7 +49,8 @@ static const char *base_fault(const GENERAL_NAME *g)
     s = (const char *)ASN1_STRING_get0_data(g->d.ia5);
     n = (size_t)ASN1_STRING_length(g->d.ia5);
     if (g->type == GEN_DNS)
-        return n == 0 || host_good(s, n) ? NULL : "a malformed DNS name";
+        return n == 0 || host_good(s, n) ? NULL
+                                         : "a malformed DNS name (no dot or star goes before it)";
     if (g->type == GEN_URI)
         return domain_good(s, n) ? NULL : "a malformed host of URIs";
     return name_email_good(s, n) || domain_good(s, n) ? NULL

@@ -2,6 +2,7 @@
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 #include "dataplane/base/check.h"
 #include "handshake/der.h"
 #include "handshake/parts.h"
@@ -118,6 +119,16 @@ static bool version_good(X509 *x, struct verdict *v)
            deny(v, REASON_CHAIN, "%s: it is not of version 3", cert_label(x, label));
 }
 
+/* RFC 9295 3, RFC 9881 5: keys that only sign are for nothing else. */
+static bool usage_good(X509 *x, const char *key)
+{
+    uint32_t wrong = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT |
+                     KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY;
+
+    return (strcmp(key, "Ed25519") && strncmp(key, "ML-DSA", 6)) ||
+           !(X509_get_extension_flags(x) & EXFLAG_KUSAGE) || !(X509_get_key_usage(x) & wrong);
+}
+
 bool form_check(X509 *x, bool anchor, struct verdict *v)
 {
     char label[96], key[24];
@@ -136,6 +147,9 @@ bool form_check(X509 *x, bool anchor, struct verdict *v)
         return deny(v, REASON_NAME_INVALID,
                     "%s: the serial is not positive or longer than %d bytes", cert_label(x, label),
                     SERIAL_MAX);
+    if (!usage_good(x, key))
+        return deny(v, REASON_KEY_TYPE, "%s: a key usage that its key of type %s has not",
+                    cert_label(x, label), key);
     return version_good(x, v) && extensions_good(x, v) && constraints_check(x, v);
 }
 

@@ -57,14 +57,14 @@ class Cert:
 class CA(Cert):
     """A certificate authority; issue() makes leaves and intermediates, crl() its revocation list."""
 
-    def __init__(self, path, name, issuer=None, key_type="p256", days=3650, subject=None):
+    def __init__(self, path, name, issuer=None, key_type="p256", days=3650, subject=None, ext=""):
         super().__init__(path, name, key_type)
         self.path = path
         self.issuer = issuer
         self.revoked = []
         self.crl_number = 1
         self.make_key()
-        ext = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+        ext = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n" + ext
         subject = subject or "/O=Penstock Test/CN=%s" % name
         if issuer:
             issuer.sign(self, subject, ext, days=days)

@@ -96,6 +96,33 @@ def revocation(t):
         (bare, "crl_missing", "CERTIFICATE_UNKNOWN")])
 
 
+@test("a certificate of a forbidden form is refused in a handshake and explained over REST in the same words")
+def forms(t):
+    pki = own_pki(t)
+    bound = CA(pki.path, "bound", issuer=pki.inter, ext="nameConstraints=permitted;URI:.partner.example\n")
+    odd = CA(pki.path, "odd", issuer=pki.inter, ext="nameConstraints=critical,permitted;DNS:.partner.example\n")
+    server = t.server()
+    g = t.terminate(server.address, pki=pki)
+    for cert, reason, words in (
+            (pki.inter.issue("unknown", NAME, ext="1.3.6.1.4.1.55738.666.1=critical,DER:0500\n"), "chain", "critical extension"),
+            (pki.inter.issue("cut", NAME, ext="authorityInfoAccess=DER:3000\n"), "chain", "can not be read"),
+            (pki.inter.issue("limits", NAME, ext="nameConstraints=permitted;DNS:a.test\n"), "chain", "leaf with name constraints"),
+            (pki.inter.issue("wild", NAME + ",DNS:*.partner.example"), "name_invalid", "wildcard"),
+            (bound.issue("outside", NAME), "chain", "permitted subtree"),
+            (bound.issue("hidden", "URI:https://else.example?x=.partner.example"), "chain", "can not judge"),
+            (odd.issue("dotted", NAME), "chain", "a malformed DNS name")):
+        count = len(g.events("refused")) + 1
+        refusal(pki, g.port, cert)
+        event = g.wait_event("refused", count=count)
+        with open(cert.chain, "rb") as f:
+            status, _, answer = g.api("POST", "/api/v1/links/in/explain", f.read())
+        first = answer["reasons"][0]
+        equal((status, answer["verdict"], first["reason"], event["reason"]), (200, "deny", reason, reason), cert.name)
+        equal(first["text"], event["text"], cert.name)
+        expect(words in first["text"], "%s: %s" % (cert.name, first["text"]))
+    equal(server.connections, 0, "connections at the target")
+
+
 @test("an empty CRL of a namesake with another key can not stand in for the CRL that revokes")
 def forged_crl(t):
     pki = own_pki(t)

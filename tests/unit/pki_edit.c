@@ -66,7 +66,7 @@ static void edit(struct bytes *out, const uint8_t *der, size_t n, int at, const 
 {
     static struct bytes content, tbs, whole;
     const uint8_t *p, *end, *alg;
-    uint8_t with[8192];
+    uint8_t with[2048];
 
     content.n = tbs.n = whole.n = out->n = 0;
     element(der, n, &p);

@@ -310,6 +310,29 @@ TEST("a known extension with bytes behind its value, a malformed or an empty one
     EXPECT(with_only("2.5.29.15", "030100") == REASON_CHAIN); /* no usage at all */
 }
 
+TEST("a key that only signs is for nothing else")
+{
+    static const enum pki_key keys[] = {KEY_ED25519, KEY_ML_DSA_65};
+    static const char *const wrong[] = {"keyEncipherment", "dataEncipherment", "keyAgreement"};
+
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 3 && pki_has(keys[i]); k++) {
+            struct pki_spec spec = client;
+            char usage[64];
+
+            snprintf(usage, sizeof usage, "digitalSignature,%s", wrong[k]);
+            spec.key = keys[i];
+            spec.usage = usage;
+            EXPECT(made(&spec) == REASON_KEY_TYPE);
+            spec.usage = "digitalSignature,nonRepudiation";
+            EXPECT(made(&spec) == REASON_NONE);
+        }
+    EXPECT(made(&(struct pki_spec){.cn = "peer",
+                                   .purpose = "clientAuth",
+                                   .key = KEY_P256,
+                                   .usage = "digitalSignature,keyAgreement"}) == REASON_NONE);
+}
+
 TEST("information access is no matter unless it is critical")
 {
     struct pki_ext aia = {"1.3.6.1.5.5.7.1.1", false,
