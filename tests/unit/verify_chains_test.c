@@ -157,6 +157,21 @@ TEST("of two certificates of one CA the one that leads to an anchor is found")
     }
 }
 
+TEST("one detour is taken and no more: a stranger can not have us try each")
+{
+    struct pki_cert lost = pki_ca(NULL, "Lost"), root = pki_ca(NULL, "Root");
+    struct pki_spec ca = {.cn = "CA", .ca = true, .to = PKI_NOW + 300 * PKI_DAY};
+    struct pki_cert dead = pki_issue(&lost, &ca), dead_too, live;
+
+    ca.same_key = dead.key;
+    ca.to = PKI_NOW + 200 * PKI_DAY;
+    dead_too = pki_issue(&lost, &ca);
+    ca.to = 0; /* tried last */
+    live = pki_issue(&root, &ca);
+    EXPECT(ask(root.x, peer_of(&dead), dead.x, live.x, NULL) == REASON_NONE);
+    EXPECT(ask(root.x, peer_of(&dead), dead.x, dead_too.x, live.x) == REASON_UNKNOWN_CA);
+}
+
 TEST("of two certificates of one CA the one whose issuer permits it is found")
 {
     struct pki_cert root = pki_ca(NULL, "Root"), free_root = pki_ca(NULL, "Free");
