@@ -11,12 +11,14 @@ import os
 import random
 import select
 import socket
+import struct
 import subprocess
 import threading
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
 _count = [0]
 
 
@@ -40,12 +42,25 @@ def usable():
     return "network namespaces can not be entered: " + r.stderr.strip() if r.returncode else None
 
 
+def vlan_of(aux):
+    """The tag that the kernel took off a received frame (struct tpacket_auxdata), or 0."""
+    for level, kind, data in aux:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, _, _, _, _, tag, _ = struct.unpack_from("=IIIHHHH", data)
+            return tag & 0xfff if status & TP_STATUS_VLAN_VALID else 0
+    return 0
+
+
 class Wire(threading.Thread):
     """Joins two interfaces by packet sockets and treats each frame as a bad line would: lost, twice, late, out of
     order. (tc netem does the same in the kernel, but not every kernel has it.)"""
 
-    def __init__(self, ends, seed=1, loss=0.01, twice=0.01, late=0.05, delay=0.002):
+    def __init__(self, ends, seed=1, loss=0.01, twice=0.01, late=0.05, delay=0.002, tag=None):
+        """tag: the second end is of that VLAN; what goes there gets it, what comes without it is counted and lost."""
         super().__init__(daemon=True)
+        self.tag, self.expected, self.strange = tag, tag, 0
+        if tag:
+            ends[1].setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.ends, self.random = ends, random.Random(seed)
         self.loss, self.twice, self.late, self.delay = loss, twice, late, delay
         self.waiting, self.count, self.ended = [], 0, False
@@ -60,11 +75,16 @@ class Wire(threading.Thread):
     def take(self, i, now):
         for _ in range(64):
             try:
-                frame, at = self.ends[i].recvfrom(65536, socket.MSG_DONTWAIT)
+                frame, aux, _, at = self.ends[i].recvmsg(65536, 64, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             if at[2] == socket.PACKET_OUTGOING:  # our own
                 continue
+            if i == 1 and self.expected and vlan_of(aux) != self.expected:
+                self.strange += 1
+                continue
+            if i == 0 and self.tag:
+                frame = frame[:12] + b"\x81\0" + self.tag.to_bytes(2, "big") + frame[12:]
             if self.random.random() < self.loss:
                 self.lost += 1
                 continue

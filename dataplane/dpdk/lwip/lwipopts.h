@@ -33,6 +33,7 @@
 #define ARP_TABLE_SIZE                127
 #define ARP_QUEUEING                  0
 #define ETHARP_SUPPORT_VLAN           1
+#define PBUF_LINK_HLEN                18 /* Ethernet's header and one tag */
 #define LWIP_ICMP                     1
 #define LWIP_IPV4                     1
 #define IP_FORWARD                    0
