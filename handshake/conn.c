@@ -26,8 +26,7 @@ static struct conn *conn_of(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
-/* Records after a direction's Finished are under application keys: KEYED tells how many there were.
- */
+/* KEYED counts the records after a direction's Finished; in TLS 1.2 those after its CCS. */
 static void on_message(int write, int version, int type, const void *data, size_t n, SSL *ssl,
                        void *arg)
 {
@@ -43,12 +42,16 @@ static void on_message(int write, int version, int type, const void *data, size_
     if (type == SSL3_RT_HANDSHAKE && n && p[0] == MSG_FINISHED) {
         kdf_listen(&c->secrets); /* application secrets follow a Finished, of whatever side */
         if (write)
-            c->tx_finished = true;
+            c->tx_last_keys = true;
         else
-            c->rx_finished = true;
-    } else if (type == SSL3_RT_HEADER) {
-        c->tx_records += write && c->tx_finished;
-        c->rx_records += !write && c->rx_finished;
+            c->rx_last_keys = true;
+    } else if (type == SSL3_RT_HEADER && n) {
+        bool ccs = p[0] == SSL3_RT_CHANGE_CIPHER_SPEC && SSL_version(ssl) == TLS1_2_VERSION;
+
+        c->tx_records += write && c->tx_last_keys;
+        c->rx_records += !write && c->rx_last_keys;
+        c->tx_last_keys |= write && ccs;
+        c->rx_last_keys |= !write && ccs;
     }
 }
 
@@ -139,6 +142,9 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
         return hello_refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, REASON_SERVER_NAME,
                             name[0] ? "the link has another server name"
                                     : "the client named no server");
+    if (!hello_versions_whole(ssl))
+        return hello_refuse(c, alert, SSL_AD_DECODE_ERROR, REASON_TLS_PROTOCOL,
+                            "a malformed list of supported versions");
     if (hello_lacks_ems(ssl, c->has_12, c->has_13))
         return hello_refuse(c, alert, SSL_AD_HANDSHAKE_FAILURE, REASON_EMS, LACKS_EMS);
     return SSL_CLIENT_HELLO_SUCCESS;
@@ -294,12 +300,31 @@ static enum conn_result advance(struct conn *c, struct conn_failure *f)
     return CONN_FAILED;
 }
 
+/* Only OpenSSL can protect an alert: a record that is legal nowhere makes it send
+ * unexpected_message.
+ */
+static enum conn_result refuse_record(struct conn *c, struct conn_failure *f, const char *text)
+{
+    static const uint8_t illegal[] = {99, 3, 3, 0, 1, 0};
+
+    if (BIO_write(c->in, illegal, sizeof illegal) == (int)sizeof illegal)
+        advance(c, f);
+    return fail(f, REASON_TLS_PROTOCOL, text);
+}
+
 /* A fatal alert while nothing is encrypted yet. */
 static void say(struct conn *c, uint8_t alert)
 {
     const uint8_t record[] = {SSL3_RT_ALERT, 3, 3, 0, 2, SSL3_AL_FATAL, alert};
 
     BIO_write(c->out, record, sizeof record);
+}
+
+/* RFC 8446 5: none in a handshake is empty, and a CCS holds one byte of 1. */
+static bool record_sane(const uint8_t *record, size_t size)
+{
+    return size > HEADER &&
+           (record[0] != SSL3_RT_CHANGE_CIPHER_SPEC || (size == HEADER + 1 && record[HEADER] == 1));
 }
 
 /* One record at a time, so that nothing behind the handshake's end reaches OpenSSL. */
@@ -316,7 +341,9 @@ static enum conn_result feed(struct conn *c, const uint8_t *p, size_t n, struct 
             return fail(f, REASON_INTERNAL, "a partial record came from the data plane");
         c->fed += size;
         if (++c->records > CONN_RECORDS_MAX || c->fed > CONN_BYTES_MAX)
-            return fail(f, REASON_TLS_PROTOCOL, "a handshake of too many records or bytes");
+            return refuse_record(c, f, "a handshake of too many records or bytes");
+        if (!record_sane(record, size))
+            return refuse_record(c, f, "an empty record, or a CCS that says something else");
         if (c->id.leg == LEG_OUTER && !hello_fits(&c->announced, record, size)) {
             say(c, SSL_AD_ILLEGAL_PARAMETER);
             return fail(f, REASON_TLS_PROTOCOL, "a ClientHello of more than 16 KiB");
@@ -449,7 +476,6 @@ static int keyed_checks(const struct conn *c, struct conn_failure *f)
 
 int conn_keyed(struct conn *c, struct handoff_keyed *m, uint8_t *chain, struct conn_failure *f)
 {
-    uint64_t first = SSL_version(c->ssl) == TLS1_2_VERSION ? 1 : 0; /* 1.2: Finished was record 0 */
     long n_chain;
 
     if (keyed_checks(c, f))
@@ -467,7 +493,7 @@ int conn_keyed(struct conn *c, struct handoff_keyed *m, uint8_t *chain, struct c
     memcpy(m->negotiated.server_name, c->server_name, sizeof m->negotiated.server_name);
     if (secrets_keys(&c->secrets, c->ssl, c->id.leg, &m->rx, &m->tx))
         return fail(f, REASON_INTERNAL, "no traffic secrets"), -EIO;
-    m->rx.seq = first + c->rx_records;
-    m->tx.seq = first + c->tx_records;
+    m->rx.seq = c->rx_records;
+    m->tx.seq = c->tx_records;
     return 0;
 }

@@ -35,7 +35,7 @@ struct conn {
     BIO *in, *out; /* the SSL's */
     struct secrets secrets;
     uint64_t rx_records, tx_records; /* protected by application keys so far */
-    bool rx_finished, tx_finished;   /* the Finished of each direction was seen */
+    bool rx_last_keys, tx_last_keys; /* what follows is under application keys */
     bool has_12, has_13;             /* the link's profile has the version */
     bool lacks_ems;                  /* the server took TLS 1.2 without extended master secret */
     enum reason refused;             /* by the hello callback */

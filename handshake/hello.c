@@ -99,6 +99,15 @@ int hello_choose(const struct policy *p, uint16_t listener, const char *name)
     return best;
 }
 
+bool hello_versions_whole(SSL *ssl)
+{
+    const unsigned char *ext;
+    size_t n;
+
+    return SSL_client_hello_get0_ext(ssl, EXT_SUPPORTED_VERSIONS, &ext, &n) != 1 ||
+           (n >= 3 && n % 2 && ext[0] == n - 1);
+}
+
 /* RFC 8446 4.2.1: the extension counts where there is one, else the hello's own field. */
 static bool offers(SSL *ssl, unsigned version)
 {

@@ -20,6 +20,8 @@ bool hello_link_takes(const struct policy_link *l, const char *name);
 /* The index of the link on this listener for a name, or -1: exact names first, then wildcards, then
  * a link without names. */
 int hello_choose(const struct policy *p, uint16_t listener, const char *name);
+/* False if supported_versions is malformed: OpenSSL would call that a version it does not have. */
+bool hello_versions_whole(SSL *ssl);
 /* True if a TLS 1.2 handshake would come of this hello without extended master secret (RFC 7627).
  * Where no version is common it is not: that is told as what it is. */
 bool hello_lacks_ems(SSL *ssl, bool we_have_12, bool we_have_13);
