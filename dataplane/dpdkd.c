@@ -20,6 +20,7 @@
 
 #define REKEY_DEFAULT (1u << 24) /* records; RFC 8446 5.5 allows about 2^24.5 with AES-GCM */
 #define SESSIONS_MAX  10000      /* of each worker: two connections each, of lwIP's pool */
+#define AWAIT_MS      10000      /* for the other ends of shared memory interfaces */
 #define START_MS      10000      /* for the launcher to say which ports there are */
 
 static int usage(const char *what)
@@ -113,6 +114,8 @@ static int prepare(struct ports *ports, struct shared *shared, struct control *c
     shared->dpdk = &p->dpdk;
     shared->sessions_max = SESSIONS_MAX;
     rc = ports_open(ports, &p->dpdk, e);
+    if (!rc)
+        rc = ports_await(ports, AWAIT_MS, e);
     return rc ? rc : sandbox_enter(SANDBOX_DPDK, e);
 }
 

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include "dataplane/base/check.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
 #include "dataplane/dpdk/port.h"
 
@@ -17,12 +19,19 @@
 #define TX_DESCRIPTORS 1024
 #define POOL_CACHE     256
 #define FRAME_OVERHEAD 22 /* Ethernet header and one tag, behind the headroom */
+#define AWAIT_STEP_US  1000
 #define EAL_ARGS       (16 + POLICY_PORTS_MAX)
 
 /* A virtual device is named after its driver: net_af_packet0,iface=eth1. */
 static bool is_virtual(const struct policy_port *p)
 {
     return strncmp(p->device, "net_", 4) == 0 || strncmp(p->device, "eth_", 4) == 0;
+}
+
+/* A shared memory interface, whose other end another process is. */
+static bool is_memif(const struct policy_port *p)
+{
+    return strncmp(p->device, "net_memif", 9) == 0;
 }
 
 struct eal {
@@ -52,6 +61,7 @@ static void eal_args(struct eal *e, const struct policy_dpdk *p)
     eal_arg(e, "--no-telemetry", "");
     eal_arg(e, "--log-level=*:error", "");
     /* Nothing is shared with, or left behind for, another process. */
+    eal_arg(e, "--single-file-segments", ""); /* what net_memif can share without a copy */
     if (p->hugepages) {
         eal_arg(e, "--in-memory", "");
     } else {
@@ -178,10 +188,13 @@ static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes
 
     if (rc)
         return rc;
+    /* Shared memory has frames of any size, whatever its driver says. */
+    if (is_memif(port->policy) && conf.rxmode.mtu > RTE_ETHER_MTU)
+        conf.rxmode.mtu = RTE_ETHER_MTU;
     port->rx_checks = (info.rx_offload_capa & sums) == sums;
     if (port->rx_checks)
         conf.rxmode.offloads = sums;
-    if (info.max_mtu && info.max_mtu < mtu)
+    if (info.max_mtu && info.max_mtu < conf.rxmode.mtu)
         return -EMSGSIZE;
     port->queues = queues_of(&info, lanes->n);
     port->spread = info.reta_size ? info.reta_size : STEER_SPREAD;
@@ -202,6 +215,17 @@ static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes
     return 0;
 }
 
+static int nobody_there(const struct port *port, struct err *e)
+{
+    char where[POLICY_NAME_MAX + 32];
+
+    snprintf(where, sizeof where, "/dpdk/ports/%s/device", port->policy->name);
+    return err_set(e, -ENOTCONN, where,
+                   "start the process at its other end first, with the other role and the same "
+                   "socket and id",
+                   "nobody is at the other end of %s", port->policy->device);
+}
+
 static int device_open(struct port *port, struct err *e)
 {
     const struct policy_port *p = port->policy;
@@ -214,6 +238,8 @@ static int device_open(struct port *port, struct err *e)
         return err_set(e, rc, where, "see the lines before this one", "DPDK has no such device: %s",
                        p->device);
     rc = device_configure(port, p->mtu, port->ports->lanes);
+    if (rc == -EPERM && is_memif(p)) /* the driver's -1: nobody listens on its socket */
+        return nobody_there(port, e);
     if (rc == -EMSGSIZE)
         return err_set(e, rc, where, "lower the port's mtu", "the device takes no MTU of %u",
                        p->mtu);
@@ -277,4 +303,27 @@ int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
     if (!rc)
         share(ports, p->n_lcores);
     return rc;
+}
+
+/* Is the link there? Asking makes net_memif try again to reach its other end. */
+static bool is_up(const struct port *port)
+{
+    struct rte_eth_link link = {0};
+
+    return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status;
+}
+
+int ports_await(const struct ports *ports, unsigned ms, struct err *e)
+{
+    for (unsigned i = 0; i < ports->n; i++) {
+        const struct port *port = &ports->port[i];
+        uint64_t end_ms = clock_mono_ms() + ms;
+
+        while (is_memif(port->policy) && !is_up(port)) {
+            if (clock_mono_ms() >= end_ms)
+                return nobody_there(port, e);
+            rte_delay_us_sleep(AWAIT_STEP_US);
+        }
+    }
+    return 0;
 }

@@ -1,6 +1,7 @@
 # The DPDK engine: built where libdpdk is installed and lwIP's source can be had; the rest does without.
 # lwIP is compiled from the distribution's source package (dataplane/dpdk/lwip/fetch), with our options.
 LWIP := build/lwip
+comma := ,
 HAVE_DPDK := $(shell pkg-config --exists libdpdk 2>/dev/null && dataplane/dpdk/lwip/fetch $(LWIP) && echo yes)
 
 ifeq ($(HAVE_DPDK),yes)
@@ -48,6 +49,25 @@ $(BIN)/penstock-dataplane-dpdk: $(BUILD)/lib/stacks.a
 DPDK_TESTS := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c $(DPDK_TESTS)): \
     CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
+# The generator over ports: its wire.o goes before the archive that has the one over sockets.
+LIBS_load_dpdk := $(LIBS_load) dataplane/dpdk dataplane/core
+PROGRAMS += $(BIN)/penstock-load-dpdk
+$(BIN)/penstock-load-dpdk: $(call objects,perf/dpdk) $(foreach f,$(sort $(LIBS_load_dpdk)),$(call archive,$(f))) $(BUILD)/lib/lwip.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(SYS_load)) $(SYS_dpdk)
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard perf/dpdk/*.c perf/dpdk/meter/*.c)): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
+# The product's objects, for one worker, with clocks around their calls (perf/dpdk/meter/meter.c).
+METERED := ports_poll ports_flush port_output demux_input tcp_write tcp_output tcp_recved checksum_of sys_check_timeouts \
+           tcp_events round_end seal_record open_record
+METER := $(BUILD)/perf/bin/penstock-dataplane-dpdk
+all: $(METER)
+$(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach f,$(LIBS_dpdk),$(call archive,$(f))) $(BUILD)/lib/lwip.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,$(METERED)) \
+	    $(patsubst %,-Wl$(comma)--defsym=loop_engine_%=loop_engine,$(STACK_COPIES)) -o $@ $(filter %.o,$^) \
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_dpdk)
 # Without a device: the sums of DPDK's headers are inlined, no library of it is needed.
 LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
 $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \

@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/face.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
@@ -9,6 +10,9 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
+
+#define KEPT_BYTES (256 << 20) /* of free heap */
+#define KEPT_STEP  (1 << 20)
 
 s32_t port_vlan_set(struct netif *netif)
 {
@@ -85,10 +89,21 @@ static int port_up(struct port *port)
     return 0;
 }
 
+/*
+ * What lwIP queues comes and goes by the half megabyte: memory that went back to the kernel each
+ * time would be cleared each time.
+ */
+static void keep_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TOP_PAD, KEPT_STEP);
+}
+
 int face_start(struct ports *ports)
 {
     int rc = demux_init();
 
+    keep_memory();
     if (rc)
         return rc;
     lwip_init();

@@ -55,6 +55,11 @@ struct ports { /* as one worker has them */
  * of p->n_lcores workers. p must live as long as the ports. 0, or -errno with *e for the operator.
  */
 int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e);
+/*
+ * Wait up to ms for the other ends of shared memory interfaces: meeting them takes sockets, which
+ * the sandbox forbids. 0, or -ENOTCONN with *e.
+ */
+int ports_await(const struct ports *ports, unsigned ms, struct err *e);
 /* Take one burst from every port and put it through lwIP. How many frames came. */
 unsigned ports_poll(struct ports *ports);
 /* Send what was put out since. */

@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <time.h>
-#include <unistd.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
+#include "perf/load/wire.h"
 
 #define IN_SIZE     (256u << 10)
 #define PAUSE_MS    10   /* a failed slot rests as long: a refusing gateway is not hammered */
@@ -331,11 +330,8 @@ static void loop(struct crew *c)
 
     while (c->step != STEP_DONE) {
         uint64_t ns = wait_ns(c);
-        struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
-                             .tv_nsec = (long)(ns % 1000000000)};
-        int n = epoll_pwait2(c->env.epoll, ev, EVENTS, &t, NULL);
+        int n = wire_wait(c->env.wire, ev, EVENTS, ns);
 
-        check(n >= 0 || errno == EINTR);
         for (int i = 0; i < n; i++)
             on_event(c, ev[i].data.ptr, ev[i].events);
         on_timers(c);
@@ -350,10 +346,9 @@ static int init(struct crew *c)
     c->concurrency = crew_share(c->o->concurrency, c->which, c->o->processes);
     c->concurrency = c->concurrency ? c->concurrency : 1;
     c->count = c->mode->held ? c->sessions : c->concurrency;
-    c->tally->setup_ns = crew_now_ns();
     list_init(&c->free);
     list_init(&c->rest);
-    c->env = (struct stream_env){.epoll = epoll_create1(EPOLL_CLOEXEC),
+    c->env = (struct stream_env){.wire = wire_begin(),
                                  .plain = c->o->plain,
                                  .counts = &c->tally->all,
                                  .in = malloc(IN_SIZE),
@@ -361,12 +356,13 @@ static int init(struct crew *c)
                                  .content = on_content,
                                  .arg = c};
     c->streams = calloc(c->count + 1, sizeof(*c->streams));
-    if (c->env.epoll < 0 || !c->env.in || !c->streams || timers_init(&c->timers, c->count + 1))
-        return -ENOMEM;
-    for (uint32_t i = 0; i < c->count; i++) {
+    for (uint32_t i = 0; c->streams && i < c->count; i++)
         c->streams[i].fd = -1;
+    if (c->env.wire < 0 || !c->env.in || !c->streams || timers_init(&c->timers, c->count + 1))
+        return -ENOMEM;
+    for (uint32_t i = 0; i < c->count; i++)
         list_push(&c->free, &c->streams[i].node);
-    }
+    c->tally->setup_ns = crew_now_ns();
     return 0;
 }
 
@@ -377,8 +373,7 @@ static void fini(struct crew *c)
     timers_fini(&c->timers);
     free(c->streams);
     free(c->env.in);
-    if (c->env.epoll >= 0)
-        close(c->env.epoll);
+    wire_end(c->env.wire);
 }
 
 int crew_run(const struct options *o, struct creds *creds, struct tally *tally, uint32_t which)

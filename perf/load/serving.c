@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "dataplane/base/buf.h"
 #include "dataplane/base/check.h"
+#include "perf/load/wire.h"
 
 #define DROP_SIZE (1u << 20)
 #define IN_SIZE   (256u << 10)
@@ -27,15 +25,15 @@ struct serving {
     size_t from, to;
 };
 
-int serving_env_init(struct serving_env *env, const char *answer)
+int serving_env_init(struct serving_env *env, int wire, const char *answer)
 {
     static const struct {
         const char *name;
         enum task_kind kind;
     } fixed[] = {{"echo", TASK_ECHO}, {"discard", TASK_DISCARD}, {"source", TASK_SOURCE}};
 
-    *env = (struct serving_env){.epoll = epoll_create1(EPOLL_CLOEXEC), .in = calloc(1, IN_SIZE)};
-    if (env->epoll < 0 || !env->in)
+    *env = (struct serving_env){.wire = wire, .in = calloc(1, IN_SIZE)};
+    if (!env->in)
         return -ENOMEM;
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (!strcmp(answer, fixed[i].name))
@@ -45,7 +43,7 @@ int serving_env_init(struct serving_env *env, const char *answer)
 
 static void end(struct serving *s)
 {
-    close(s->fd);
+    wire_close(s->fd, false);
     free(s->kept);
     free(s);
 }
@@ -60,21 +58,19 @@ static void want(const struct serving_env *env, struct serving *s)
 {
     bool full = s->task.kind == TASK_ECHO && s->from < s->to;
     uint32_t events = (sends(s) ? EPOLLOUT : 0u) | (full || s->eof ? 0u : EPOLLIN);
-    struct epoll_event ev = {.events = events, .data.ptr = s};
 
     if (events == s->interest)
         return;
-    check(epoll_ctl(env->epoll, EPOLL_CTL_MOD, s->fd, &ev) == 0);
+    wire_want(env->wire, s->fd, events, s);
     s->interest = events;
 }
 
 void serving_new(struct serving_env *env, int fd)
 {
     struct serving *s = calloc(1, sizeof(*s));
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
 
-    if (!s || epoll_ctl(env->epoll, EPOLL_CTL_ADD, fd, &ev)) {
-        close(fd);
+    if (!s || !wire_watch(env->wire, fd, EPOLLIN, s)) {
+        wire_close(fd, false);
         free(s);
         return;
     }
@@ -101,7 +97,7 @@ static bool keep(struct serving *s, const void *data, size_t n)
 
 static bool is_over(ssize_t n)
 {
-    return n < 0 && errno != EAGAIN && errno != EINTR;
+    return n < 0 && n != -EAGAIN && n != -EINTR;
 }
 
 /* Send what can be sent; false: the connection is broken. */
@@ -110,7 +106,7 @@ static bool send_some(const struct serving_env *env, struct serving *s)
     ssize_t n = 0;
 
     while (s->from < s->to && n >= 0) {
-        n = send(s->fd, s->kept + s->from, s->to - s->from, MSG_NOSIGNAL);
+        n = wire_send(s->fd, s->kept + s->from, s->to - s->from);
         s->from += n > 0 ? (size_t)n : 0;
     }
     if (s->from == s->to && s->to) {
@@ -119,28 +115,26 @@ static bool send_some(const struct serving_env *env, struct serving *s)
         s->from = s->to = 0;
     }
     while (s->owed && n >= 0) {
-        n = send(s->fd, env->in, s->owed < IN_SIZE ? s->owed : IN_SIZE, MSG_NOSIGNAL);
+        n = wire_send(s->fd, env->in, s->owed < IN_SIZE ? s->owed : IN_SIZE);
         s->owed -= n > 0 ? (uint64_t)n : 0;
     }
     if (s->flowing && !s->eof && n >= 0)
-        n = send(s->fd, env->in, IN_SIZE, MSG_NOSIGNAL);
+        n = wire_send(s->fd, env->in, IN_SIZE);
     return !is_over(n);
 }
 
 /* In bulk few wake-ups do: the gateway that sends would pay for them. A stream's end wakes too. */
 static void be_patient(const struct serving *s)
 {
-    static const int bytes = PATIENCE;
-
     if (s->task.kind == TASK_DISCARD || s->task.kind == TASK_BOTH)
-        setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+        wire_patient(s->fd, PATIENCE);
 }
 
 /* The first bytes say what to do. False: they do not. */
 static bool read_task(struct serving *s)
 {
     static const uint8_t greeting[1] = {TASK_GREETING};
-    ssize_t n = recv(s->fd, s->head + s->n_head, TASK_SIZE - s->n_head, 0);
+    ssize_t n = wire_recv(s->fd, s->head + s->n_head, TASK_SIZE - s->n_head);
 
     if (n == 0 || is_over(n))
         return false;
@@ -189,8 +183,7 @@ static bool read_some(const struct serving_env *env, struct serving *s)
 
     if (!s->tasked)
         return read_task(s);
-    /* MSG_TRUNC: the kernel drops the bytes and tells how many (tcp(7)). */
-    n = echo ? recv(s->fd, env->in, IN_SIZE, 0) : recv(s->fd, NULL, DROP_SIZE, MSG_TRUNC);
+    n = echo ? wire_recv(s->fd, env->in, IN_SIZE) : wire_drop(s->fd, DROP_SIZE);
     if (n == 0)
         return ended(s);
     if (n < 0)

@@ -12,7 +12,7 @@
 #include "perf/load/task.h"
 
 struct serving_env {
-    int epoll;
+    int wire;
     uint8_t *in;     /* for one read of an echo; also what answers and sources are made of */
     struct task fix; /* kind 0: each connection says its own */
 };
@@ -20,10 +20,10 @@ struct serving_env {
 struct serving;
 
 /* answer: "task", "echo", "discard" or "source". 0 or -errno. */
-int serving_env_init(struct serving_env *env, const char *answer);
-/* Serve an accepted socket, which is taken over; it is closed at once when memory is short. */
+int serving_env_init(struct serving_env *env, int wire, const char *answer);
+/* Serve an accepted connection, which is taken over; it is closed at once when memory is short. */
 void serving_new(struct serving_env *env, int fd);
-/* Act on epoll's events; s may be gone afterwards. */
+/* Act on events; s may be gone afterwards. */
 void serving_work(struct serving_env *env, struct serving *s, uint32_t events);
 
 #endif

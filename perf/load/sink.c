@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "dataplane/base/check.h"
 #include "perf/load/foreman.h"
 #include "perf/load/serving.h"
+#include "perf/load/wire.h"
 
 #define BACKLOG 4096
 #define EVENTS  256
+#define WAIT_NS 3600000000000ull
 
 static int listener(struct addr *at)
 {
@@ -48,16 +48,16 @@ static void take(struct serving_env *env, int listening)
 
 static int serve(const struct options *o, int listening)
 {
-    struct epoll_event ev[EVENTS], first = {.events = EPOLLIN};
+    struct epoll_event ev[EVENTS];
     struct serving_env env;
-    int rc = serving_env_init(&env, o->answer);
+    int wire = wire_begin();
 
-    if (rc || epoll_ctl(env.epoll, EPOLL_CTL_ADD, listening, &first))
+    if (wire < 0 || serving_env_init(&env, wire, o->answer) ||
+        !wire_watch(wire, listening, EPOLLIN, NULL))
         return 1;
     for (;;) {
-        int n = epoll_wait(env.epoll, ev, EVENTS, -1);
+        int n = wire_wait(wire, ev, EVENTS, WAIT_NS);
 
-        check(n >= 0 || errno == EINTR);
         for (int i = 0; i < n; i++) {
             if (ev[i].data.ptr)
                 serving_work(&env, ev[i].data.ptr, ev[i].events);

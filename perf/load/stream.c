@@ -1,14 +1,12 @@
 #include "perf/load/stream.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 #include "dataplane/base/check.h"
 #include "dataplane/record/frame.h"
+#include "perf/load/wire.h"
 
 #define BODY_MAX      (RECORD_PLAIN_MAX + 256)
 #define CLOSE_NOTIFY  0
@@ -16,11 +14,9 @@
 
 static void want(struct stream_env *env, struct stream *s, uint32_t events)
 {
-    struct epoll_event ev = {.events = events, .data.ptr = s};
-
     if (s->interest == events)
         return;
-    check(epoll_ctl(env->epoll, EPOLL_CTL_MOD, s->fd, &ev) == 0);
+    wire_want(env->wire, s->fd, events, s);
     s->interest = events;
 }
 
@@ -34,27 +30,24 @@ static void want_what_waits(struct stream_env *env, struct stream *s)
     want(env, s, stream_drained(s) && !s->eager ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
-static enum fault dial(struct stream *s, const struct addr *to, const struct addr *source)
+static enum fault dial(struct stream_env *env, struct stream *s, const struct addr *to,
+                       const struct addr *source)
 {
-    int one = 1;
+    int fd = wire_dial(env->wire, to, source, s);
 
-    s->fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (s->fd < 0)
+    if (fd == -EMFILE)
         return FAULT_NO_FILES;
-    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    /* The port is chosen at connect(), when the other end is known: more of them can be had. */
-    setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-    if (source && bind(s->fd, &source->sa, source->len))
+    if (fd == -EADDRNOTAVAIL)
         return FAULT_NO_PORTS;
-    if (!connect(s->fd, &to->sa, to->len) || errno == EINPROGRESS)
-        return FAULT_NONE;
-    return errno == EADDRNOTAVAIL ? FAULT_NO_PORTS : FAULT_CONNECT;
+    if (fd < 0)
+        return FAULT_CONNECT;
+    s->fd = fd;
+    return FAULT_NONE;
 }
 
 enum fault stream_start(struct stream_env *env, struct stream *s, SSL *ssl, const struct addr *to,
                         const struct addr *source)
 {
-    struct epoll_event ev = {.events = EPOLLOUT, .data.ptr = s};
     enum fault f;
 
     check(s->state == STREAM_FREE && s->fd < 0);
@@ -63,10 +56,10 @@ enum fault stream_start(struct stream_env *env, struct stream *s, SSL *ssl, cons
     s->secrets = s->plain ? NULL : calloc(1, sizeof(*s->secrets));
     if (!s->plain && (!ssl || !s->secrets))
         return FAULT_NO_FILES;
-    f = dial(s, to, source);
+    f = dial(env, s, to, source);
     if (f)
         return f;
-    if ((ssl && SSL_set_fd(ssl, s->fd) != 1) || epoll_ctl(env->epoll, EPOLL_CTL_ADD, s->fd, &ev))
+    if (ssl && !wire_attach(ssl, s->fd))
         return FAULT_NO_FILES;
     if (ssl)
         SSL_set_app_data(ssl, s->secrets);
@@ -131,10 +124,8 @@ static enum fault shake(struct stream_env *env, struct stream *s)
 
 static enum fault connected(struct stream_env *env, struct stream *s)
 {
-    int e = 0;
-    socklen_t n = sizeof(e);
+    int e = wire_error(s->fd);
 
-    check(getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &e, &n) == 0);
     if (e)
         return e == ETIMEDOUT ? FAULT_CONNECT_TIME : FAULT_CONNECT;
     if (s->plain) {
@@ -155,9 +146,9 @@ static enum fault cut(const struct stream *s)
 static void flush(struct stream_env *env, struct stream *s)
 {
     while (!stream_drained(s)) {
-        ssize_t n = send(s->fd, s->out + s->from, s->to - s->from, MSG_NOSIGNAL);
+        ssize_t n = wire_send(s->fd, s->out + s->from, s->to - s->from);
 
-        if (n < 0 && errno == EAGAIN)
+        if (n == -EAGAIN)
             break;
         if (n < 0) /* why is told by what can still be read */
             s->to = s->from;
@@ -166,7 +157,7 @@ static void flush(struct stream_env *env, struct stream *s)
     }
     if (stream_drained(s)) {
         if (s->plain && s->state == STREAM_ENDING)
-            shutdown(s->fd, SHUT_WR);
+            wire_finish(s->fd);
         s->from = s->to = 0;
         if (!s->eager) {
             free(s->out);
@@ -254,7 +245,7 @@ void stream_end(struct stream_env *env, struct stream *s)
 
 void stream_patient(struct stream *s, int bytes)
 {
-    setsockopt(s->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+    wire_patient(s->fd, bytes);
 }
 
 void stream_eager(struct stream_env *env, struct stream *s, bool eager)
@@ -354,8 +345,8 @@ static enum fault receive(struct stream_env *env, struct stream *s)
     size_t had = s->n_rest;
     ssize_t n;
 
-    n = recv(s->fd, env->in + had, env->n_in - had, 0);
-    if (n < 0 && errno == EAGAIN)
+    n = wire_recv(s->fd, env->in + had, env->n_in - had);
+    if (n == -EAGAIN)
         return FAULT_NONE;
     if (n <= 0) {
         s->eof = true;
@@ -400,13 +391,8 @@ enum fault stream_late(const struct stream *s)
 
 void stream_fini(struct stream *s, bool hard)
 {
-    struct linger now = {.l_onoff = 1};
-
-    if (s->fd >= 0) {
-        if (hard)
-            setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-        close(s->fd);
-    }
+    if (s->fd >= 0)
+        wire_close(s->fd, hard);
     SSL_free(s->ssl);
     if (s->secrets)
         secrets_wipe(s->secrets);

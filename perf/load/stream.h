@@ -40,7 +40,7 @@ struct stream {
     bool eager;       /* wants to hear whenever it may write, and keeps its buffer */
     bool peer_closed; /* close_notify came */
     bool eof;
-    uint32_t interest; /* epoll's */
+    uint32_t interest; /* EPOLLIN, EPOLLOUT */
     SSL *ssl;          /* until the handshake is done */
     struct secrets *secrets;
     struct seal tx, rx;
@@ -60,7 +60,7 @@ struct stream {
 
 /* What all streams of a process share. */
 struct stream_env {
-    int epoll;
+    int wire;
     bool plain;
     struct counts *counts;
     uint8_t *in; /* for one read */
@@ -74,7 +74,7 @@ struct stream_env {
 enum fault stream_start(struct stream_env *env, struct stream *s, SSL *ssl, const struct addr *to,
                         const struct addr *source);
 /*
- * Act on epoll's events. FAULT_NONE, or why the stream failed; the caller then ends it with
+ * Act on events. FAULT_NONE, or why the stream failed; the caller then ends it with
  * stream_fini(). A finished handshake moves the state to GREETING, the end of the connection in
  * ENDING sets eof.
  */
