@@ -2,6 +2,7 @@
 
 The gateway runs in a namespace whose interfaces have no addresses; DPDK has them by packet sockets (netns.py)."""
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -80,7 +81,8 @@ class Dpdk(Context):
             g.wait_ready(60)  # DPDK looks at each of its drivers first
         return g
 
-    def outer(self, port, to, **link):
+    @staticmethod
+    def outer(port, to, **link):
         return {"listen": {"address": ["%s:%d" % (OUT, port)],
                            "tls": {"identity": "gw", "trust": "partners",
                                    "peers": [{"uri": "spiffe://partner.example/*"}]}},
@@ -530,3 +532,21 @@ def refused(t):
     equal(g.reload(g.config), "refused")
     expect("ports can not be changed" in g.events("revision_refused")[-1]["reason"], g.log()[-500:])
     there_and_back(d.tls(g.port), 1000)
+
+
+@test("a build without the engine refuses a \"dpdk\" block with that reason, and the way out", timeout=60)
+def absent(t):
+    programs = os.path.join(t.dir, "bin")
+    shutil.copytree(BIN, programs, ignore=shutil.ignore_patterns("penstock-dataplane-dpdk"))
+    port = {"device": "net_af_packet0,iface=g0", "addresses": ["10.77.1.1/24"]}
+    config = {"identities": {"gw": {"certificate": t.pki.gw.chain, "key": t.pki.gw.key}},
+              "trust": {"partners": t.pki.trust()}, "dpdk": {"lcores": [0], "ports": {"both": port}},
+              "links": {"in": Dpdk.outer(8443, "10.77.1.2:80")}}
+    path = os.path.join(t.dir, "absent.json")
+    with open(path, "w") as f:
+        json.dump(config, f)
+    os.mkdir(os.path.join(t.dir, "absent"))
+    r = subprocess.run([os.path.join(programs, "penstockd"), "--config", path, "--state", os.path.join(t.dir, "absent")],
+                       capture_output=True, text=True, timeout=40)
+    equal(r.returncode, 2, r.stderr[-500:])
+    expect("/dpdk" in r.stderr and "built without the DPDK engine" in r.stderr and "libdpdk-dev" in r.stderr, r.stderr)
