@@ -93,7 +93,8 @@ enum pki_field {
     FIELD_EXTENSIONS,
     FIELD_MORE /* behind the extensions */
 };
-/* A copy with one field replaced by these bytes ("": left out), signed anew by issuer. */
+/* A copy with one field replaced by these bytes ("": left out), signed anew by issuer. NULL: this
+ * OpenSSL does not even read it. */
 X509 *pki_edit(const struct pki_cert *issuer, X509 *x, enum pki_field at, const char *hex);
 EVP_PKEY *pki_new_key(enum pki_key kind);
 bool pki_has(enum pki_key kind); /* does this OpenSSL know the type? */

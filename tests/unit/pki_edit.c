@@ -90,6 +90,12 @@ static void edit(struct bytes *out, const uint8_t *der, size_t n, int at, const 
     add_wrapped(out, &whole);
 }
 
+static void *keep_if_read(void *p)
+{
+    ERR_clear_error();
+    return p ? pki_keep(p) : NULL;
+}
+
 X509 *pki_edit(const struct pki_cert *issuer, X509 *x, enum pki_field at, const char *hex)
 {
     static struct bytes out;
@@ -100,7 +106,7 @@ X509 *pki_edit(const struct pki_cert *issuer, X509 *x, enum pki_field at, const 
     MUST(n > 0);
     edit(&out, der, (size_t)n, (int)at, hex, issuer->key);
     OPENSSL_free(der);
-    return pki_keep(d2i_X509(NULL, &p, (long)out.n));
+    return keep_if_read(d2i_X509(NULL, &p, (long)out.n));
 }
 
 X509_CRL *pki_edit_crl(const struct pki_cert *issuer, X509_CRL *crl, enum pki_crl_field at,
@@ -114,5 +120,5 @@ X509_CRL *pki_edit_crl(const struct pki_cert *issuer, X509_CRL *crl, enum pki_cr
     MUST(n > 0);
     edit(&out, der, (size_t)n, (int)at, hex, issuer->key);
     OPENSSL_free(der);
-    return pki_keep(d2i_X509_CRL(NULL, &p, (long)out.n));
+    return keep_if_read(d2i_X509_CRL(NULL, &p, (long)out.n));
 }

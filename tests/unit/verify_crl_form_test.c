@@ -23,7 +23,7 @@ static enum reason judged(const struct world *w, X509_CRL *crl)
 {
     struct pki_case c = {.anchors = {w->root.x}, .chain = {w->leaf.x}, .crls = {crl}};
     struct err e;
-    struct trust *t = pki_trust(&c, &e);
+    struct trust *t = crl ? pki_trust(&c, &e) : NULL;
 
     if (!t)
         return REASON_COUNT;

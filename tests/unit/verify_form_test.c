@@ -28,7 +28,9 @@ static enum reason edited(enum pki_field at, const char *hex)
 {
     struct world w = world();
 
-    return leaf_of(&w.root, pki_edit(&w.root, w.leaf.x, at, hex));
+    X509 *leaf = pki_edit(&w.root, w.leaf.x, at, hex);
+
+    return leaf ? leaf_of(&w.root, leaf) : REASON_CHAIN; /* as chain_parse() says of it */
 }
 
 static enum reason made(const struct pki_spec *spec)
