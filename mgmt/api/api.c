@@ -27,6 +27,7 @@ struct api {
     struct manager *m;
     struct MHD_Daemon *http;   /* on the local socket */
     struct MHD_Daemon *remote; /* streams of the management link */
+    struct list asleep;        /* calls that are suspended */
     /* Handed over, by descriptor, until their connections begin: at once or later, as the library
      * likes. */
     struct {
@@ -118,6 +119,7 @@ static struct call *begin(struct manager *m, struct MHD_Connection *conn, const 
     c->path = url; /* both live as long as the request */
     c->method = method;
     c->upload_line = -1;
+    list_init(&c->asleep);
     c->uploads = routes_uploads(c);
     return c;
 }
@@ -160,14 +162,14 @@ static void collect(struct call *c, const char *data, size_t n)
 /* The call goes on when somebody calls call_done() or upload_wake(). */
 static enum MHD_Result suspend(struct call *c)
 {
-    c->suspended = true;
+    list_push(&c->m->api->asleep, &c->asleep);
     MHD_suspend_connection(c->conn);
     return MHD_YES;
 }
 
 void upload_wake(struct call *c)
 {
-    if (c->suspended)
+    if (!list_empty(&c->asleep))
         call_done(c);
 }
 
@@ -277,7 +279,7 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **context
 void call_done(struct call *c)
 {
     c->waits = false;
-    c->suspended = false;
+    list_remove(&c->asleep);
     MHD_resume_connection(c->conn);
 }
 
@@ -341,6 +343,7 @@ int api_start(struct manager *m, int fd)
     m->api = NULL;
     if (a) {
         a->m = m;
+        list_init(&a->asleep);
         a->http = start_local(m, fd);
         a->remote = start_remote(a);
     }
@@ -355,11 +358,30 @@ int api_start(struct manager *m, int fd)
     return 0;
 }
 
+/* The library ends the process rather than a suspended connection; and who waits is owed a word. */
+static void wake_all(struct api *a)
+{
+    struct list *pos, *next;
+
+    list_for_each_safe(pos, next, &a->asleep)
+    {
+        struct call *c = list_entry(pos, struct call, asleep);
+
+        c->last = true;
+        call_problem(c, 503, "Service Unavailable",
+                     "the gateway stops; when it runs again, look whether this was done");
+        call_done(c);
+    }
+    api_run(a);
+    watch_end(a->m);
+}
+
 void api_stop(struct api *a)
 {
     if (!a)
         return;
-    watch_end(a->m);
+    if (a->m->api == a)
+        wake_all(a);
     if (a->remote)
         MHD_stop_daemon(a->remote);
     if (a->http)

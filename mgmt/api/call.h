@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "dataplane/base/err.h"
+#include "dataplane/base/list.h"
 #include "mgmt/api/document.h"
 #include "mgmt/model/roles.h"
 
@@ -56,7 +57,7 @@ struct call {
     struct watcher *watcher; /* the answer is a stream (watch.h) */
     int upload_line;         /* its body goes on as it comes (upload.h); -1: it does not */
     bool uploads, ended;     /* such a call; all of its body has gone on */
-    bool suspended;
+    struct list asleep;      /* among the suspended; of one: it is not */
     bool waits, answered;
     bool last;   /* the connection ends with this answer */
     bool page;   /* it is for a browser: say what it may do */

@@ -622,7 +622,7 @@ def private_kb(g):
     return total
 
 
-@test("a list of 100,000 entries comes again and again: traffic goes on, each listed certificate is known, and no memory stays", timeout=120)
+@test("a list of 100,000 entries comes again and again: traffic goes on, each listed certificate is known, and no memory stays", timeout=120, alone=True)
 def large_list(t):
     need(not os.environ.get("PENSTOCK_VM") and "PENSTOCK_BIN" not in os.environ, "a sanitizer's memory is not the gateway's, and an emulator takes minutes")
     pki = PKI(os.path.join(t.dir, "own-pki"))
@@ -662,6 +662,21 @@ def large_list(t):
         equal(g.api("POST", "/api/v1/links/in/explain", {"chain": read(pki.client.chain)})[2]["verdict"], "allow")
         live.sendall(b"z")
         equal(live.recv(1), b"z")
+
+
+@test("who waits for a change when the gateway stops hears it, and the management ends in order")
+def stopped_in_a_change(t):
+    g = gateway(t)
+    tag = running(g)[1]
+    one = g.children()["penstock-handshake"][0]
+    os.kill(one, signal.SIGSTOP)
+    conn = g.api_start("PATCH", "/api/v1/config", {"drain_s": 3}, {"If-Match": tag})
+    expect(not select.select([conn.sock], [], [], 0.3)[0], "the change waits for the process that does not answer")
+    g.proc.send_signal(signal.SIGTERM)
+    answer = conn.getresponse()
+    equal((answer.status, "the gateway stops" in json.load(answer)["detail"]), (503, True))
+    equal(g.proc.wait(20), 0)
+    expect("Fatal" not in g.log(), "no library ended the management")
 
 
 @test("the inventory names every certificate, list, protocol and cipher in use")
