@@ -1,6 +1,9 @@
-"""The frame of the end-to-end tests: cases named by sentences, run one after the other against the real
-programs, each in a directory of its own."""
+"""The frame of the end-to-end tests: cases named by sentences, run against the real programs, each in a directory
+of its own. Two run at a time; the few that measure time run alone at the end."""
+import concurrent.futures
+import multiprocessing
 import os
+import random
 import select
 import shutil
 import socket
@@ -16,15 +19,17 @@ from pki import PKI
 
 CASES = []
 ENGINE = os.environ.get("PENSTOCK_ENGINE", "soft")
+# A guest has one processor's worth; a machine that must not be disturbed may say 1 too.
+LANES = int(os.environ.get("PENSTOCK_LANES") or (1 if "PENSTOCK_VM" in os.environ else 2))
 
 
 class Skip(Exception):
     """This machine can not run the case; the reason is printed."""
 
 
-def test(sentence, timeout=60):
+def test(sentence, timeout=60, alone=False):
     def register(fn):
-        CASES.append((sentence, fn, timeout))
+        CASES.append((sentence, fn, timeout, alone))
         return fn
     return register
 
@@ -44,18 +49,22 @@ def expect(condition, what):
         raise AssertionError(what)
 
 
-GIVEN = []  # the kernel may name one port twice, as nobody is there yet
+GIVEN = []  # a port that was named is taken, though nobody is there yet
 
 
 def free_port(host="127.0.0.1"):
-    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    s.bind((host, 0))
-    port = s.getsockname()[1]
-    s.close()
-    if port in GIVEN[-200:]:
-        return free_port(host)
-    GIVEN.append(port)
-    return port
+    """A port below those that the kernel gives to clients, so that nobody connects from it meanwhile."""
+    numbers = random.Random(os.urandom(8))
+    while True:
+        port = numbers.randrange(10240, 32768)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+            try:
+                s.bind((host, port))
+            except OSError:
+                continue
+        if port not in GIVEN[-200:]:
+            GIVEN.append(port)
+            return port
 
 
 class Server:
@@ -255,35 +264,77 @@ def run_case(sentence, fn, timeout, pki):
     if found:
         verdict, text = "FAILED", text + "\na sanitizer complained:\n" + found
     shown = "UNSOUND" if found else verdict
-    print("%s - %s%s (%.1f s)" % (shown, sentence, ": " + text if verdict == "skip" else "",
-                                  time.monotonic() - start), flush=True)
+    told = "%s - %s%s (%.1f s)\n" % (shown, sentence, ": " + text if verdict == "skip" else "", time.monotonic() - start)
     if verdict == "FAILED":
-        print("    " + text.replace("\n", "\n    "))
-        for root, _, files in os.walk(directory):
-            for f in files:
-                if f == "log":
-                    with open(os.path.join(root, f), errors="replace") as log:
-                        print("    --- %s\n    %s" % (f, "    ".join(log.read().splitlines(True)[-40:])))
+        told += "    " + text.replace("\n", "\n    ") + "\n" + logs_end(directory)
     shutil.rmtree(directory, ignore_errors=True)
-    return shown
+    return shown, told
+
+
+def logs_end(directory):
+    """The last lines of each log of a case that failed."""
+    told = ""
+    for root, _, files in os.walk(directory):
+        for f in files:
+            if f == "log":
+                with open(os.path.join(root, f), errors="replace") as log:
+                    told += "    --- %s\n    %s\n" % (f, "    ".join(log.read().splitlines(True)[-40:]))
+    return told
+
+
+LANE = {}
+
+
+def begin_lane(path):
+    """Each process that runs cases has certificates of its own: issuing writes beside them."""
+    LANE["pki"] = PKI(os.path.join(path, str(os.getpid())))
+
+
+def run_number(number):
+    sentence, fn, timeout, _ = CASES[number]
+    return run_case(sentence, fn, timeout, LANE["pki"])
+
+
+def run_all(numbers, path):
+    """Each case's number with its verdict and what is to be told, as they end."""
+    side = [n for n in numbers if LANES > 1 and not CASES[n][3]]
+    fork = multiprocessing.get_context("fork")
+    if side:
+        with concurrent.futures.ProcessPoolExecutor(LANES, fork, initializer=begin_lane, initargs=(path,)) as lanes:
+            running = {lanes.submit(run_number, n): n for n in side}
+            for done in concurrent.futures.as_completed(running):
+                yield (running[done], *done.result())
+    begin_lane(path)
+    for n in numbers:
+        if n not in side:
+            yield (n, *run_number(n))
 
 
 UNSTABLE_AT_MOST = 3
 
 
-def again(failed, pki):
+def again(failed):
     """Cases that failed run once more, alone at the end; those that then pass are named as unstable: on a machine
     that others use too, one late answer is not the end. Many are, and so is what a sanitizer found (UNSOUND)."""
     if not 0 < len(failed) <= UNSTABLE_AT_MOST or os.environ.get("PENSTOCK_E2E_ONCE"):
         return len(failed)
     print("once more: what failed")
     still = 0
-    for sentence, fn, timeout in failed:
-        if run_case(sentence, fn, timeout, pki) == "ok":
-            print("unstable - %s: failed before, passed alone" % sentence)
+    for number in failed:
+        verdict, told = run_number(number)
+        print(told, end="", flush=True)
+        if verdict == "ok":
+            print("unstable - %s: failed before, passed alone" % CASES[number][0])
         else:
             still += 1
     return still
+
+
+def wanted(patterns):
+    for number, (sentence, fn, _, _) in enumerate(CASES):
+        label = fn.__module__ + " " + sentence
+        if not patterns or any(p in label for p in patterns):
+            yield number
 
 
 def main(patterns):
@@ -291,16 +342,12 @@ def main(patterns):
     failed = []
     with tempfile.TemporaryDirectory(prefix="penstock-pki-") as path:
         os.chmod(path, 0o755)
-        pki = PKI(path)
-        for sentence, fn, timeout in CASES:
-            label = fn.__module__ + " " + sentence
-            if patterns and not any(p in label for p in patterns):
-                continue
-            verdict = run_case(sentence, fn, timeout, pki)
+        for number, verdict, told in run_all(list(wanted(patterns)), path):
+            print(told, end="", flush=True)
             counts[verdict] += 1
             if verdict == "FAILED":
-                failed.append((sentence, fn, timeout))
-        still = again(failed, pki)
+                failed.append(number)
+        still = again(failed)
     lost = still + counts["UNSOUND"]
     print("%d passed, %d failed, %d skipped" % (counts["ok"] + len(failed) - still, lost, counts["skip"]))
     sys.exit(1 if lost else 0)

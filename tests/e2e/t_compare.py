@@ -15,7 +15,7 @@ def run(*args):
     return subprocess.run([RUN, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100)
 
 
-@test("a row measured beside a peer is judged against it and against the floor, and drawn", timeout=120)
+@test("a row measured beside a peer is judged against it and against the floor, and drawn", timeout=120, alone=True)
 def row(t):
     need(not os.environ.get("PENSTOCK_VM"), "too slow under emulation")
     need(len(os.sched_getaffinity(0)) > 1, "one processor")

@@ -106,7 +106,7 @@ def conformance(sentence, fn, timeout):
         fn(Dpdk(t))
 
 
-for sentence, fn, timeout in list(CASES):
+for sentence, fn, timeout, _ in list(CASES):
     if fn.__module__ == t_records.__name__:
         conformance(sentence, fn, timeout)
 def pieces(n, size=60000):
@@ -426,7 +426,7 @@ def answers(d):
         return False
 
 
-@test("an idle gateway sleeps: less than a twentieth of a processor for each worker", timeout=120)
+@test("an idle gateway sleeps: less than a twentieth of a processor for each worker", timeout=120, alone=True)
 def idle(t):
     d = Dpdk(t)
     d.processors = min(2, len(os.sched_getaffinity(0)))

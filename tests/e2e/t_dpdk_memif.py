@@ -24,7 +24,7 @@ def whole(r):
     equal((r["errors"], r["unfinished"], r["total"]["closed"]), ({}, 0, r["total"]["attempts"]))
 
 
-@test("over shared memory: what clients send arrives, every byte of it, and the data plane's clocks saw it", timeout=120)
+@test("over shared memory: what clients send arrives, every byte of it, and the data plane's clocks saw it", timeout=120, alone=True)
 def up(t):
     r = bench(t, metered=True).run("bulk", "--direction", "up", "--sessions", "3", "--duration", "1", "--warmup", "0")
     whole(r)
@@ -33,7 +33,7 @@ def up(t):
     expect(spent["opened"] > 0 and spent["crypto"] > 0 and spent["tcp"] > 0 and spent["driver"] > 0, spent)
 
 
-@test("over shared memory: jumbo frames, both ways at once, and messages there and back", timeout=180)
+@test("over shared memory: jumbo frames, both ways at once, and messages there and back", timeout=180, alone=True)
 def jumbo(t):
     r = bench(t, mtu=9000).run("roundtrip", "--sessions", "5", "--rate", "200", "--size", "20000", "--duration", "1",
                                "--warmup", "0")
@@ -41,7 +41,7 @@ def jumbo(t):
     equal((r["unanswered"], r["total"]["exchanges"]), (0, 200))
 
 
-@test("over shared memory: without a process at the other end the data plane says what to start", timeout=120)
+@test("over shared memory: without a process at the other end the data plane says what to start", timeout=120, alone=True)
 def nobody(t):
     b = bench(t)
     b.start_gateway(wait=False)

@@ -68,7 +68,7 @@ def agree(g, r):
     return lines
 
 
-@test("handshakes reported are sessions of the gateway, as fast as they go")
+@test("handshakes reported are sessions of the gateway, as fast as they go", alone=True)
 def handshakes(t):
     g = gateway(t, sink(t))
     r = load(t, g.port, "handshakes", "--concurrency", "4", "--gateway-pid", str(g.proc.pid))

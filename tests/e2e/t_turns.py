@@ -34,7 +34,7 @@ def kernel_knows_turns():
         p.wait()
 
 
-@test("all but the data plane run at a lower weight, and none of them at the lowest")
+@test("all but the data plane run at a lower weight, and none of them at the lowest", alone=True)
 def weights(t):
     g = t.terminate(t.server().address)
     mine = os.getpriority(os.PRIO_PROCESS, g.proc.pid)
@@ -44,7 +44,7 @@ def weights(t):
             equal(os.sched_getscheduler(pid), os.SCHED_OTHER, name)
 
 
-@test("workers and handshake processes ask the kernel for short turns")
+@test("workers and handshake processes ask the kernel for short turns", alone=True)
 def short_turns(t):
     need(kernel_knows_turns(), "this kernel has one length of turns for all")
     g = t.terminate(t.server().address)
@@ -74,21 +74,21 @@ def trips_in_a_storm(t, **top):
     return trips, len(g.events("session_closed", link="in"))
 
 
-@test("while handshakes come as fast as they can, a session on the same core makes no fewer round trips than there are handshakes")
+@test("while handshakes come as fast as they can, a session on the same core makes no fewer round trips than there are handshakes", alone=True)
 def storm(t):
     trips, made = trips_in_a_storm(t)
     expect(made > 50, "%d handshakes are no storm" % made)
     expect(trips >= made, "%d round trips during %d handshakes" % (trips, made))
 
 
-@test("a worker that looks for events before it sleeps leaves the core to its handshake process")
+@test("a worker that looks for events before it sleeps leaves the core to its handshake process", alone=True)
 def busy_storm(t):
     trips, made = trips_in_a_storm(t, busy_poll_us=1000)
     expect(made > 50, "%d handshakes are no storm" % made)
     expect(trips >= made, "%d round trips during %d handshakes" % (trips, made))
 
 
-@test("busy_poll_us can be switched on and off while sessions live")
+@test("busy_poll_us can be switched on and off while sessions live", alone=True)
 def busy_reload(t):
     config = t.terminate_config(t.server().address, free_port())
     g = Gateway(t.dir, config)
