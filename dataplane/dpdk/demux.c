@@ -5,21 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <lwip/priv/tcp_priv.h>
+#include <lwip/sys.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
 #include "dataplane/dpdk/frame.h"
+#include "dataplane/dpdk/window.h"
 
 #define DEMUX_BUCKETS   65536
 #define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
 
-#define FAR_OFF (1u << 30) /* more than any window, less than half of the numbers */
+#define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
+#define SPARE        64  /* connections: with fewer left, lwIP takes one in TIME-WAIT for a new one */
 
 struct demux_entry {
     struct list node;      /* in its bucket */
     struct list half_open; /* until its handshake is done */
     struct tcp_pcb *pcb;
+    uint32_t challenged_ms;
 };
 
 struct demux {
@@ -86,6 +90,7 @@ int demux_add(struct tcp_pcb *pcb)
     if (!e)
         return -ENOMEM;
     e->pcb = pcb;
+    e->challenged_ms = sys_now() - CHALLENGE_MS;
     list_init(&e->half_open);
     list_push(bucket(&t), &e->node);
     tcp_ext_arg_set(pcb, 0, e);
@@ -150,31 +155,30 @@ int demux_init(void)
     return 0;
 }
 
-/*
- * Is the segment from nowhere near this connection's numbers? lwIP compares them with a sign: half
- * of the circle away it takes one for a piece that it has, and ends the process by an assertion.
- */
-static bool far_off(const struct tcp_pcb *pcb, const uint8_t *tcp)
-{
-    uint32_t seq = (uint32_t)frame_be16(tcp + 4) << 16 | frame_be16(tcp + 6);
-    uint32_t ahead = seq - pcb->rcv_nxt, behind = pcb->rcv_nxt - seq;
-
-    return pcb->state != SYN_SENT && ahead > FAR_OFF && behind > FAR_OFF;
-}
-
-static struct tcp_pcb *find(const struct tuple *t)
+static struct demux_entry *find(const struct tuple *t)
 {
     struct list *head = bucket(t), *pos;
 
     list_for_each(pos, head)
     {
-        struct tcp_pcb *pcb = list_entry(pos, struct demux_entry, node)->pcb;
-        struct tuple have = tuple_of(pcb);
+        struct demux_entry *e = list_entry(pos, struct demux_entry, node);
+        struct tuple have = tuple_of(e->pcb);
 
         if (!memcmp(&have, t, sizeof have))
-            return pcb->state == TIME_WAIT ? NULL : pcb;
+            return e;
     }
     return NULL;
+}
+
+/* Say where we are, but not to everything that a stranger sends. */
+static void challenge(struct demux_entry *e)
+{
+    uint32_t now_ms = sys_now();
+
+    if (now_ms - e->challenged_ms < CHALLENGE_MS)
+        return;
+    e->challenged_ms = now_ms;
+    tcp_send_empty_ack(e->pcb);
 }
 
 /* pcb has left the list that begins at head, where its predecessor still points to it. */
@@ -207,13 +211,26 @@ static void input_one(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
     }
 }
 
-/* No connection has it: a SYN makes one, which joins the others. */
-static void input_none(void (*input)(void *arg), void *arg)
+/*
+ * No connection has it, or one in TIME-WAIT does: a SYN makes one, which joins the others. lwIP
+ * walks those in TIME-WAIT too: it gets none to walk but `waiting`.
+ */
+static void input_none(struct tcp_pcb *waiting, void (*input)(void *arg), void *arg)
 {
-    struct tcp_pcb *head = tcp_active_pcbs, *made;
+    struct tcp_pcb *head = tcp_active_pcbs, *tw = tcp_tw_pcbs, *made;
+    struct tcp_pcb *next = waiting ? waiting->next : NULL;
+    bool hidden = table.entries.used + SPARE < table.entries.cap;
 
     tcp_active_pcbs = NULL;
+    if (hidden)
+        tcp_tw_pcbs = waiting;
+    if (hidden && waiting)
+        waiting->next = NULL;
     input(arg);
+    if (hidden)
+        tcp_tw_pcbs = tw;
+    if (hidden && waiting)
+        waiting->next = next;
     made = tcp_active_pcbs;
     if (!made) {
         tcp_active_pcbs = head;
@@ -223,26 +240,45 @@ static void input_none(void (*input)(void *arg), void *arg)
     made->next = head;
 }
 
+/* False: its connection is not to hear it. */
+static bool input_segment(const struct tuple *t, const uint8_t *tcp, void (*input)(void *arg),
+                          void *arg)
+{
+    struct demux_entry *e = find(t);
+    enum window_verdict verdict;
+
+    if (e && e->pcb->state == TIME_WAIT && window_begins_anew(e->pcb, tcp)) {
+        tcp_abandon(e->pcb, 0);
+        e = NULL;
+    }
+    if (!e || e->pcb->state == TIME_WAIT) {
+        input_none(e ? e->pcb : NULL, input, arg);
+        return true;
+    }
+    verdict = window_judge(e->pcb, tcp);
+    if (verdict == WINDOW_CHALLENGE)
+        challenge(e);
+    if (verdict != WINDOW_HEAR)
+        return false;
+    input_one(e->pcb, input, arg);
+    return true;
+}
+
 bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg)
 {
     const uint8_t *tcp = NULL;
-    struct tcp_pcb *pcb;
     struct tuple t;
-    enum frame_kind kind = frame_kind(p, n, &t, &tcp);
+    bool taken = true;
 
-    if (kind == FRAME_DROP)
+    switch (frame_kind(p, n, &t, &tcp)) {
+    case FRAME_DROP:
         return false;
-    if (kind != FRAME_SEGMENT) {
+    case FRAME_SEGMENT:
+        taken = input_segment(&t, tcp, input, arg);
+        make_room();
+        break;
+    default:
         input(arg);
-        return true;
     }
-    pcb = find(&t);
-    if (pcb && far_off(pcb, tcp))
-        return false;
-    if (pcb)
-        input_one(pcb, input, arg);
-    else
-        input_none(input, arg);
-    make_room();
-    return true;
+    return taken;
 }

@@ -15,10 +15,12 @@ LWIP_OBJECTS := $(patsubst $(LWIP)/src/%.c,$(BUILD)/lwip/%.o,$(LWIP_SOURCES))
 LWIP_INCLUDES := -I. -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include
 DPDK_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk))
 
-$(BUILD)/lwip/%.o: $(LWIP)/src/%.c $(wildcard dataplane/dpdk/lwip/*.h dataplane/dpdk/lwip/arch/*.h)
+# One function of lwIP is ours, around lwIP's own under another name (mend.c).
+$(BUILD)/lwip/core/tcp_out.o: LWIP_NAMES := -Dtcp_split_unsent_seg=lwip_split_unsent_seg
+$(BUILD)/lwip/%.o: $(LWIP)/src/%.c $(wildcard dataplane/dpdk/lwip/*.h dataplane/dpdk/lwip/arch/*.h) dataplane/dpdk/dpdk.mk
 	@mkdir -p $(@D)
 	@echo "  CC lwip/$*.c"
-	@$(CC) $(LWIP_INCLUDES) $(DPDK_CFLAGS) -std=gnu11 $(OPT_$(VARIANT)) -Werror=implicit-function-declaration -Wno-address -c $< -o $@
+	@$(CC) $(LWIP_INCLUDES) $(DPDK_CFLAGS) $(LWIP_NAMES) -std=gnu11 $(OPT_$(VARIANT)) -Werror=implicit-function-declaration -Wno-address -c $< -o $@
 
 $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 	@mkdir -p $(@D)
@@ -28,7 +30,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop port stack tcp tcp_open)
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop mend port stack tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
 $(BUILD)/dpdk/stack.o: $(STACK_PARTS) $(LWIP_OBJECTS)

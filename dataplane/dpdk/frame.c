@@ -14,10 +14,26 @@
 #define ND_NEIGHBOUR 136
 #define ND_REDIRECT  137
 
+/* Can an answer go there? Not to many, to this host itself, or to nobody. RFC 1122 3.2.1.3 */
+static bool ip4_host(const uint8_t *ip)
+{
+    return ip[0] != 0 && ip[0] != 127 && ip[0] < 224;
+}
+
+/* RFC 4291 2.5; nor an IPv4 address in the guise of an IPv6 one. */
+static bool ip6_host(const uint8_t *ip)
+{
+    static const uint8_t none[10];
+
+    return ip[0] != 0xff && memcmp(ip, none, sizeof none) != 0;
+}
+
 /* Where the TCP header of an IPv4 packet begins; NULL: options, a fragment, or not TCP. */
 static const uint8_t *ip4_tcp(const uint8_t *p, size_t n, struct tuple *t)
 {
     if (n < 40 || p[0] != 0x45 || p[9] != IPPROTO_TCP || (frame_be16(p + 6) & 0x3fff))
+        return NULL;
+    if (!ip4_host(p + 12) || !memcmp(p + 12, p + 16, 4))
         return NULL;
     memcpy(t->remote, p + 12, 4);
     memcpy(t->local, p + 16, 4);
@@ -28,6 +44,8 @@ static const uint8_t *ip4_tcp(const uint8_t *p, size_t n, struct tuple *t)
 static const uint8_t *ip6_tcp(const uint8_t *p, size_t n, struct tuple *t)
 {
     if (n < 60 || p[0] >> 4 != 6 || p[6] != IPPROTO_TCP)
+        return NULL;
+    if (!ip6_host(p + 8) || !memcmp(p + 8, p + 24, 16))
         return NULL;
     memcpy(t->remote, p + 8, 16);
     memcpy(t->local, p + 24, 16);
@@ -60,11 +78,13 @@ static enum frame_kind arp_kind(const uint8_t *p, size_t n)
 enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
 {
     size_t at = 14;
+    bool to_many;
     uint16_t type;
 
     memset(t, 0, sizeof *t);
     if (n < at)
         return FRAME_DROP;
+    to_many = p[0] & 1;
     type = frame_be16(p + 12);
     if (type == ETHERTYPE_VLAN && n >= 18) {
         type = frame_be16(p + 16);
@@ -79,6 +99,8 @@ enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const ui
     *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
     if (!*tcp)
         return type == ETHERTYPE_4 ? ip4_other(p, n) : ip6_other(p, n);
+    if (to_many)
+        return FRAME_DROP;
     t->v6 = type == ETHERTYPE_6;
     memcpy(&t->remote_port, *tcp, 2);
     memcpy(&t->local_port, *tcp + 2, 2);

@@ -26,9 +26,15 @@ struct tuple { /* as it stands on the wire, seen from the other end: source firs
 
 /* Of a frame of n bytes at p; of a segment also its ends, and where its TCP header begins. */
 enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp);
+
 static inline uint16_t frame_be16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t frame_be32(const uint8_t *p)
+{
+    return (uint32_t)frame_be16(p) << 16 | frame_be16(p + 2);
 }
 
 #endif

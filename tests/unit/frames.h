@@ -47,6 +47,7 @@ struct frames {
     unsigned syn_acks, resets, others; /* answered so far */
     uint32_t seq, ack;                 /* of the last answer */
     uint16_t window, n;
+    uint8_t flags;
 };
 
 static struct frames frames;
@@ -101,7 +102,7 @@ static void frames_answer(const struct pbuf *p, size_t ip)
 
     if (p->tot_len < ip + sizeof h || pbuf_copy_partial(p, &h, sizeof h, (u16_t)ip) != sizeof h)
         return;
-    flags = TCPH_FLAGS(&h);
+    flags = frames.flags = TCPH_FLAGS(&h);
     frames.seq = lwip_ntohl(h.seqno);
     frames.ack = lwip_ntohl(h.ackno);
     frames.window = lwip_ntohs(h.wnd);

@@ -1,0 +1,21 @@
+/*
+ * mend: what lwIP does wrong, put right around it; its source stays as it is (dpdk.mk renames the
+ * function there).
+ */
+#include <lwip/priv/tcp_priv.h>
+
+err_t lwip_split_unsent_seg(struct tcp_pcb *pcb, u16_t split);
+
+/*
+ * Of the first unsent segment, only `split` bytes are to go at once. lwIP means to move FIN and PSH
+ * to the second part and leaves them on the first too: what follows an early FIN is lost.
+ */
+err_t tcp_split_unsent_seg(struct tcp_pcb *pcb, u16_t split)
+{
+    const struct tcp_seg *whole = pcb->unsent, *rest = whole ? whole->next : NULL;
+    err_t rc = lwip_split_unsent_seg(pcb, split);
+
+    if (rc == ERR_OK && pcb->unsent == whole && whole && whole->next != rest)
+        TCPH_UNSET_FLAG(pcb->unsent->tcphdr, TCP_FIN | TCP_PSH);
+    return rc;
+}
