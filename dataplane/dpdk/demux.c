@@ -17,7 +17,7 @@
 #define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
 
 #define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
-#define SPARE        64  /* connections: with fewer left, lwIP takes one in TIME-WAIT for a new one */
+#define SPARE        64 /* connections: with fewer left, lwIP takes one in TIME-WAIT for a new one */
 
 struct demux_entry {
     struct list node;      /* in its bucket */

@@ -2,10 +2,13 @@
 #include "tests/unit/frames.h"
 #include "tests/unit/test.h"
 
-#define PORT     5000
-#define FIRST    101                             /* the far end's next number, after frames_open() */
-#define OURS     (0xffffff00u + PORT + 1)        /* the same of ours */
-#define SEGMENT_ {.host = 2, .port = PORT, .flags = TCP_ACK, .seq = FIRST, .ack = OURS, .window = 8192}
+#define PORT  5000
+#define FIRST 101                      /* the far end's next number, after frames_open() */
+#define OURS  (0xffffff00u + PORT + 1) /* the same of ours */
+#define SEGMENT_                                                                                   \
+    {                                                                                              \
+        .host = 2, .port = PORT, .flags = TCP_ACK, .seq = FIRST, .ack = OURS, .window = 8192       \
+    }
 
 static struct tcp_pcb *open_pcb;
 static uint32_t received;
@@ -79,11 +82,11 @@ static void send(uint8_t flags, uint32_t seq, uint32_t ack, uint16_t n)
 TEST("data counts only in the window, and with an acknowledgement of what can have been sent")
 {
     begin();
-    send(TCP_ACK | TCP_PSH, FIRST, OURS + 1, 10);       /* of what was never sent */
-    send(TCP_ACK | TCP_PSH, FIRST, OURS - 8194, 10);    /* older than any that is under way */
-    send(TCP_PSH, FIRST, 0, 10);                        /* none at all */
-    send(TCP_ACK, FIRST + TCP_WND + 1, OURS, 10);       /* beyond the window */
-    send(TCP_ACK, FIRST - TCP_WND - 20, OURS, 10);      /* before any window */
+    send(TCP_ACK | TCP_PSH, FIRST, OURS + 1, 10);    /* of what was never sent */
+    send(TCP_ACK | TCP_PSH, FIRST, OURS - 8194, 10); /* older than any that is under way */
+    send(TCP_PSH, FIRST, 0, 10);                     /* none at all */
+    send(TCP_ACK, FIRST + TCP_WND + 1, OURS, 10);    /* beyond the window */
+    send(TCP_ACK, FIRST - TCP_WND - 20, OURS, 10);   /* before any window */
     EXPECT(received == 0 && open_pcb && !open_pcb->ooseq && !ended);
     send(TCP_ACK, FIRST, OURS, 10);
     EXPECT(received == 10);
@@ -138,7 +141,8 @@ TEST("a SYN in mid-connection is told the right number, once for many; a reset c
     EXPECT(!open_pcb);
 }
 
-TEST("a half-open connection takes its own SYN again, not another's, and a reset only if it is exact")
+TEST("a half-open connection takes its own SYN again, not another's, and a reset only if it is "
+     "exact")
 {
     struct segment s = {.host = 3, .port = PORT, .flags = TCP_SYN, .seq = 500, .window = 8192};
 
@@ -216,11 +220,11 @@ TEST("what does not fit into the window goes in parts, and the end comes with th
 
 TEST("who can not be answered is not heard: our own address, many, nobody, this host")
 {
-    static const uint8_t sources[][4] = {{10, 9, 0, 1},  {224, 0, 0, 1}, {255, 255, 255, 255},
+    static const uint8_t sources[][4] = {{10, 9, 0, 1},   {224, 0, 0, 1}, {255, 255, 255, 255},
                                          {10, 9, 0, 255}, {0, 0, 0, 0},   {127, 0, 0, 1},
                                          {240, 0, 0, 1}};
-    uint8_t frame[54] = {2,    0, 0,  0,  0, 1, 2,    0,    0,  0,  0,           2, 8,  0,
-                         0x45, 0, 0,  40, 0, 0, 0,    0,    64, 6,  0,           0, 10, 9,
+    uint8_t frame[54] = {2,    0, 0,  0,  0, 1, 2,    0,    0,  0,    0,           2, 8,  0,
+                         0x45, 0, 0,  40, 0, 0, 0,    0,    64, 6,    0,           0, 10, 9,
                          0,    2, 10, 9,  0, 1, 0x27, 0x10, 1,  0xbb, [46] = 0x50, 2, 32, 0};
 
     begin();
@@ -239,8 +243,11 @@ TEST("who can not be answered is not heard: our own address, many, nobody, this 
 
 TEST("nor over IPv6: our own address, many, nobody, an IPv4 address in disguise")
 {
-    static const uint8_t sources[][16] = {
-        {0xfd, 9, [15] = 1}, {0xff, 2, [15] = 1}, {0}, {[15] = 1}, {[10] = 0xff, 0xff, 10, 9, 0, 2}};
+    static const uint8_t sources[][16] = {{0xfd, 9, [15] = 1},
+                                          {0xff, 2, [15] = 1},
+                                          {0},
+                                          {[15] = 1},
+                                          {[10] = 0xff, 0xff, 10, 9, 0, 2}};
     struct segment s = {.host = 2, .port = PORT, .v6 = true, .flags = TCP_SYN, .window = 8192};
     uint8_t frame[74] = {2, 0, 0, 0, 0, 1, 2, [12] = 0x86, 0xdd};
 
