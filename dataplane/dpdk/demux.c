@@ -17,6 +17,7 @@
 #define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
 
 #define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
+#define MSS_LEAST    256 /* a smaller one would take a thousand segments for a handshake's answer */
 #define SPARE        64 /* connections: with fewer left, lwIP takes one in TIME-WAIT for a new one */
 
 struct demux_entry {
@@ -24,6 +25,7 @@ struct demux_entry {
     struct list half_open; /* until its handshake is done */
     struct tcp_pcb *pcb;
     uint32_t challenged_ms;
+    uint16_t mss; /* settled by the handshake; 0: not yet */
 };
 
 struct demux {
@@ -195,6 +197,21 @@ static struct tcp_pcb *unlink_gone(struct tcp_pcb *head, const struct tcp_pcb *p
     return head;
 }
 
+/*
+ * lwIP takes the size of segments from any of them, while what is queued must not be longer: it
+ * ends the process by an assertion. Here it counts in the first SYN only.
+ */
+static void settle_mss(struct tcp_pcb *pcb)
+{
+    struct demux_entry *e = tcp_ext_arg_get(pcb, 0);
+
+    if (!e || pcb->state == SYN_SENT)
+        return;
+    if (!e->mss)
+        e->mss = pcb->mss < MSS_LEAST ? MSS_LEAST : pcb->mss;
+    pcb->mss = e->mss;
+}
+
 /* Only pcb is in the list while lwIP works. */
 static void input_one(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
 {
@@ -206,6 +223,7 @@ static void input_one(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
     if (tcp_active_pcbs == pcb) {
         pcb->next = next;
         tcp_active_pcbs = head;
+        settle_mss(pcb);
     } else {
         tcp_active_pcbs = unlink_gone(head, pcb, next);
     }
@@ -238,6 +256,7 @@ static void input_none(struct tcp_pcb *waiting, void (*input)(void *arg), void *
     }
     check(made->next == NULL);
     made->next = head;
+    settle_mss(made);
 }
 
 /* False: its connection is not to hear it. */

@@ -218,6 +218,39 @@ TEST("what does not fit into the window goes in parts, and the end comes with th
     EXPECT(frames.n == 200 && frames.seq == OURS + 300 && (frames.flags & TCP_FIN));
 }
 
+TEST("a segment size counts in the first SYN alone: another's would break what is queued already")
+{
+    static const uint8_t data[500], tiny[4] = {2, 4, 0, 1}, huge[4] = {2, 4, 0x22, 0xec};
+    struct segment s = SEGMENT_;
+    uint16_t mss;
+
+    begin();
+    mss = open_pcb->mss;
+    send(TCP_ACK, FIRST, OURS, 1);
+    s.seq = FIRST + 1;
+    s.n = 1;
+    s.data = data;
+    s.window = 300; /* what is written waits */
+    frames_segment(&s);
+    s.seq++;
+    s.n = 0;
+    EXPECT(tcp_write(open_pcb, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    s.options = tiny;
+    s.n_options = 4;
+    frames_segment(&s);
+    EXPECT(tcp_write(open_pcb, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    s.options = huge;
+    frames_segment(&s);
+    EXPECT(open_pcb->mss == mss);
+    s.port = PORT + 1;
+    s.flags = TCP_SYN;
+    s.options = tiny;
+    frames_segment(&s); /* of one byte: not so little */
+    s.options = huge;
+    frames_segment(&s);
+    EXPECT(tcp_active_pcbs->remote_port == PORT + 1 && tcp_active_pcbs->mss == 256);
+}
+
 TEST("who can not be answered is not heard: our own address, many, nobody, this host")
 {
     static const uint8_t sources[][4] = {{10, 9, 0, 1},   {224, 0, 0, 1}, {255, 255, 255, 255},
