@@ -11,6 +11,7 @@
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
 #include "dataplane/dpdk/frame.h"
+#include "dataplane/dpdk/pmtu.h"
 #include "dataplane/dpdk/window.h"
 
 #define DEMUX_BUCKETS   65536
@@ -154,6 +155,7 @@ int demux_init(void)
         list_init(&table.buckets[i]);
     list_init(&table.half_open);
     hash_key_init(&table.key);
+    pmtu_init();
     return 0;
 }
 
@@ -208,8 +210,23 @@ static void settle_mss(struct tcp_pcb *pcb)
     if (!e || pcb->state == SYN_SENT)
         return;
     if (!e->mss)
-        e->mss = pcb->mss < MSS_LEAST ? MSS_LEAST : pcb->mss;
+        e->mss = LWIP_MIN(LWIP_MAX(pcb->mss, MSS_LEAST), pmtu_known(pcb));
     pcb->mss = e->mss;
+}
+
+/* Smaller segments from now on, and of what was sent too. */
+static void shrink(struct demux_entry *e, uint16_t mss)
+{
+    if (e->mss && mss < e->mss && !pmtu_cut(e->pcb, mss))
+        e->mss = mss;
+}
+
+void demux_look(struct tcp_pcb *pcb)
+{
+    struct demux_entry *e = tcp_ext_arg_get(pcb, 0);
+
+    if (e)
+        shrink(e, pmtu_guess(pcb));
 }
 
 /* Only pcb is in the list while lwIP works. */
@@ -283,6 +300,14 @@ static bool input_segment(const struct tuple *t, const uint8_t *tcp, void (*inpu
     return true;
 }
 
+static void input_too_big(const struct tuple *t, const uint8_t *tcp)
+{
+    struct demux_entry *e = find(t);
+
+    if (e && e->pcb->state != TIME_WAIT)
+        shrink(e, pmtu_told(e->pcb, tcp));
+}
+
 bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg)
 {
     const uint8_t *tcp = NULL;
@@ -296,6 +321,9 @@ bool demux_input(const uint8_t *p, size_t n, void (*input)(void *arg), void *arg
         taken = input_segment(&t, tcp, input, arg);
         make_room();
         break;
+    case FRAME_TOO_BIG:
+        input_too_big(&t, tcp);
+        return false;
     default:
         input(arg);
     }

@@ -25,6 +25,8 @@ void demux_listen(struct tcp_pcb *listener);
 int demux_add(struct tcp_pcb *pcb);
 /* Its handshake is done. */
 void demux_opened(struct tcp_pcb *pcb);
+/* Time passes: is what it sent too large for a way whose routers do not say so? */
+void demux_look(struct tcp_pcb *pcb);
 
 /*
  * A frame of n bytes at p: give it to input(), with the list as short as can be. False: dropped,

@@ -6,11 +6,13 @@
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
 #include <lwip/init.h>
+#include <lwip/prot/ip4.h>
 #include <netif/ethernet.h>
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
 
+#define PIECES_MAX 552         /* bytes of a packet that may be cut up */
 #define KEPT_BYTES (256 << 20) /* of free heap */
 #define KEPT_STEP  (1 << 20)
 
@@ -35,6 +37,20 @@ const void *port_gateway6(struct netif *netif)
     return port->policy->gateway6.len ? &port->gateway6 : NULL;
 }
 
+/* What is longer than every link must carry is not to be cut up on its way: pmtu hears of it. */
+static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+    struct ip_hdr *ip = p->payload;
+    uint32_t sum;
+
+    if (IPH_PROTO(ip) == IPPROTO_TCP && lwip_ntohs(IPH_LEN(ip)) > PIECES_MAX) {
+        IPH_OFFSET_SET(ip, PP_HTONS(IP_DF));
+        sum = (uint16_t)~IPH_CHKSUM(ip) + (uint32_t)PP_HTONS(IP_DF);
+        IPH_CHKSUM_SET(ip, (u16_t) ~((sum & 0xffff) + (sum >> 16)));
+    }
+    return etharp_output(netif, p, to);
+}
+
 static err_t netif_begin(struct netif *netif)
 {
     struct port *port = netif->state;
@@ -45,7 +61,7 @@ static err_t netif_begin(struct netif *netif)
     netif->mtu = netif->mtu6 = port->policy->mtu;
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
                    NETIF_FLAG_LINK_UP | NETIF_FLAG_MLD6;
-    netif->output = etharp_output;
+    netif->output = output4;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = port_output;
     return ERR_OK;

@@ -10,6 +10,14 @@
 #define ARP_BYTES      28 /* of IPv4 over Ethernet; lwIP reads them without a look at the length */
 #define ARP_REPLY      2
 
+#define ICMP_HEAD    8
+#define QUOTED       8 /* bytes of a TCP header: ports and number */
+#define UNREACHABLE  3
+#define NEEDS_PIECES 4
+#define TOO_BIG      2
+#define MLD_FIRST    130
+#define MLD_LAST     132
+
 #define ND_ROUTER    134 /* advertisements, and a redirect: RFC 4861 4 */
 #define ND_NEIGHBOUR 136
 #define ND_REDIRECT  137
@@ -52,20 +60,71 @@ static const uint8_t *ip6_tcp(const uint8_t *p, size_t n, struct tuple *t)
     return p + 40;
 }
 
-/* ICMP may go by; TCP may not, behind whatever headers it stands. */
-static enum frame_kind ip4_other(const uint8_t *p, size_t n)
+/* The ends of a segment of ours, whose TCP header a router quotes. */
+static void turn_round(struct tuple *t, const uint8_t *tcp)
 {
-    return n >= 20 && p[9] == IPPROTO_ICMP ? FRAME_OTHER : FRAME_DROP;
+    memcpy(&t->local_port, tcp, 2);
+    memcpy(&t->remote_port, tcp + 2, 2);
 }
 
-static enum frame_kind ip6_other(const uint8_t *p, size_t n)
+/* A segment of ours that was too big for a link on its way; NULL: it is about something else. */
+static const uint8_t *ip4_quoted(const uint8_t *p, size_t n, struct tuple *t)
+{
+    const uint8_t *icmp = p + 20, *ip = icmp + ICMP_HEAD;
+
+    if (n < 20 + ICMP_HEAD + 20 + QUOTED || frame_be16(p + 2) > n ||
+        frame_be16(p + 2) < 20 + ICMP_HEAD + 20 + QUOTED || p[0] != 0x45 ||
+        (frame_be16(p + 6) & 0x3fff) || icmp[0] != UNREACHABLE || icmp[1] != NEEDS_PIECES)
+        return NULL;
+    if (ip[0] != 0x45 || ip[9] != IPPROTO_TCP || (frame_be16(ip + 6) & 0x3fff) ||
+        memcmp(ip + 12, p + 16, 4) != 0)
+        return NULL;
+    memcpy(t->local, ip + 12, 4);
+    memcpy(t->remote, ip + 16, 4);
+    turn_round(t, ip + 20);
+    return ip + 20;
+}
+
+static const uint8_t *ip6_quoted(const uint8_t *p, size_t n, struct tuple *t)
+{
+    const uint8_t *ip = p + 40 + ICMP_HEAD;
+
+    if (n < 40 + ICMP_HEAD + 40 + QUOTED || frame_be16(p + 4) + 40u > n ||
+        frame_be16(p + 4) < ICMP_HEAD + 40 + QUOTED)
+        return NULL;
+    if (ip[0] >> 4 != 6 || ip[6] != IPPROTO_TCP || memcmp(ip + 8, p + 24, 16) != 0)
+        return NULL;
+    memcpy(t->local, ip + 8, 16);
+    memcpy(t->remote, ip + 24, 16);
+    turn_round(t, ip + 40);
+    t->v6 = 1;
+    return ip + 40;
+}
+
+/* ICMP may go by; TCP may not, behind whatever headers it stands. */
+static enum frame_kind ip4_other(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
+{
+    if (n < 20 || p[9] != IPPROTO_ICMP)
+        return FRAME_DROP;
+    *tcp = ip4_quoted(p, n, t);
+    return *tcp ? FRAME_TOO_BIG : FRAME_OTHER;
+}
+
+/* lwIP would believe anybody that a path is narrow: it hears of none. */
+static enum frame_kind ip6_other(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp)
 {
     if (n < 41)
         return FRAME_DROP;
+    if (p[6] == IPPROTO_ICMPV6 && p[40] == TOO_BIG) {
+        *tcp = ip6_quoted(p, n, t);
+        return *tcp ? FRAME_TOO_BIG : FRAME_DROP;
+    }
     if (p[6] == IPPROTO_ICMPV6)
         return p[40] == ND_ROUTER || p[40] == ND_NEIGHBOUR || p[40] == ND_REDIRECT ? FRAME_NEIGHBOUR
                                                                                    : FRAME_OTHER;
-    return p[6] == IPPROTO_HOPOPTS && p[40] == IPPROTO_ICMPV6 ? FRAME_OTHER : FRAME_DROP;
+    if (p[6] != IPPROTO_HOPOPTS || p[40] != IPPROTO_ICMPV6 || n < 49 || p[41] != 0)
+        return FRAME_DROP;
+    return p[48] >= MLD_FIRST && p[48] <= MLD_LAST ? FRAME_OTHER : FRAME_DROP;
 }
 
 static enum frame_kind arp_kind(const uint8_t *p, size_t n)
@@ -98,7 +157,7 @@ enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const ui
         return FRAME_DROP;
     *tcp = type == ETHERTYPE_4 ? ip4_tcp(p, n, t) : ip6_tcp(p, n, t);
     if (!*tcp)
-        return type == ETHERTYPE_4 ? ip4_other(p, n) : ip6_other(p, n);
+        return type == ETHERTYPE_4 ? ip4_other(p, n, t, tcp) : ip6_other(p, n, t, tcp);
     if (to_many)
         return FRAME_DROP;
     t->v6 = type == ETHERTYPE_6;

@@ -14,6 +14,7 @@
 enum frame_kind {
     FRAME_DROP,      /* nothing that lwIP is to see */
     FRAME_SEGMENT,   /* TCP */
+    FRAME_TOO_BIG,   /* a router's word of a segment of ours, which it quotes */
     FRAME_NEIGHBOUR, /* what a neighbour says of itself: every worker has to hear it */
     FRAME_OTHER,     /* ARP or ICMP that concerns whoever got it */
 };
@@ -24,7 +25,11 @@ struct tuple { /* as it stands on the wire, seen from the other end: source firs
     uint16_t v6; /* 0: addresses fill 4 bytes each, zeros behind */
 };
 
-/* Of a frame of n bytes at p; of a segment also its ends, and where its TCP header begins. */
+/*
+ * Of a frame of n bytes at p; of a segment also its ends, and where its TCP header begins. Of one
+ * that is quoted the ends are as if the far end had sent it, and eight bytes of the header are
+ * there.
+ */
 enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp);
 
 static inline uint16_t frame_be16(const uint8_t *p)

@@ -149,6 +149,7 @@ static void sort(struct ports *ports, unsigned i, struct rte_mbuf *m, bool low)
     m->port = (uint16_t)i; /* whoever takes it counts ports as we do */
     switch (frame_kind(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m), &t, &tcp)) {
     case FRAME_SEGMENT:
+    case FRAME_TOO_BIG:
         home = steer_home(&ports->lanes->steer, &t, port->spread);
         break;
     case FRAME_NEIGHBOUR:

@@ -93,6 +93,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     struct conn *c = arg;
     uint64_t now_ms = c ? c->tcp->w->now_ms : 0;
 
+    demux_look(pcb);
     if (!c || !c->user_timeout_ms)
         return ERR_OK;
     if (!pcb->unacked && !pcb->unsent)

@@ -1,0 +1,100 @@
+"""Goal: over DPDK a path that is narrower than its ends is found out, told of or not, over IPv4 and IPv6, and every byte
+arrives."""
+import socket
+import threading
+
+from harness import equal, expect, test
+from netns import run
+from rawnet import Listener
+from t_dpdk import OUT, Dpdk, there_and_back
+
+OUT6 = "fd77:1::1"
+NARROW = 1400
+FULL4, FULL6 = 1460, 1440  # a segment's bytes at MTU 1500
+
+
+class Far(Dpdk):
+    """The clients are behind a router, which is the namespace `out`; only the link to them is narrow, and they do not
+    say so in their segments' size."""
+
+    def __init__(self, t):
+        super().__init__(t)
+        net = self.net
+        run("ip", "netns", "add", net.ns("far"))
+        self.defer(lambda: run("ip", "netns", "del", net.ns("far"), check=False))
+        run("ip", "link", "add", "f0", "mtu", str(NARROW), "netns", net.ns("far"), "type", "veth", "peer", "name", "r0",
+            "mtu", str(NARROW), "netns", net.ns("out"))
+        for side, end, hosts in (("far", "f0", (2, 3)), ("out", "r0", (1,))):
+            run(*net.prefix_of(side), "ethtool", "-K", end, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+            for host in hosts:
+                net.ip(side, "addr", "add", "10.77.3.%d/24" % host, "dev", end)
+                net.ip(side, "addr", "add", "fd77:3::%d/64" % host, "dev", end, "nodad")
+            net.ip(side, "link", "set", end, "up")
+        net.ip("far", "route", "add", "default", "via", "10.77.3.1", "advmss", str(FULL4))
+        net.ip("far", "-6", "route", "add", "default", "via", "fd77:3::1", "advmss", str(FULL6))
+        net.sysctl("out", "net.ipv4.ip_forward=1")
+        net.sysctl("out", "net.ipv6.conf.all.forwarding=1")
+        self.source = None
+
+    def ports(self):
+        ports = super().ports()
+        ports["ports"]["outside"]["gateways"] = ["10.77.1.2", "fd77:1::2"]
+        return ports
+
+    def connect(self, port, timeout=30, host=OUT):
+        source = ("fd77:3::%d" if ":" in host else "10.77.3.%d") % self.source
+        with self.net.inside("far"):
+            return socket.create_connection((host, port), timeout=timeout, source_address=(source, 0))
+
+    def listen(self):
+        """What the gateway sends towards the router."""
+        found = run("ip", "-n", self.net.ns("gw"), "link", "show", "g0").stdout.split()
+        listener = Listener(self.net, "out", "o0", bytes.fromhex(found[found.index("link/ether") + 1].replace(":", "")))
+        self.defer(listener.close)
+        listener.start()
+        return listener
+
+
+def longest(listener, sock):
+    ports = sock.getpeername()[1], sock.getsockname()[1]
+    return max(len(h.data) for h in listener.segments if h.ports == ports)
+
+
+@test("a narrow link behind a router is found out by what the router says, or by its silence, over IPv4 and IPv6",
+      timeout=180)
+def narrow(t):
+    d = Far(t)
+    patient = {"limits": {"handshake_s": 30}}
+    links = {"four": d.outer(8443, d.server().address, **patient),
+             "six": d.outer(8446, d.server(host="fd77:2::2").address, **patient)}
+    links["six"]["listen"]["address"] = ["[%s]:8446" % OUT6]
+    d.gateway(links)
+    d.source = 2
+    listener = d.listen()
+    first = [d.tls(8443), d.tls(8446, host=OUT6)]
+    for s, fits in zip(first, (NARROW - 40, NARROW - 60)):
+        there_and_back(s, 300000)
+        expect(longest(listener, s) > fits, "no segment was too long before the router said anything")
+        later = d.tls(*((8443,) if s is first[0] else (8446, None, OUT6)))
+        there_and_back(later, 300000)
+        equal(longest(listener, later), fits, "the longest segment of a connection after that")
+    d.net.ip("out", "link", "set", "r0", "mtu", "1500")  # now the router knows nothing, and the link drops
+    d.source = 3
+    silent, errors = {}, []
+
+    def pour(port, host):
+        try:
+            silent[port] = d.tls(port, host=host)
+            there_and_back(silent[port], 50000)
+        except BaseException as e:
+            errors.append(e)
+
+    threads = [threading.Thread(target=pour, args=way) for way in ((8443, OUT), (8446, OUT6))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    equal(errors, [])
+    for port, fits in ((8443, NARROW - 40), (8446, NARROW - 60)):
+        expect(longest(listener, silent[port]) > fits, "no segment was too long for the silent router")
+    expect(not listener.wrong, "the gateway sent wrong sums: %s" % listener.wrong[:3])
