@@ -43,6 +43,8 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
                         struct err *e);
 /* The document as the model gets it; a new reference. NULL with *e. */
 json_t *authority_fill(const json_t *state, const json_t *document, struct err *e);
+/* Has a state that was kept elsewhere (a backup) the form of one? */
+bool authority_is_sound(const json_t *state);
 /* When administrators' certificates end, for alarms. */
 void authority_dates(const json_t *state, struct compiled *c);
 /* A revision with this state runs. */

@@ -7,6 +7,7 @@
 #include "mgmt/authority.h"
 #include "mgmt/model/token.h"
 #include "mgmt/store/keys.h"
+#include "mgmt/store/objects.h"
 #include "mgmt/store/pem.h"
 
 #define ADMIN_LEAD (30 * 86400)
@@ -16,6 +17,42 @@ static const char *word(const json_t *o, const char *key)
     const char *s = json_string_value(json_object_get(o, key));
 
     return s ? s : "";
+}
+
+/* A key and its certificate, by their references. */
+static bool is_issued(const json_t *issued)
+{
+    return keys_is_ref(word(issued, "key")) && objects_is_ref(word(issued, "certificate")) &&
+           json_is_integer(json_object_get(issued, "not_after"));
+}
+
+static bool all_text(const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) if (!json_is_string(item)) return false;
+    return json_is_array(list);
+}
+
+bool authority_is_sound(const json_t *state)
+{
+    const json_t *server = json_object_get(state, "server");
+    const json_t *admins = json_object_get(state, "administrators"), *admin;
+    size_t i;
+
+    if (!is_issued(json_object_get(state, "ca")) || !is_issued(server) ||
+        !all_text(json_object_get(server, "names")) || !json_is_array(admins))
+        return false;
+    json_array_foreach(admins, i, admin)
+    {
+        if (!*word(admin, "name") || !*word(admin, "spki_sha256") ||
+            !all_text(json_object_get(admin, "roles")) ||
+            !objects_is_ref(word(admin, "certificate")) ||
+            !json_is_integer(json_object_get(admin, "not_after")))
+            return false;
+    }
+    return json_array_size(admins) <= AUTHORITY_ADMINS;
 }
 
 void authority_dates(const json_t *state, struct compiled *c)

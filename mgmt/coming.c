@@ -247,7 +247,7 @@ int coming_try(struct manager *m, const json_t *document, bool cuts, struct comi
 {
     struct judged j = {.run.m = m};
     char *text = document_text(document);
-    int rc = text ? judge(&j, text, strlen(text), m->highest + 1, NULL, e)
+    int rc = text ? judge(&j, text, strlen(text), m->highest + 1, t->authority, e)
                   : err_set(e, -ENOMEM, "/", "free memory", "out of memory");
 
     if (!rc) {

@@ -49,7 +49,8 @@ struct coming {
 
 /* A document judged but not applied. */
 struct coming_trial {
-    json_t *document; /* canonical */
+    const json_t *authority; /* given: a new state of it; NULL: as it is */
+    json_t *document;        /* canonical */
     json_t *warnings;
     json_t *cuts; /* NULL: they were not asked for */
 };

@@ -57,6 +57,7 @@ struct manager {
     struct events events;
     struct tokens tokens;
     struct appliance appliance;
+    bool backup_busy;             /* one is made or restored: each may hold much */
     struct web web;               /* requests to others */
     struct list_source *lists;    /* that are fetched */
     struct renewal *renewals;     /* of identities */

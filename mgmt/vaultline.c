@@ -162,6 +162,8 @@ static void take_answer(struct vaultline *v, struct chan_msg *msg)
         a.why.where[0] = '/';
     }
     finish(v, -a.error, a.error ? NULL : &a, &a.why);
+    if (a.stream.n) /* a key, and it lies in our message */
+        secret_wipe(v->message, CHAN_HEADER + CHAN_BODY_MAX);
 }
 
 void vaultline_poll(const struct manager *m, struct pollfd *p)

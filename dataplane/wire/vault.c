@@ -227,10 +227,56 @@ int vault_get_prove(struct buf *b, struct vault_prove *m)
     return codec_done(b);
 }
 
-/* A text if and only if it is an error, and then nothing else; a key comes with its public half. */
+void vault_put_backup(struct buf *b, const struct vault_backup *m)
+{
+    buf_put_u32(b, m->request);
+    backup_put_head(b, &m->head);
+    put_bytes(b, &m->passphrase, VAULT_PASSPHRASE_MAX);
+}
+
+int vault_get_backup(struct buf *b, struct vault_backup *m)
+{
+    const uint8_t *at;
+    struct buf head;
+
+    memset(m, 0, sizeof *m);
+    m->request = buf_get_u32(b);
+    at = buf_get_bytes(b, BACKUP_HEAD);
+    buf_init_read(&head, at, at ? BACKUP_HEAD : 0);
+    if (backup_get_head(&head, &m->head))
+        b->bad = true;
+    m->passphrase = get_bytes(b, VAULT_PASSPHRASE_MAX);
+    return codec_done(b);
+}
+
+void vault_put_rewrap(struct buf *b, const struct vault_rewrap *m)
+{
+    buf_put_u32(b, m->request);
+    buf_put_u8(b, m->restore);
+    put_bytes(b, &m->sealed, VAULT_SEALED_MAX);
+    put_bytes(b, &m->key, VAULT_KEY_MAX);
+}
+
+int vault_get_rewrap(struct buf *b, struct vault_rewrap *m)
+{
+    m->request = buf_get_u32(b);
+    m->restore = codec_get_bool(b);
+    m->sealed = get_bytes(b, VAULT_SEALED_MAX);
+    m->key = get_bytes(b, VAULT_KEY_MAX);
+    return codec_done(b);
+}
+
+/*
+ * A text if and only if it is an error, and then nothing else; a key comes with its public half, a
+ * backup's keys together and alone.
+ */
 static bool answer_fits(const struct vault_answer *m)
 {
-    bool nothing = !m->key.n && !m->spki.n && !m->n_ders;
+    bool made = m->key.n || m->spki.n || m->n_ders, backup = m->stream.n || m->sealed.n;
+    bool nothing = !made && !backup;
+
+    if (backup && (made || m->stream.n != BACKUP_KEY || !m->sealed.n))
+        return false;
 
     return (m->error != 0) == (m->why.what[0] != '\0') && (!m->error || nothing) &&
            (m->key.n == 0) == (m->spki.n == 0);
@@ -256,6 +302,8 @@ void vault_put_answer(struct buf *b, const struct vault_answer *m)
         if (!m->ders[i].n || total > VAULT_DERS_BYTES)
             b->bad = true;
     }
+    put_bytes(b, &m->stream, BACKUP_KEY);
+    put_bytes(b, &m->sealed, VAULT_SEALED_MAX);
     if (!answer_fits(m))
         b->bad = true;
 }
@@ -279,6 +327,8 @@ int vault_get_answer(struct buf *b, struct vault_answer *m)
         if (!m->ders[i].n || total > VAULT_DERS_BYTES)
             b->bad = true;
     }
+    m->stream = get_bytes(b, BACKUP_KEY);
+    m->sealed = get_bytes(b, VAULT_SEALED_MAX);
     if (!answer_fits(m))
         b->bad = true;
     return codec_done(b);

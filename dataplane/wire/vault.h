@@ -5,7 +5,7 @@
  * Why: M has to make keys, take in key files, ask for certificates and issue its own, and must
  * never see a key in clear. What it gets and stores is the wrapped key: encrypted in K under a key
  * that M does not have.
- *   M: MAKE, IMPORT (+ the file), WRAP, CSR, ISSUE, PROVE       K: ANSWER
+ *   M: MAKE, IMPORT (+ the file), WRAP, CSR, ISSUE, PROVE, BACKUP, REWRAP       K: ANSWER
  * Requests are answered one by one, in order. A message that breaks the rules costs M the channel.
  * Owner: `struct vault_bytes` borrows: from the caller to put, from the message after get.
  * Never: a private key, but for the file that rides along with IMPORT as a sealed descriptor.
@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "dataplane/base/buf.h"
 #include "dataplane/base/err.h"
+#include "dataplane/wire/backup.h"
 
 #define VAULT_PASSPHRASE_MAX 1024
 #define VAULT_KEY_MAX        (16 * 1024) /* a wrapped key; RSA-4096 takes 2.5 KiB, ML-DSA-87 5 */
@@ -30,6 +31,7 @@
 #define VAULT_SAN_VALUE      512
 #define VAULT_SANS_BYTES     (16 * 1024) /* of all together */
 #define VAULT_SERIAL_MAX     20
+#define VAULT_SEALED_MAX     128           /* a backup's key, wrapped */
 #define VAULT_PEM_MAX        (64 * 1024)   /* the file of IMPORT as PEM */
 #define VAULT_PKCS12_MAX     (1024 * 1024) /* and as PKCS#12 */
 
@@ -40,6 +42,8 @@ enum vault_type {
     VAULT_CSR,
     VAULT_ISSUE,
     VAULT_PROVE,
+    VAULT_BACKUP, /* derive a backup's keys */
+    VAULT_REWRAP, /* a private key into a backup, or out of one */
     VAULT_ANSWER = 16,
 };
 
@@ -134,11 +138,23 @@ struct vault_prove {
     struct vault_bytes key; /* wrapped */
     struct vault_bytes certificate;
 };
+struct vault_backup {
+    uint32_t request;
+    struct backup_head head;
+    struct vault_bytes passphrase;
+};
+struct vault_rewrap {
+    uint32_t request;
+    uint8_t restore;           /* 0: from here into the backup; 1: out of it */
+    struct vault_bytes sealed; /* as BACKUP gave it */
+    struct vault_bytes key;    /* wrapped */
+};
 
 /*
- * MAKE, WRAP: key and spki. IMPORT: the same and the certificates of the file, the key's own first
- * and then its issuers as far as they are there. CSR: ders[0] is the request. ISSUE: ders[0] is the
- * certificate. PROVE: nothing more. An error says why and nothing else.
+ * MAKE, WRAP, REWRAP: key and spki. IMPORT: the same and the certificates of the file, the key's
+ * own first and then its issuers as far as they are there. CSR: ders[0] is the request. ISSUE:
+ * ders[0] is the certificate. PROVE: nothing more. BACKUP: the stream's key, and the key of private
+ * keys, wrapped for REWRAP. An error says why and nothing else.
  */
 struct vault_answer {
     uint32_t request;
@@ -147,6 +163,8 @@ struct vault_answer {
     struct vault_bytes key, spki;
     uint8_t n_ders;
     struct vault_bytes ders[VAULT_DERS_MAX];
+    struct vault_bytes stream; /* BACKUP_KEY bytes */
+    struct vault_bytes sealed;
 };
 
 /* The number of a word in one of the tables above, or -ENOENT. */
@@ -165,6 +183,10 @@ void vault_put_issue(struct buf *b, const struct vault_issue *m);
 int vault_get_issue(struct buf *b, struct vault_issue *m);
 void vault_put_prove(struct buf *b, const struct vault_prove *m);
 int vault_get_prove(struct buf *b, struct vault_prove *m);
+void vault_put_backup(struct buf *b, const struct vault_backup *m);
+int vault_get_backup(struct buf *b, struct vault_backup *m);
+void vault_put_rewrap(struct buf *b, const struct vault_rewrap *m);
+int vault_get_rewrap(struct buf *b, struct vault_rewrap *m);
 void vault_put_answer(struct buf *b, const struct vault_answer *m);
 int vault_get_answer(struct buf *b, struct vault_answer *m);
 

@@ -7,9 +7,13 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/x509.h>
 
 #include "dataplane/base/check.h"
+#include "dataplane/base/log.h"
+#include "dataplane/base/secret.h"
+#include "handshake/keyring/backupkey.h"
 #include "handshake/keyring/csr.h"
 #include "handshake/keyring/import.h"
 #include "handshake/keyring/issue.h"
@@ -23,6 +27,7 @@ struct work {
     struct vault_answer answer;
     uint8_t key[VAULT_KEY_MAX];
     unsigned char *spki, *ders[VAULT_DERS_MAX];
+    uint8_t stream[BACKUP_KEY], sealed[WRAP_KEK];
 };
 
 static int malformed(struct work *w)
@@ -31,12 +36,12 @@ static int malformed(struct work *w)
     return -EPROTO;
 }
 
-/* The answer of MAKE, IMPORT and WRAP. */
-static int give_key(struct work *w, const EVP_PKEY *key, struct err *e)
+/* A key under that KEK, and its public half. */
+static int give_under(struct work *w, const struct kek *kek, const EVP_PKEY *key, struct err *e)
 {
     struct vault_answer *a = &w->answer;
     size_t n = sizeof(w->key);
-    int n_spki, rc = wrap_seal(w->job->kek, key, w->key, &n, e);
+    int n_spki, rc = wrap_seal(kek, key, w->key, &n, e);
 
     if (rc)
         return rc;
@@ -46,6 +51,12 @@ static int give_key(struct work *w, const EVP_PKEY *key, struct err *e)
     a->key = (struct vault_bytes){w->key, n};
     a->spki = (struct vault_bytes){w->spki, (size_t)n_spki};
     return 0;
+}
+
+/* The answer of MAKE, IMPORT and WRAP. */
+static int give_key(struct work *w, const EVP_PKEY *key, struct err *e)
+{
+    return give_under(w, w->job->kek, key, e);
 }
 
 /* Takes der, which is OpenSSL's. */
@@ -201,6 +212,64 @@ static int do_prove(struct work *w, struct err *e)
     return rc;
 }
 
+static int do_backup(struct work *w, struct err *e)
+{
+    struct vault_backup m;
+    struct kek *inner;
+    int rc;
+
+    if (vault_get_backup(&w->job->body, &m))
+        return malformed(w);
+    w->answer.request = m.request;
+    rc = backupkey_derive(&m.head, m.passphrase.p, m.passphrase.n, w->stream, &inner, e);
+    if (rc)
+        return rc;
+    rc = wrap_seal_kek(w->job->kek, inner, w->sealed, e);
+    kek_free(inner);
+    if (rc)
+        return rc;
+    w->answer.stream = (struct vault_bytes){w->stream, sizeof(w->stream)};
+    w->answer.sealed = (struct vault_bytes){w->sealed, sizeof(w->sealed)};
+    return 0;
+}
+
+/*
+ * A key leaves the box under a passphrase: this process says so itself, whatever its askers say.
+ */
+static void note_export(const struct work *w)
+{
+    char hex[2 * SHA256_DIGEST_LENGTH + 1];
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+
+    SHA256(w->answer.spki.p, w->answer.spki.n, hash);
+    for (size_t i = 0; i < sizeof(hash); i++)
+        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    log_event(LOG_INFO, "key_into_backup", "key=spki:%s", hex);
+}
+
+static int do_rewrap(struct work *w, struct err *e)
+{
+    struct vault_rewrap m;
+    struct kek *inner;
+    EVP_PKEY *key = NULL;
+    int rc;
+
+    if (vault_get_rewrap(&w->job->body, &m))
+        return malformed(w);
+    w->answer.request = m.request;
+    rc = wrap_open_kek(w->job->kek, m.sealed.p, m.sealed.n, &inner, e);
+    if (rc)
+        return rc;
+    rc = wrap_open(m.restore ? inner : w->job->kek, m.key.p, m.key.n, "", &key, e);
+    if (!rc)
+        rc = give_under(w, m.restore ? w->job->kek : inner, key, e);
+    if (!rc && !m.restore)
+        note_export(w);
+    EVP_PKEY_free(key);
+    kek_free(inner);
+    return rc;
+}
+
 struct work_row {
     uint8_t type;
     bool file;
@@ -208,8 +277,10 @@ struct work_row {
 };
 
 static const struct work_row rows[] = {
-    {VAULT_MAKE, false, do_make}, {VAULT_IMPORT, true, do_import}, {VAULT_WRAP, false, do_wrap},
-    {VAULT_CSR, false, do_csr},   {VAULT_ISSUE, false, do_issue},  {VAULT_PROVE, false, do_prove},
+    {VAULT_MAKE, false, do_make},     {VAULT_IMPORT, true, do_import},
+    {VAULT_WRAP, false, do_wrap},     {VAULT_CSR, false, do_csr},
+    {VAULT_ISSUE, false, do_issue},   {VAULT_PROVE, false, do_prove},
+    {VAULT_BACKUP, false, do_backup}, {VAULT_REWRAP, false, do_rewrap},
 };
 
 static const struct work_row *row_of(uint8_t type)
@@ -248,6 +319,7 @@ int vaultwork(struct vaultjob *job)
         tell(&w.answer, rc, &e);
     if (!w.malformed)
         vault_put_answer(&job->out, &w.answer);
+    secret_wipe(w.stream, sizeof(w.stream));
     OPENSSL_free(w.spki);
     for (size_t i = 0; i < VAULT_DERS_MAX; i++)
         OPENSSL_free(w.ders[i]);

@@ -19,6 +19,7 @@
 #define FIXED (AAD + WRAP_NONCE) /* what stands before the ciphertext */
 
 static const uint8_t magic[8] = {'P', 'S', 'K', 'E', 'Y', '1', 0, 0};
+static const uint8_t magic_kek[8] = {'P', 'S', 'K', 'E', 'K', '1', 0, 0};
 
 struct kek {
     uint8_t bytes[KEK_SIZE];
@@ -44,6 +45,16 @@ int kek_read(int fd, struct kek **out)
     }
     munmap((void *)(uintptr_t)bytes, n);
     return rc;
+}
+
+struct kek *kek_take(uint8_t bytes[KEK_SIZE])
+{
+    struct kek *k = OPENSSL_secure_zalloc(sizeof(*k));
+
+    if (k)
+        memcpy(k->bytes, bytes, KEK_SIZE);
+    secret_wipe(bytes, KEK_SIZE);
+    return k;
 }
 
 void kek_free(struct kek *k)
@@ -85,17 +96,20 @@ static int pkcs8_of(const EVP_PKEY *key, unsigned char **der)
     return n > 0 ? n : -EIO;
 }
 
-/* One run of AES-256-GCM: in (n bytes) to out, the tag made or checked behind the ciphertext. */
-static bool gcm(const struct kek *kek, bool seal, const uint8_t *head, const uint8_t *in, size_t n,
-                uint8_t *out, uint8_t *tag)
+/*
+ * One run of AES-256-GCM: in (n bytes) to out, the tag made or checked behind the ciphertext. The
+ * head is additional data, and the nonce stands behind it.
+ */
+static bool gcm(const struct kek *kek, bool seal, const uint8_t *head, size_t n_head,
+                const uint8_t *in, size_t n, uint8_t *out, uint8_t *tag)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int got = 0, last = 0;
     bool good;
 
     good = ctx &&
-           EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, kek->bytes, head + AAD, seal) == 1 &&
-           EVP_CipherUpdate(ctx, NULL, &got, head, (int)AAD) == 1 &&
+           EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, kek->bytes, head + n_head, seal) == 1 &&
+           EVP_CipherUpdate(ctx, NULL, &got, head, (int)n_head) == 1 &&
            EVP_CipherUpdate(ctx, out, &got, in, (int)n) == 1 && (size_t)got == n;
     if (good && !seal)
         good = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, WRAP_TAG, tag) == 1;
@@ -135,7 +149,7 @@ int wrap_seal(const struct kek *kek, const EVP_PKEY *key, uint8_t *out, size_t *
         memcpy(out, magic, sizeof(magic));
         rc = hash_of(key, out + sizeof(magic));
         if (!rc && (RAND_bytes(out + AAD, WRAP_NONCE) != 1 ||
-                    !gcm(kek, true, out, der, (size_t)n_der, out + FIXED, tag)))
+                    !gcm(kek, true, out, AAD, der, (size_t)n_der, out + FIXED, tag)))
             rc = -EIO;
     }
     OPENSSL_clear_free(der, (size_t)n_der);
@@ -176,7 +190,7 @@ int wrap_open(const struct kek *kek, const uint8_t *p, size_t n, const char *whe
     if (!der)
         return err_set(e, -ENOMEM, where, "free memory", "no memory for the key");
     memcpy(tag, p + FIXED + n_der, WRAP_TAG);
-    if (gcm(kek, false, p, p + FIXED, n_der, der, tag))
+    if (gcm(kek, false, p, AAD, p + FIXED, n_der, der, tag))
         key = key_of(p, der, n_der);
     OPENSSL_secure_clear_free(der, n_der);
     ERR_clear_error();
@@ -187,4 +201,45 @@ int wrap_open(const struct kek *kek, const uint8_t *p, size_t n, const char *whe
                        "replaced (or the stored key was damaged)");
     *out = key;
     return 0;
+}
+
+int wrap_seal_kek(const struct kek *kek, const struct kek *inner, uint8_t out[WRAP_KEK],
+                  struct err *e)
+{
+    uint8_t *sealed = out + sizeof(magic_kek) + WRAP_NONCE;
+
+    if (!kek)
+        return no_kek("", e);
+    memcpy(out, magic_kek, sizeof(magic_kek));
+    if (RAND_bytes(out + sizeof(magic_kek), WRAP_NONCE) == 1 &&
+        gcm(kek, true, out, sizeof(magic_kek), inner->bytes, KEK_SIZE, sealed, sealed + KEK_SIZE))
+        return 0;
+    ERR_clear_error();
+    return err_set(e, -EIO, "", "report it", "the key can not be encrypted");
+}
+
+int wrap_open_kek(const struct kek *kek, const uint8_t *p, size_t n, struct kek **out,
+                  struct err *e)
+{
+    const uint8_t *sealed = p + sizeof(magic_kek) + WRAP_NONCE;
+    uint8_t tag[WRAP_TAG];
+    struct kek *k;
+
+    if (!kek)
+        return no_kek("", e);
+    if (n != WRAP_KEK || memcmp(p, magic_kek, sizeof(magic_kek)))
+        return err_set(e, -EKEYREJECTED, "", "give back what the keyring gave",
+                       "this is no encrypted key of a backup");
+    k = OPENSSL_secure_zalloc(sizeof(*k));
+    if (!k)
+        return err_set(e, -ENOMEM, "", "free memory", "no memory for the key");
+    memcpy(tag, sealed + KEK_SIZE, WRAP_TAG);
+    if (gcm(kek, false, p, sizeof(magic_kek), sealed, KEK_SIZE, k->bytes, tag)) {
+        *out = k;
+        return 0;
+    }
+    kek_free(k);
+    ERR_clear_error();
+    return err_set(e, -EKEYREJECTED, "", "begin again",
+                   "the backup's key was encrypted under another key-encryption key");
 }

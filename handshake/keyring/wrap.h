@@ -23,6 +23,7 @@
 #define WRAP_NONCE    12
 #define WRAP_TAG      16
 #define WRAP_OVERHEAD (8 + 32 + WRAP_NONCE + WRAP_TAG)
+#define WRAP_KEK      (8 + WRAP_NONCE + KEK_SIZE + WRAP_TAG)
 
 struct kek;
 
@@ -31,7 +32,18 @@ struct kek;
  * -EPERM (not sealed), -EINVAL (another size, or all zero), -ENOMEM.
  */
 int kek_read(int fd, struct kek **out);
+/* The same of plain bytes, which are wiped. NULL: out of memory. */
+struct kek *kek_take(uint8_t bytes[KEK_SIZE]);
 void kek_free(struct kek *k);
+
+/*
+ * A key-encryption key under another: magic (8), nonce (12), AES-256-GCM, tag (16).
+ * WRAP_KEK bytes. 0, or -errno with *e as of wrap_seal() and wrap_open().
+ */
+int wrap_seal_kek(const struct kek *kek, const struct kek *inner, uint8_t out[WRAP_KEK],
+                  struct err *e);
+int wrap_open_kek(const struct kek *kek, const uint8_t *p, size_t n, struct kek **out,
+                  struct err *e);
 
 /* Do these bytes claim to be a wrapped key? */
 bool wrap_is(const uint8_t *p, size_t n);

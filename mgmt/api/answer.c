@@ -17,9 +17,9 @@ static void add_headers(struct MHD_Response *r, const struct call *c)
 
     MHD_add_response_header(r, "Cache-Control", "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (c->answer || c->text)
+    if (c->answer || c->text || c->made)
         MHD_add_response_header(r, "Content-Type",
-                                c->text           ? c->type
+                                !c->answer        ? c->type
                                 : c->status < 400 ? "application/json"
                                                   : "application/problem+json");
     if (c->page) {
@@ -82,13 +82,28 @@ static char *body_of(struct call *c)
     return text;
 }
 
+/* A file, which is made while it goes out. */
+static enum MHD_Result send_made(struct call *c)
+{
+    struct MHD_Response *r = c->made;
+    enum MHD_Result rc;
+
+    c->made = NULL;
+    add_headers(r, c);
+    rc = MHD_queue_response(c->conn, c->status, r);
+    MHD_destroy_response(r);
+    return rc;
+}
+
 enum MHD_Result answer_send(struct call *c)
 {
-    char *text = body_of(c);
+    char *text = c->made ? NULL : body_of(c);
     struct MHD_Response *r =
         text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
     enum MHD_Result rc;
 
+    if (c->made)
+        return send_made(c);
     if (!r) {
         if (text != c->text)
             free(text);

@@ -197,7 +197,7 @@ static enum MHD_Result on_bytes(struct call *c, const char *upload, size_t *n_up
     if (!c->uploads)
         collect(c, upload, *n_upload);
     else if (!c->answered)
-        taken = system_update_take(c, upload, *n_upload);
+        taken = c->uploads->take(c, upload, *n_upload);
     *n_upload -= taken;
     if (!*n_upload || c->answered) {
         *n_upload = 0;
@@ -220,8 +220,9 @@ static enum MHD_Result on_request(struct manager *m, bool (*identify)(struct cal
     if (*n_upload)
         return on_bytes(c, upload, n_upload);
     if (c->uploads && !c->answered) {
-        c->ended = c->ended || system_update_end(c);
-        return suspend(c);
+        c->ended = c->ended || c->uploads->end(c);
+        if (!c->answered)
+            return suspend(c);
     }
     if (!c->answered && call_is_ours(c))
         routes_dispatch(c);
@@ -279,6 +280,8 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **context
 void call_done(struct call *c)
 {
     c->waits = false;
+    if (list_empty(&c->asleep))
+        return; /* its answer came before it had to wait */
     list_remove(&c->asleep);
     MHD_resume_connection(c->conn);
 }
@@ -295,7 +298,10 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
         return;
     once_keep(c); /* of a connection that went in the middle of it */
     watch_drop(c->watcher);
-    system_update_drop(c);
+    if (c->uploads)
+        c->uploads->drop(c);
+    if (c->made)
+        MHD_destroy_response(c->made);
     json_decref(c->json);
     json_decref(c->answer);
     drop_body(c);

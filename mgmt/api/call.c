@@ -41,6 +41,24 @@ bool call_number(struct call *c, const char *key, uint64_t max, uint64_t absent,
     return true;
 }
 
+bool call_flag(struct call *c, const char *key, bool *good)
+{
+    static const char *const yes[] = {"true", "1", ""}, *const no[] = {"false", "0"};
+    const char *v = call_query(c, key);
+
+    *good = true;
+    for (size_t i = 0; v && i < ARRAY_LEN(yes); i++)
+        if (!strcmp(v, yes[i]))
+            return true;
+    for (size_t i = 0; v && i < ARRAY_LEN(no); i++)
+        if (!strcmp(v, no[i]))
+            return false;
+    *good = !v;
+    if (v)
+        call_problem(c, 400, "Bad Request", "%s: give true or false", key);
+    return false;
+}
+
 const char *call_header(const struct call *c, const char *name)
 {
     return MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, name);

@@ -23,7 +23,10 @@
 
 struct manager;
 struct watcher;
+struct restore;
+struct upload;
 struct MHD_Connection;
+struct MHD_Response;
 
 struct caller {
     char name[300]; /* for the audit: "local uid 0", or the certificate's name and hash */
@@ -54,10 +57,13 @@ struct call {
     char tag[DOCUMENT_TAG_MAX];
     uint64_t revision; /* of the answer, 0: none */
     struct once once;
-    struct watcher *watcher; /* the answer is a stream (watch.h) */
-    int upload_line;         /* its body goes on as it comes (upload.h); -1: it does not */
-    bool uploads, ended;     /* such a call; all of its body has gone on */
-    struct list asleep;      /* among the suspended; of one: it is not */
+    struct watcher *watcher;      /* the answer is a stream (watch.h) */
+    struct MHD_Response *made;    /* the answer's body is neither JSON nor text but a file */
+    const struct upload *uploads; /* takes its body as it comes (upload.h), or NULL */
+    int upload_line;              /* of an update to the appliance, -1: none */
+    struct restore *restore;      /* a backup that comes */
+    bool ended;                   /* all of such a body has gone on */
+    struct list asleep;           /* among the suspended; of one: it is not */
     bool waits, answered;
     bool last;   /* the connection ends with this answer */
     bool page;   /* it is for a browser: say what it may do */
@@ -70,6 +76,8 @@ const char *call_query(const struct call *c, const char *key);
 /* An unsigned number of the query between 1 and max, or `absent`. False: answered with a problem.
  */
 bool call_number(struct call *c, const char *key, uint64_t max, uint64_t absent, uint64_t *out);
+/* Does the query say yes to it? *good is false where it says neither yes nor no: answered. */
+bool call_flag(struct call *c, const char *key, bool *good);
 const char *call_header(const struct call *c, const char *name);
 
 bool call_is_read(const struct call *c); /* GET or HEAD */

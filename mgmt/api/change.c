@@ -66,20 +66,7 @@ void change_try(struct call *c, const json_t *document)
 
 bool change_is_trial(struct call *c, bool *good)
 {
-    static const char *const yes[] = {"true", "1", ""}, *const no[] = {"false", "0"};
-    const char *v = call_query(c, "dry_run");
-
-    *good = true;
-    for (size_t i = 0; v && i < ARRAY_LEN(yes); i++)
-        if (!strcmp(v, yes[i]))
-            return true;
-    for (size_t i = 0; v && i < ARRAY_LEN(no); i++)
-        if (!strcmp(v, no[i]))
-            return false;
-    *good = !v;
-    if (v)
-        call_problem(c, 400, "Bad Request", "dry_run: give true or false");
-    return false;
+    return call_flag(c, "dry_run", good);
 }
 
 void change_begin(struct call *c, json_t *document, const char *action, const char *comment,

@@ -86,6 +86,10 @@ void system_activate(struct call *c);
 void system_reboot(struct call *c);
 void system_shutdown(struct call *c);
 
+/* backup.c */
+void backup_post(struct call *c);
+void backup_restore(struct call *c); /* its body goes on as it comes: upload.h */
+
 /* trail.c: the audit */
 void trail_list(struct call *c);
 void trail_verify(struct call *c);

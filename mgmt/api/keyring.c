@@ -1,6 +1,5 @@
 /* keyring: private keys that the gateway holds: made, imported, asked certificates for, removed. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +7,11 @@
 #include "dataplane/base/secret.h"
 #include "mgmt/api/handlers.h"
 #include "mgmt/api/names_in.h"
+#include "mgmt/api/passphrase.h"
 #include "mgmt/manager.h"
 #include "mgmt/store/pem.h"
 #include "mgmt/store/audit.h"
 #include "mgmt/store/keys.h"
-
-#define PASSPHRASE "Penstock-Passphrase"
 
 /* The reference that a request's name stands for: with or without "spki:". */
 static void ref_of(const struct call *c, char ref[KEYS_REF_MAX])
@@ -213,37 +211,16 @@ static void make_key(struct call *c)
     ask(c, VAULT_MAKE, &b, -1, on_key, wanted("keys.make", "made"));
 }
 
-/* The header's base64 into mem; bytes, 0: there is none, or -EINVAL. */
-static int read_passphrase(const struct call *c, uint8_t mem[VAULT_PASSPHRASE_MAX + 3])
-{
-    const char *text = call_header(c, PASSPHRASE);
-    size_t size = text ? strlen(text) : 0;
-    int n;
-
-    if (!size)
-        return 0;
-    if (size % 4 || size / 4 * 3 > VAULT_PASSPHRASE_MAX + 2)
-        return -EINVAL;
-    n = EVP_DecodeBlock(mem, (const unsigned char *)text, (int)size);
-    if (n < 0)
-        return -EINVAL;
-    n -= (text[size - 1] == '=') + (text[size - 2] == '=');
-    return n <= VAULT_PASSPHRASE_MAX ? n : -EINVAL;
-}
-
 /* The file goes to the keyring unread. */
 static void import_key(struct call *c)
 {
-    uint8_t passphrase[VAULT_PASSPHRASE_MAX + 3], mem[VAULT_PASSPHRASE_MAX + 64];
-    int n = read_passphrase(c, passphrase), fd;
+    uint8_t passphrase[PASSPHRASE_ROOM], mem[VAULT_PASSPHRASE_MAX + 64];
+    int n = passphrase_read(c, passphrase), fd;
     struct vault_import m = {.passphrase = {passphrase, n > 0 ? (size_t)n : 0}};
     struct buf b;
 
-    if (n < 0) {
-        call_problem(c, 400, "Bad Request", PASSPHRASE ": give base64 of at most %d bytes",
-                     VAULT_PASSPHRASE_MAX);
+    if (n < 0)
         return;
-    }
     fd = memfd_seal("penstock-import", c->body, c->n_body);
     secret_wipe(c->body, c->n_body);
     buf_init(&b, mem, sizeof mem);

@@ -86,6 +86,10 @@ static const struct route routes[] = {
     {"POST", "/api/v1/config/commit", CHANGE, candidate_commit, "confirm " TRIAL,
      "run the candidate"},
     {"POST", "/api/v1/config/confirm", CHANGE, candidate_confirm, "", "keep what was committed"},
+    {"POST", "/api/v1/backup", CHANGE, backup_post, "",
+     "everything that is configured, and the keys, encrypted (a file)"},
+    {"POST", "/api/v1/restore", CHANGE, backup_restore, "administrators " TRIAL,
+     "a backup (its body) as the next revision", .uploads = &backup_upload},
     {"POST", "/api/v1/enroll", ROLE_BOOTSTRAP, administrators_enroll, "",
      "become the first administrator, with the one-time token"},
     {"GET", "/api/v1/administrators", READ, administrators_list, "", "who may manage this gateway"},
@@ -105,7 +109,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/system", READ, system_get, "",
      "the appliance: its versions, which runs and which starts next"},
     {"POST", "/api/v1/system/updates", CHANGE, system_update, "",
-     "install a signed update (its body) in the other slot", .uploads = true},
+     "install a signed update (its body) in the other slot", .uploads = &system_upload},
     {"POST", "/api/v1/system/activate", CHANGE, system_activate, "",
      "which installed version starts next"},
     {"POST", "/api/v1/system/reboot", CHANGE, system_reboot, "", "start the appliance again"},
@@ -185,15 +189,15 @@ static bool query_is_known(struct call *c, const struct route *r)
     return !s.name[0];
 }
 
-bool routes_uploads(const struct call *c)
+const struct upload *routes_uploads(const struct call *c)
 {
     char name[CALL_NAME_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)
         if (routes[i].uploads && !strcmp(routes[i].method, c->method) &&
             fits(routes[i].path, c->path, name))
-            return true;
-    return false;
+            return routes[i].uploads;
+    return NULL;
 }
 
 /* Between the start of this process and the word of what runs there is nothing to read or to

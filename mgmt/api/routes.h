@@ -8,6 +8,7 @@
 #define PENSTOCK_MGMT_API_ROUTES_H
 
 #include "mgmt/api/call.h"
+#include "mgmt/api/upload.h"
 
 #define ROUTES_ANY_QUERY "*" /* of what people and browsers load as they like */
 
@@ -17,13 +18,14 @@ struct route {
     void (*answer)(struct call *c);
     const char *query; /* the names of its query, with spaces between */
     const char *what;  /* one line for people */
-    bool uploads;      /* its body goes on as it comes: answered when the headers are here */
+    /* its body goes on to these as it comes: answered when the headers are here */
+    const struct upload *uploads;
 };
 
 /* Find the row, check the caller, call it: c is answered or waits. */
 void routes_dispatch(struct call *c);
-/* Is this a request whose body goes on as it comes? */
-bool routes_uploads(const struct call *c);
+/* Who takes the body of this request as it comes; NULL: it is held. */
+const struct upload *routes_uploads(const struct call *c);
 /* The methods of a path, for the Allow header. */
 const char *routes_allowed(const char *path);
 /* The table. */

@@ -215,7 +215,7 @@ void system_update(struct call *c)
         c->upload_line = line;
 }
 
-size_t system_update_take(struct call *c, const char *data, size_t n)
+static size_t take(struct call *c, const char *data, size_t n)
 {
     size_t taken = 0;
 
@@ -231,14 +231,16 @@ size_t system_update_take(struct call *c, const char *data, size_t n)
     return taken;
 }
 
-bool system_update_end(struct call *c)
+static bool end(struct call *c)
 {
     return c->upload_line < 0 || appliance_end(c->m, c->upload_line, wake) != -EAGAIN;
 }
 
-void system_update_drop(struct call *c)
+static void drop(struct call *c)
 {
     if (c->upload_line >= 0)
         appliance_drop(c->m, c->upload_line);
     c->upload_line = -1;
 }
+
+const struct upload system_upload = {take, end, drop};

@@ -12,14 +12,20 @@
 
 #define UPLOAD_MAX (512u * 1024 * 1024)
 
+/* Who takes such bodies. */
+struct upload {
+    /* How many bytes were taken: less than n means wait, or it is answered. */
+    size_t (*take)(struct call *c, const char *data, size_t n);
+    /* There is no more. False: wait for room to say so. */
+    bool (*end)(struct call *c);
+    /* The connection has gone; harmless when nothing is under way. */
+    void (*drop)(struct call *c);
+};
+
 /* Room, or an answer: a call that was suspended goes on. */
 void upload_wake(struct call *c);
 
-/* system.c: bytes of an update. How many were taken: less than n means wait, or it is answered. */
-size_t system_update_take(struct call *c, const char *data, size_t n);
-/* There is no more. False: wait for room to say so. */
-bool system_update_end(struct call *c);
-/* The connection has gone in the middle of it. */
-void system_update_drop(struct call *c);
+extern const struct upload system_upload; /* system.c: an update */
+extern const struct upload backup_upload; /* backup.c: a backup to be restored */
 
 #endif

@@ -310,6 +310,12 @@ static const struct command commands[] = {
     {"reboot", "", "start the appliance again", 0, 0, command_power, "/api/v1/system/reboot", NULL},
     {"shutdown", "", "switch the appliance off", 0, 0, command_power, "/api/v1/system/shutdown",
      NULL},
+    {"backup", "FILE",
+     "all that is configured, and the keys, into an encrypted file (--passphrase-file FILE)", 1, 1,
+     command_backup, "/api/v1/backup", NULL},
+    {"restore", "FILE",
+     "make a backup the running configuration (--administrators: and who may manage it)", 1, 1,
+     command_restore, "/api/v1/restore", table_restore},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},
 };

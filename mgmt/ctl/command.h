@@ -19,7 +19,7 @@ struct options {
     const char *passphrase, *subject, *san, *token, *name, *out, *roles;
     const char *command, *args[COMMAND_ARGS_MAX];
     unsigned n_args;
-    bool json, wide, dry_run;
+    bool json, wide, dry_run, administrators;
 };
 
 struct command {

@@ -1,13 +1,11 @@
 /* command_keys: private keys that the gateway holds, and what renews itself. */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/base/secret.h"
 #include "mgmt/ctl/command_parts.h"
 
-#define PASSPHRASE_ROOM 1024
-#define FILE_ROOM       (1024 * 1024)
+#define FILE_ROOM (1024 * 1024)
 
 int command_make_key(const struct options *o, const struct command *c)
 {
@@ -19,36 +17,15 @@ int command_make_key(const struct options *o, const struct command *c)
     return rc;
 }
 
-/* The header's value for the first line of a file ("-": of standard input). False: said why. */
-static bool read_passphrase(const char *file, char out[PASSPHRASE_ROOM * 2])
-{
-    char line[PASSPHRASE_ROOM + 2] = "";
-    bool is_stdin = !strcmp(file, "-");
-    FILE *in = is_stdin ? stdin : fopen(file, "r");
-    bool good = in && fgets(line, sizeof line, in);
-    size_t n = strcspn(line, "\r\n");
-
-    if (in && !is_stdin)
-        fclose(in);
-    good = good && n > 0 && n <= PASSPHRASE_ROOM;
-    if (good)
-        EVP_EncodeBlock((unsigned char *)out, (unsigned char *)line, (int)n);
-    else
-        fprintf(stderr, "penstockctl: %s: give a passphrase of at most %d bytes in one line\n",
-                file, PASSPHRASE_ROOM);
-    secret_wipe(line, sizeof line);
-    return good;
-}
-
 int command_import_key(const struct options *o, const struct command *c)
 {
-    char passphrase[PASSPHRASE_ROOM * 2] = "";
+    char passphrase[COMMAND_PASSPHRASE_ROOM] = "";
     struct http_ask q = {.method = "POST", .path = "/api/v1/keys"};
     char *file = command_read_file(o->args[0], FILE_ROOM, &q.n_raw);
     size_t n = q.n_raw;
     int rc = 2;
 
-    if (file && (!o->passphrase || read_passphrase(o->passphrase, passphrase))) {
+    if (file && (!o->passphrase || command_passphrase(o, false, false, passphrase))) {
         q.raw = file;
         q.type = "application/octet-stream";
         q.passphrase = o->passphrase ? passphrase : NULL;

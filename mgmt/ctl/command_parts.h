@@ -4,8 +4,9 @@
 
 #include "mgmt/ctl/command.h"
 
-#define COMMAND_PATH_ROOM 1024
-#define COMMAND_PEM_ROOM  (1024 * 1024)
+#define COMMAND_PATH_ROOM       1024
+#define COMMAND_PASSPHRASE_ROOM 2048 /* in base64 */
+#define COMMAND_PEM_ROOM        (1024 * 1024)
 
 /* Ask; say what went wrong. 0 with *a (http_free() it), or the exit code. */
 int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a);
@@ -16,6 +17,15 @@ int command_change(const struct options *o, const struct command *c, const char 
                    struct http_ask *q);
 /* At most `max` bytes of a file; the caller frees them. NULL: said why. */
 char *command_read_file(const char *file, size_t max, size_t *n);
+
+/* A file, mapped, as the request's body; munmap() it. 0, or -1: said why. */
+int command_map(const char *file, struct http_ask *q);
+/*
+ * A passphrase as its header has it: the first line of --passphrase-file ("-": of standard input),
+ * else, if `ask`, typed at the terminal, twice if `twice`. False: said why.
+ */
+bool command_passphrase(const struct options *o, bool ask, bool twice,
+                        char out[COMMAND_PASSPHRASE_ROOM]);
 
 /* A document; the caller's. NULL: said why. */
 json_t *command_read_json(const char *file);
@@ -60,6 +70,10 @@ int command_renew(const struct options *o, const struct command *c);
 int command_update(const struct options *o, const struct command *c);
 int command_activate(const struct options *o, const struct command *c);
 int command_power(const struct options *o, const struct command *c);
+
+/* command_backup.c */
+int command_backup(const struct options *o, const struct command *c);
+int command_restore(const struct options *o, const struct command *c);
 
 /* command_watch.c */
 int command_events(const struct options *o, const struct command *c);

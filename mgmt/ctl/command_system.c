@@ -12,8 +12,7 @@
 
 #define UPDATE_WAIT_S 3600 /* a slow line, and a slow disk behind it */
 
-/* The file, mapped, as the request's body. 0, or -1: said why. */
-static int map(const char *file, struct http_ask *q)
+int command_map(const char *file, struct http_ask *q)
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     struct stat st = {.st_size = 0};
@@ -40,7 +39,7 @@ int command_update(const struct options *o, const struct command *c)
                          .wait_s = UPDATE_WAIT_S};
     int rc;
 
-    if (map(o->args[0], &q))
+    if (command_map(o->args[0], &q))
         return 2;
     rc = command_finish(o, c, &q);
     munmap((void *)(uintptr_t)q.raw, q.n_raw);

@@ -19,23 +19,26 @@ struct body {
     CURL *c;
 };
 
-static bool is_stream(const struct body *b)
+static bool is_good(const struct body *b)
 {
     long status = 0;
 
     curl_easy_getinfo(b->c, CURLINFO_RESPONSE_CODE, &status);
-    return b->ask->stream && status == 200;
+    return status == 200;
 }
 
 static size_t collect(char *data, size_t size, size_t n, void *arg)
 {
     struct body *b = arg;
     size_t add = size * n;
-    char *more = b->n + add <= BODY_MAX ? realloc(b->data, b->n + add + 1) : NULL;
+    char *more;
 
+    if (b->ask->file && is_good(b))
+        return fwrite(data, 1, add, b->ask->file);
+    more = b->n + add <= BODY_MAX ? realloc(b->data, b->n + add + 1) : NULL;
     if (!more)
         return 0;
-    if (is_stream(b)) {
+    if (b->ask->stream && is_good(b)) {
         b->ask->stream(data, add);
         b->data = more;
         return add;

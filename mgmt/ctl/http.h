@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Where the gateway is: a socket, or a URL with what TLS needs. */
 struct http_gateway {
@@ -27,8 +28,9 @@ struct http_ask {
     const char *type;                                  /* of raw; NULL: not said */
     const char *if_match, *none_match;                 /* may be NULL */
     void (*stream)(const char *data, unsigned long n); /* takes the body as it comes; may be NULL */
-    long wait_s;                                       /* for the whole; 0: as long as is usual */
-    const char *passphrase;                            /* of a key in raw, base64; may be NULL */
+    FILE *file;             /* the body of a 200 goes there; may be NULL */
+    long wait_s;            /* for the whole; 0: as long as is usual */
+    const char *passphrase; /* of a key in raw, base64; may be NULL */
 };
 
 struct http_answer {

@@ -13,14 +13,15 @@ static void help(FILE *out)
     for (unsigned i = 0; i < n; i++)
         if (*c[i].what)
             fprintf(out, "  %-12s %-9s %s\n", c[i].name, c[i].usage, c[i].what);
-    fprintf(out, "changes take --dry-run: what would change, and whom it would cut\n"
-                 "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
-                 "--ca FILE --cert FILE --key FILE;\n"
-                 "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
-                 "SIDE, --time TIME,\n"
-                 "         --subject NAMES, --san NAMES, --passphrase-file FILE,\n"
-                 "         --token TOKEN, --name NAME, --out DIR, --roles ROLES, --completion, "
-                 "--help\n");
+    fprintf(out,
+            "changes take --dry-run: what would change, and whom it would cut\n"
+            "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
+            "--ca FILE --cert FILE --key FILE;\n"
+            "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
+            "SIDE, --time TIME,\n"
+            "         --subject NAMES, --san NAMES, --passphrase-file FILE, --administrators,\n"
+            "         --token TOKEN, --name NAME, --out DIR, --roles ROLES, --completion, "
+            "--help\n");
 }
 
 /* For bash: eval "$(penstockctl --completion)". */
@@ -31,7 +32,7 @@ static void completion(void)
 
     printf("complete -W '--state --url --ca --cert --key --json --wide --dry-run --confirm "
            "--config --side --time --subject --san --passphrase-file "
-           "--token --name --out --roles --help");
+           "--administrators --token --name --out --roles --help");
     for (unsigned i = 0; i < n; i++)
         printf(" %s", c[i].name);
     printf("' -o default penstockctl\n");
@@ -66,10 +67,11 @@ static const char **value_of(struct options *o, const char *name)
 
 static bool *flag_of(struct options *o, const char *name)
 {
-    return !strcmp(name, "--json")      ? &o->json
-           : !strcmp(name, "--wide")    ? &o->wide
-           : !strcmp(name, "--dry-run") ? &o->dry_run
-                                        : NULL;
+    return !strcmp(name, "--json")             ? &o->json
+           : !strcmp(name, "--wide")           ? &o->wide
+           : !strcmp(name, "--dry-run")        ? &o->dry_run
+           : !strcmp(name, "--administrators") ? &o->administrators
+                                               : NULL;
 }
 
 static int parse(int argc, char **argv, struct options *o)

@@ -13,6 +13,7 @@ void table_status(const json_t *body, bool wide);
 void table_stats(const json_t *body, bool wide);
 /* table_change.c */
 void table_change(const json_t *body, bool wide);
+void table_restore(const json_t *body, bool wide);
 void table_diff(const json_t *body, bool wide);
 void table_names(const json_t *body, bool wide);
 /* table_inventory.c */

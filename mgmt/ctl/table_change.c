@@ -89,6 +89,22 @@ void table_change(const json_t *body, bool wide)
     printf("\n");
 }
 
+void table_restore(const json_t *body, bool wide)
+{
+    const json_t *from = json_object_get(body, "backup");
+
+    (void)wide;
+    printf("a backup of revision %lld, made ",
+           (long long)json_integer_value(json_object_get(from, "revision")));
+    cell_put_time(json_integer_value(json_object_get(from, "made_at")));
+    printf(" with %lld keys\n", (long long)json_integer_value(json_object_get(body, "keys")));
+    if (json_is_true(json_object_get(body, "dry_run")))
+        trial(body);
+    else
+        printf("it runs as revision %lld\n",
+               (long long)json_integer_value(json_object_get(body, "revision")));
+}
+
 void table_diff(const json_t *body, bool wide)
 {
     (void)wide;

@@ -63,7 +63,7 @@ static void path_of(const char *ref, char path[128])
 
 /* ---- base64, of bytes that are no secret ---- */
 
-static json_t *encode(const uint8_t *p, size_t n)
+json_t *keys_encode(const uint8_t *p, size_t n)
 {
     char *text = malloc(4 * ((n + 2) / 3) + 1);
     json_t *v;
@@ -76,8 +76,7 @@ static json_t *encode(const uint8_t *p, size_t n)
     return v;
 }
 
-/* *p is the caller's to free. 0, -EBADMSG, -ENOMEM. */
-static int decode(const json_t *v, uint8_t **p, size_t *n)
+int keys_decode(const json_t *v, uint8_t **p, size_t *n)
 {
     const char *text = json_string_value(v);
     size_t size = text ? strlen(text) : 0;
@@ -103,26 +102,36 @@ static int decode(const json_t *v, uint8_t **p, size_t *n)
 
 int keys_put(const struct keys_row *k)
 {
-    char ref[KEYS_REF_MAX], path[128], *text;
+    char ref[KEYS_REF_MAX];
     json_t *file;
     int rc;
 
     keys_ref(k->spki, k->n_spki, ref);
-    path_of(ref, path);
-    file = json_pack("{s:o, s:o, s:s, s:s, s:I}", "spki", encode(k->spki, k->n_spki), "wrapped",
-                     encode(k->wrapped, k->n_wrapped), "kind", k->kind, "origin", k->origin,
-                     "made_at", (json_int_t)clock_wall_s());
-    text = file ? json_dumps(file, JSON_INDENT(1)) : NULL;
+    file = json_pack("{s:o, s:o, s:s, s:s, s:I}", "spki", keys_encode(k->spki, k->n_spki),
+                     "wrapped", keys_encode(k->wrapped, k->n_wrapped), "kind", k->kind, "origin",
+                     k->origin, "made_at", (json_int_t)clock_wall_s());
+    rc = file ? keys_save(ref, file) : -ENOMEM;
     json_decref(file);
+    return rc;
+}
+
+int keys_save(const char *ref, const json_t *file)
+{
+    char path[128], *text;
+    int rc;
+
+    if (!file)
+        return keys_remove(ref);
+    text = json_dumps(file, JSON_INDENT(1));
     if (!text)
         return -ENOMEM;
+    path_of(ref, path);
     rc = file_write(path, text, strlen(text));
     free(text);
     return rc;
 }
 
-/* The file as it was written, or NULL: there is none, or it is damaged. */
-static json_t *load(const char *ref)
+json_t *keys_load(const char *ref)
 {
     char path[128];
     uint8_t *text;
@@ -141,8 +150,8 @@ static json_t *load(const char *ref)
 
 int keys_get(const char *ref, uint8_t **wrapped, size_t *n)
 {
-    json_t *file = load(ref);
-    int rc = file ? decode(json_object_get(file, "wrapped"), wrapped, n) : -ENOENT;
+    json_t *file = keys_load(ref);
+    int rc = file ? keys_decode(json_object_get(file, "wrapped"), wrapped, n) : -ENOENT;
 
     json_decref(file);
     return rc;
@@ -155,7 +164,7 @@ static json_t *public_key(const json_t *spki)
     uint8_t *der;
     size_t n;
 
-    if (!decode(spki, &der, &n)) {
+    if (!keys_decode(spki, &der, &n)) {
         pem = pem_text("PUBLIC KEY", der, n);
         free(der);
     }
@@ -167,7 +176,7 @@ static json_t *public_key(const json_t *spki)
 
 json_t *keys_describe(const char *ref)
 {
-    json_t *file = load(ref), *spki = json_object_get(file, "spki"), *out = NULL;
+    json_t *file = keys_load(ref), *spki = json_object_get(file, "spki"), *out = NULL;
 
     if (json_is_string(spki))
         out = json_pack("{s:s, s:O*, s:O*, s:O*, s:o*}", "id", ref, "kind",
@@ -254,7 +263,7 @@ struct sweep {
 static bool sweep_one(void *arg, const char *ref)
 {
     const struct sweep *s = arg;
-    json_t *file = load(ref);
+    json_t *file = keys_load(ref);
     const char *origin = json_string_value(json_object_get(file, "origin"));
 
     if (origin && !strcmp(origin, "file") && !s->used(s->arg, ref))

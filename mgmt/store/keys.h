@@ -35,6 +35,15 @@ void keys_kind(const uint8_t *spki, size_t n, char kind[64]);
 int keys_put(const struct keys_row *k);
 /* *wrapped is the caller's to free. 0, -ENOENT, -EBADMSG. */
 int keys_get(const char *ref, uint8_t **wrapped, size_t *n);
+/*
+ * The file of one as it was written: {"spki", "wrapped", "kind", "origin", "made_at"}; NULL: there
+ * is none, or it is damaged. And one put in its place, NULL: taken away. 0 or -errno.
+ */
+json_t *keys_load(const char *ref);
+int keys_save(const char *ref, const json_t *file);
+/* Bytes as such a file has them; *p is the caller's to free. 0, -EBADMSG, -ENOMEM. */
+json_t *keys_encode(const uint8_t *p, size_t n);
+int keys_decode(const json_t *v, uint8_t **p, size_t *n);
 /* {"id", "kind", "origin", "made_at", "public_key"}, or NULL: there is none. */
 json_t *keys_describe(const char *ref);
 /* Every key, by name. NULL: out of memory, or the directory can not be read. */

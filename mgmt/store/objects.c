@@ -79,6 +79,17 @@ int objects_get(const char *ref, size_t max, uint8_t **data, size_t *n)
     return 0;
 }
 
+int64_t objects_size(const char *ref)
+{
+    char path[128];
+    struct stat st;
+
+    if (!objects_is_ref(ref))
+        return -EINVAL;
+    path_of(ref, path);
+    return stat(path, &st) ? -errno : st.st_size;
+}
+
 int objects_sweep(bool (*used)(void *arg, const char *ref), void *arg)
 {
     DIR *dir = opendir(DIRECTORY);

@@ -24,6 +24,8 @@ bool objects_is_ref(const char *text);
 int objects_put(const void *data, size_t n, char ref[OBJECTS_REF_MAX]);
 /* *data is the caller's to free. 0, -ENOENT, -EFBIG, -EBADMSG (the file is not what it was). */
 int objects_get(const char *ref, size_t max, uint8_t **data, size_t *n);
+/* Bytes of one, or -errno. */
+int64_t objects_size(const char *ref);
 /* Remove every object that `used` denies. 0 or -errno. */
 int objects_sweep(bool (*used)(void *arg, const char *ref), void *arg);
 

@@ -222,6 +222,11 @@ static bool is_used(void *arg, const char *ref)
     return rc != SQLITE_DONE;
 }
 
+int store_sweep(struct store *s)
+{
+    return objects_sweep(is_used, s);
+}
+
 int store_prune(struct store *s, unsigned keep)
 {
     sqlite3_stmt *q = store_query(
@@ -234,7 +239,7 @@ int store_prune(struct store *s, unsigned keep)
         sqlite3_bind_int64(q, 1, keep ? keep : 1); /* never what runs */
     rc = store_run(s->db, q, "old revisions can not be forgotten", &e);
     if (!rc)
-        rc = objects_sweep(is_used, s);
+        rc = store_sweep(s);
     return rc ? rc : keys_sweep(is_used, s);
 }
 

@@ -48,6 +48,8 @@ void store_refused(struct store *s, uint64_t number);
  * name. 0 or -errno: what could not be forgotten stays.
  */
 int store_prune(struct store *s, unsigned keep);
+/* Forget the objects alone that nothing names. */
+int store_sweep(struct store *s);
 /* The highest number ever given; 0: none. */
 uint64_t store_last(struct store *s);
 /* 0 and *r (store_revision_free() it), -ENOENT. */

@@ -172,7 +172,10 @@ static void seed_vault(void)
     struct vault_csr csr = sample_csr();
     struct vault_issue issue = sample_issue();
     struct vault_prove prove = sample_prove();
+    struct vault_backup backup = sample_backup();
+    struct vault_rewrap rewrap = sample_rewrap();
     struct vault_answer yes = sample_answer(), no = sample_vault_error();
+    struct vault_answer keys = sample_backup_keys();
 
     SEED(VAULT_MAKE, vault_put_make, make, "vault", "make");
     SEED(VAULT_IMPORT, vault_put_import, import, "vault", "import");
@@ -180,6 +183,9 @@ static void seed_vault(void)
     SEED(VAULT_CSR, vault_put_csr, csr, "vault", "csr");
     SEED(VAULT_ISSUE, vault_put_issue, issue, "vault", "issue");
     SEED(VAULT_PROVE, vault_put_prove, prove, "vault", "prove");
+    SEED(VAULT_BACKUP, vault_put_backup, backup, "vault", "backup");
+    SEED(VAULT_REWRAP, vault_put_rewrap, rewrap, "vault", "rewrap");
+    SEED(VAULT_ANSWER, vault_put_answer, keys, "vault", "backup_keys");
     SEED(VAULT_ANSWER, vault_put_answer, yes, "vault", "yes");
     SEED(VAULT_ANSWER, vault_put_answer, no, "vault", "no");
 }

@@ -231,6 +231,27 @@ static inline struct vault_prove sample_prove(void)
         .request = 7, .key = SAMPLE_BYTES("PSKEY"), .certificate = SAMPLE_BYTES("\x30\x01")};
 }
 
+static inline struct vault_backup sample_backup(void)
+{
+    return (struct vault_backup){
+        .request = 7,
+        .head = {BACKUP_VERSION, BACKUP_LOG2_N, BACKUP_R, BACKUP_P, {1, 2}},
+        .passphrase = SAMPLE_BYTES("horse")};
+}
+
+static inline struct vault_rewrap sample_rewrap(void)
+{
+    return (struct vault_rewrap){
+        .request = 7, .restore = 1, .sealed = SAMPLE_BYTES("PSKEK"), .key = SAMPLE_BYTES("PSKEY")};
+}
+
+static inline struct vault_answer sample_backup_keys(void)
+{
+    return (struct vault_answer){.request = 7,
+                                 .stream = SAMPLE_BYTES("0123456789abcdef0123456789abcdef"),
+                                 .sealed = SAMPLE_BYTES("PSKEK")};
+}
+
 static inline struct vault_answer sample_answer(void)
 {
     return (struct vault_answer){.request = 7,

@@ -11,6 +11,8 @@ DECODER(vault_get_wrap, struct vault_wrap);
 DECODER(vault_get_csr, struct vault_csr);
 DECODER(vault_get_issue, struct vault_issue);
 DECODER(vault_get_prove, struct vault_prove);
+DECODER(vault_get_backup, struct vault_backup);
+DECODER(vault_get_rewrap, struct vault_rewrap);
 DECODER(vault_get_answer, struct vault_answer);
 
 static uint8_t mem[CHAN_BODY_MAX];
@@ -200,6 +202,76 @@ TEST("PROVE has its golden bytes and is refused cut or longer")
     EXPECT(only_whole(decode_vault_get_prove, mem, b.len));
 }
 
+TEST("BACKUP and REWRAP have their golden bytes, and are refused cut or longer")
+{
+    struct vault_backup m = sample_backup();
+    struct vault_rewrap r = sample_rewrap();
+    struct buf b = writer();
+
+    vault_put_backup(&b, &m);
+    EXPECT(hex_equal(mem, b.len,
+                     "00000007"
+                     "50454e535442414b"
+                     "010f0803"
+                     "0102000000000000000000000000000000000000000000000000000000000000"
+                     "00000005686f727365"));
+    EXPECT(only_whole(decode_vault_get_backup, mem, b.len));
+    b = writer();
+    vault_put_rewrap(&b, &r);
+    EXPECT(hex_equal(mem, b.len, "00000007010000000550534b454b0000000550534b4559"));
+    EXPECT(only_whole(decode_vault_get_rewrap, mem, b.len));
+    EXPECT(refuses(decode_vault_get_rewrap, mem, b.len, 4, 2)); /* neither in nor out */
+}
+
+TEST("a backup's cost has bounds, and another version or file is told from it")
+{
+    static const struct {
+        uint8_t at, value;
+        int rc;
+    } rows[] = {{0, 'p', -EBADMSG},
+                {8, 2, -EPROTONOSUPPORT},
+                {8, 0, -EPROTONOSUPPORT},
+                {9, 13, -E2BIG},
+                {9, 18, -E2BIG},
+                {9, 64, -E2BIG},
+                {10, 7, -E2BIG},
+                {10, 255, -E2BIG},
+                {11, 0, -E2BIG},
+                {11, BACKUP_P_MAX + 1, -E2BIG},
+                {9, 17, 0},
+                {9, 14, 0},
+                {11, 1, 0}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vault_backup m = sample_backup();
+        struct backup_head h;
+        struct buf b = writer(), r;
+
+        backup_put_head(&b, &m.head);
+        mem[rows[i].at] = rows[i].value;
+        r = reader(b.len);
+        EXPECT(backup_get_head(&r, &h) == rows[i].rc);
+    }
+}
+
+TEST("a backup's keys come together, alone, and of their size")
+{
+    struct vault_answer m = sample_backup_keys();
+
+    EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == 0);
+    m.stream.n--;
+    EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
+    m.stream.n = 0;
+    EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
+    m = sample_backup_keys();
+    m.sealed.n = 0;
+    EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
+    m = sample_answer();
+    m.stream = sample_backup_keys().stream;
+    m.sealed = sample_backup_keys().sealed;
+    EXPECT(AGREE(vault_put_answer, decode_vault_get_answer, &m) == -EPROTO);
+}
+
 TEST("ANSWER has its golden bytes, comes back, and is refused cut or longer")
 {
     struct vault_answer m = sample_answer(), got;
@@ -214,7 +286,8 @@ TEST("ANSWER has its golden bytes, comes back, and is refused cut or longer")
                      "000000023003"
                      "02"
                      "000000023001"
-                     "000000023002"));
+                     "000000023002"
+                     "0000000000000000"));
     EXPECT(only_whole(decode_vault_get_answer, mem, b.len));
     r = reader(b.len);
     EXPECT(vault_get_answer(&r, &got) == 0 && got.request == 7 && got.n_ders == 2);
@@ -222,7 +295,8 @@ TEST("ANSWER has its golden bytes, comes back, and is refused cut or longer")
     m = sample_vault_error();
     b = writer();
     vault_put_answer(&b, &m);
-    EXPECT(hex_equal(mem, b.len, "000000070000000d0000000577726f6e670000000000000000000000"));
+    EXPECT(hex_equal(mem, b.len,
+                     "000000070000000d0000000577726f6e6700000000000000000000000000000000000000"));
     EXPECT(only_whole(decode_vault_get_answer, mem, b.len));
     EXPECT(refuses(decode_vault_get_answer, mem, b.len, 4, 0x80)); /* negative */
     EXPECT(refuses(decode_vault_get_answer, mem, b.len, 7, 0));    /* a text and no error */
