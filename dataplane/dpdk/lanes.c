@@ -65,11 +65,11 @@ bool lanes_sleep(struct lanes *l, unsigned worker)
     return false;
 }
 
-void lanes_woken(struct lanes *l, unsigned worker)
+void lanes_woken(struct lanes *l, unsigned worker, bool rang)
 {
     uint64_t n;
 
     atomic_store(&l->lane[worker].asleep, false);
-    if (read(l->lane[worker].wake_fd, &n, sizeof n) < 0)
-        return; /* nobody had to wake us */
+    if (rang && read(l->lane[worker].wake_fd, &n, sizeof n) < 0)
+        return; /* taken before */
 }

@@ -36,9 +36,10 @@ bool lanes_hand(struct lanes *l, unsigned worker, struct rte_mbuf *m);
 /* Up to max frames that were handed to that worker. */
 unsigned lanes_take(struct lanes *l, unsigned worker, struct rte_mbuf **m, unsigned max);
 /*
- * Around a wait on wake_fd. False: there is something to take already, so do not wait.
+ * Around a wait on wake_fd. False: there is something to take already, so do not wait. rang: the
+ * wait found it readable.
  */
 bool lanes_sleep(struct lanes *l, unsigned worker);
-void lanes_woken(struct lanes *l, unsigned worker);
+void lanes_woken(struct lanes *l, unsigned worker, bool rang);
 
 #endif

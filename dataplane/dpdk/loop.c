@@ -67,7 +67,7 @@ static void channels(struct loop *l, long ns)
         ts.tv_nsec = 0;
     rc = ppoll(p, WATCHES, &ts, NULL);
     if (ns)
-        lanes_woken(lanes, l->ports->worker);
+        lanes_woken(lanes, l->ports->worker, p[WATCH_LANE].revents);
     if (rc <= 0)
         return;
     round_clock(w);

@@ -246,13 +246,40 @@ def revoked(t):
     equal(recv_exactly(kept, 10), b"still here")
 
 
-@test("a line that loses, repeats, delays and reorders frames changes no byte", timeout=240)
+def over_both(d):
+    """A link for each family, on as many workers as there are processors, two at most."""
+    d.processors = min(2, len(os.sched_getaffinity(0)))
+    d.queues = {"outside": d.processors, "inside": 1}
+    links = {"four": d.outer(8443, d.server().address), "six": d.outer(8446, d.server(host="fd77:2::2").address)}
+    links["six"]["listen"]["address"] = ["[fd77:1::1]:8446"]
+    g = d.gateway(links)
+    return g, [d.tls(8443), d.tls(8446, host="fd77:1::1")]
+
+
+def at_once(sockets, n):
+    """n bytes there and back on each of them, side by side."""
+    errors = []
+
+    def one(s):
+        try:
+            there_and_back(s, n)
+        except BaseException as e:
+            errors.append(e)
+
+    threads = [threading.Thread(target=one, args=(s,)) for s in sockets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(errors, [])
+
+
+@test("a line that loses, repeats, delays and reorders frames changes no byte, over both families", timeout=240)
 def bad_line(t):
     d = Dpdk(t, loss=0.01, twice=0.01, late=0.05)
-    g = d.terminate(d.server().address)
-    s = d.tls(g.port)
-    there_and_back(s, 2 << 20)
-    equal(len(g.sessions()), 1)
+    g, both = over_both(d)
+    at_once(both, 1 << 20)
+    equal(len(g.sessions()), 2)
     expect(d.net.wire.lost > 10, "the line lost %d frames only" % d.net.wire.lost)
 
 
@@ -306,24 +333,24 @@ def resident(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
-@test("a link that goes down for a while and comes back loses no byte", timeout=120)
+@test("a link that goes down for a while and comes back loses no byte, over both families", timeout=180)
 def link_down(t):
     d = Dpdk(t)
-    g = d.terminate(d.server().address)
-    s = d.tls(g.port)
-    there_and_back(s, 100000)
+    g, both = over_both(d)
+    at_once(both, 100000)
 
     def flap():
         time.sleep(0.2)
         d.net.ip("out", "link", "set", "o0", "down")
         time.sleep(1)
         d.net.ip("out", "link", "set", "o0", "up")
+        d.net.ip("out", "addr", "replace", "fd77:1::2/64", "dev", "o0", "nodad")  # the kernel took it away
 
     other = threading.Thread(target=flap)
     other.start()
-    there_and_back(s, 8 << 20)
+    at_once(both, 4 << 20)
     other.join()
-    equal(len(g.sessions()), 1)
+    equal(len(g.sessions()), 2)
 
 
 @test("a slow reader holds back the sender, in both directions, and then gets everything", timeout=180)
@@ -393,13 +420,8 @@ def answers(d):
         return False
 
 
-@test("an idle gateway sleeps: less than a twentieth of a processor for each worker", timeout=120, alone=True)
-def idle(t):
-    d = Dpdk(t)
-    d.processors = min(2, len(os.sched_getaffinity(0)))
-    g = d.terminate(d.server().address)
-    s = d.tls(g.port)
-    there_and_back(s, 1000)
+def idle_share(g, workers=1):
+    """What part of a processor each of the engine's workers uses when nothing comes."""
     pid = g.children()["penstock-dataplane-dpdk"][0]
 
     def ticks():
@@ -410,7 +432,17 @@ def idle(t):
     time.sleep(1)
     before, start = ticks(), time.monotonic()
     time.sleep(3)
-    used = (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start) / d.processors
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start) / workers
+
+
+@test("an idle gateway sleeps: less than a twentieth of a processor for each worker", timeout=120, alone=True)
+def idle(t):
+    d = Dpdk(t)
+    d.processors = min(2, len(os.sched_getaffinity(0)))
+    g = d.terminate(d.server().address)
+    s = d.tls(g.port)
+    there_and_back(s, 1000)
+    used = idle_share(g, d.processors)
     expect(used < 0.05, "it used %.2f of a processor" % used)
 
 
