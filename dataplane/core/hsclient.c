@@ -7,8 +7,6 @@
 #include "dataplane/base/secret.h"
 #include "dataplane/core/flow.h"
 
-#define MESSAGES_PER_EVENT 64 /* then established sessions get their turn */
-
 static struct handoff_id leg_id(const struct session *s, const struct leg *leg)
 {
     return (struct handoff_id){.session = s->id, .leg = leg->side};
@@ -220,27 +218,27 @@ static int take_message(struct worker *w, struct chan_msg *m)
     return -EPROTO;
 }
 
-void hsclient_readable(struct worker *w)
+bool hsclient_take(struct worker *w)
 {
     /* Its own memory: what a message leads to may send, and sending uses w->message. */
     struct chan_msg m;
+    int rc = w->hs.fd < 0 ? -EAGAIN : chan_recv(w->hs.fd, w->hs_message, sizeof w->hs_message, &m);
 
-    for (int i = 0; i < MESSAGES_PER_EVENT && w->hs.fd >= 0; i++) {
-        int rc = chan_recv(w->hs.fd, w->hs_message, sizeof w->hs_message, &m);
-
-        if (rc == -EAGAIN)
-            return;
-        if (rc == 1) {
-            rc = take_message(w, &m);
-            chan_msg_close_fds(&m);
-        } else if (rc == 0) {
-            rc = -EPIPE;
-        }
-        if (rc) {
-            hsclient_lost(w);
-            return;
-        }
-        if (!w->hs.due)
-            return; /* nothing more can be there */
+    if (rc == -EAGAIN)
+        return false;
+    if (rc == 1) {
+        rc = take_message(w, &m);
+        chan_msg_close_fds(&m);
+    } else if (rc == 0) {
+        rc = -EPIPE;
     }
+    if (rc)
+        hsclient_lost(w);
+    return !rc && w->hs.due; /* without one due nothing more can be there */
+}
+
+void hsclient_readable(struct worker *w)
+{
+    for (int i = 0; i < HSCLIENT_ANSWERS && hsclient_take(w); i++)
+        ;
 }

@@ -45,8 +45,12 @@ void hsclient_ended(struct worker *w, struct leg *leg);
 /* Tell it to forget this leg (harmless when unknown there). */
 void hsclient_close(struct worker *w, struct session *s, struct leg *leg);
 
-/* The channel is readable (or writable): take messages. */
+/* The channel is readable: take a message. True: another may be there. */
+bool hsclient_take(struct worker *w);
+/* The same, so many at most: then others have their turn. */
+#define HSCLIENT_ANSWERS 64
 void hsclient_readable(struct worker *w);
+/* The channel is writable. */
 void hsclient_writable(struct worker *w);
 
 #endif

@@ -123,6 +123,7 @@ void accept_event(struct ring *r, uint64_t user_data, int res)
 {
     struct accept_set *set = find(r, (user_data >> 32) & 0xffffff);
     unsigned i = (uint32_t)user_data;
+    unsigned k;
     int rc = 0;
 
     check(set && i < set->n);
@@ -131,8 +132,10 @@ void accept_event(struct ring *r, uint64_t user_data, int res)
         free_if_done(set);
         return;
     }
-    for (int k = 0; k < A_ROUND && !rc && res >= 0; k++)
+    for (k = 0; k < A_ROUND && !rc && res >= 0 && !ring_enough(r, k); k++)
         rc = take_one(r, set, i);
+    if (k < A_ROUND && !rc)
+        hold_hurry(&r->hold);
     if (res >= 0 && (!rc || rc == -EAGAIN))
         arm(r, set, i);
     else

@@ -49,22 +49,39 @@ uint64_t hold_wait_us(const struct hold *h, uint64_t now_us)
     return now_us < h->until_us ? h->until_us - now_us : 0;
 }
 
-unsigned hold_look(struct hold *h, unsigned under_way, uint64_t now_us, uint64_t *ready,
-                   int *events)
+void hold_look(struct hold *h, unsigned under_way, bool alone, uint64_t now_us)
 {
     uint64_t pause_us = (uint64_t)under_way * HOLD_EACH_US;
-    unsigned n = 0;
+    bool failed = poll(h->poll, h->n, 0) < 0;
 
-    h->until_us = now_us + (pause_us < HOLD_MOST_US ? pause_us : HOLD_MOST_US);
-    if (poll(h->poll, h->n, 0) < 0)
-        return 0;
-    for (unsigned i = h->n; i-- > 0;) {
+    if (pause_us > HOLD_MOST_US)
+        pause_us = HOLD_MOST_US;
+    h->until_us = now_us + (alone ? pause_us * HOLD_ALONE : pause_us);
+    for (unsigned i = 0; i < h->n; i++) {
         h->what[i].looks++;
+        if (failed)
+            h->poll[i].revents = 0;
+    }
+}
+
+/* Round and round: nobody waits for those who come later. */
+bool hold_next(struct hold *h, uint64_t *user_data, int *events)
+{
+    for (unsigned k = 0; k < h->n; k++) {
+        unsigned i = (h->at + k) % h->n;
+
         if (!h->poll[i].revents)
             continue;
-        ready[n] = h->what[i].user_data;
-        events[n++] = h->poll[i].revents;
+        *user_data = h->what[i].user_data;
+        *events = h->poll[i].revents;
+        h->at = i + 1;
         take_out(h, i);
+        return true;
     }
-    return n;
+    return false;
+}
+
+void hold_hurry(struct hold *h)
+{
+    h->until_us = 0;
 }

@@ -6,7 +6,7 @@
  * from the handshake process, moves one step on, and wakes the ends it sends to one by one. Looked
  * at together, a few hundred microseconds later, they cost a fraction of it, and their latency is
  * that of the handshakes in front of them. Owner: the ring. Never: keeps back what an established
- * session waits for; keeps anything longer than HOLD_MOST_US.
+ * session waits for; keeps anything longer than HOLD_MOST_US, or HOLD_ALONE times that.
  */
 #ifndef PENSTOCK_URING_HOLD_H
 #define PENSTOCK_URING_HOLD_H
@@ -17,7 +17,8 @@
 
 #define HOLD_FROM    4    /* handshakes under way, or it is no storm */
 #define HOLD_EACH_US 60   /* for each of them: a fraction of what it costs */
-#define HOLD_MOST_US 1500 /* and not more in all */
+#define HOLD_MOST_US 1500 /* and not more in all; */
+#define HOLD_ALONE   2    /* times as long while there are only strangers */
 #define HOLD_POLLS   256  /* one more is not kept back */
 #define HOLD_LOOKS   32   /* in vain, and it is no storm's: a session at rest */
 
@@ -27,8 +28,8 @@ struct hold {
         uint64_t user_data;
         unsigned looks;
     } what[HOLD_POLLS]; /* beside it in poll[] */
-    unsigned n;
-    uint64_t until_us; /* the next look */
+    unsigned n, at;     /* who has the next turn */
+    uint64_t until_us;  /* the next look */
 };
 
 /* Keep this one back. False: it is to be asked of the ring (under_way: handshakes). */
@@ -41,10 +42,12 @@ bool hold_take(struct hold *h, unsigned looks, struct pollfd *poll, uint64_t *us
 /* The time until the next look in us; UINT64_MAX when nothing is held. */
 uint64_t hold_wait_us(const struct hold *h, uint64_t now_us);
 /*
- * Look at all that is held: what has an event is taken out and put into ready[] and events[] (room
- * for HOLD_POLLS). How many there are. The next look is counted from now_us.
+ * Look at all that is held; the next look is counted from now_us, and later if strangers are alone.
+ * Then, until it is false: take out one that was seen to have events.
  */
-unsigned hold_look(struct hold *h, unsigned under_way, uint64_t now_us, uint64_t *ready,
-                   int *events);
+void hold_look(struct hold *h, unsigned under_way, bool alone, uint64_t now_us);
+bool hold_next(struct hold *h, uint64_t *user_data, int *events);
+/* Not all was taken out: the next look is due now. */
+void hold_hurry(struct hold *h);
 
 #endif

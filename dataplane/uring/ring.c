@@ -19,6 +19,7 @@
 #define RING_CQES    16384
 #define STRANGERS    16  /* listeners and channels heard in a round */
 #define YOUNG_MS     100 /* until a session's events are no longer a stranger's */
+#define ALONE_MS     100 /* strangers are, when no other session was heard for so long */
 
 static uint64_t leg_tag(enum ring_op op, const struct session *s, const struct leg *leg)
 {
@@ -132,6 +133,8 @@ static void leg_event(struct ring *r, enum ring_op op, uint64_t user_data)
     if (s->state == SESSION_DRAINING) {
         wind_reap(r->w, s);
     } else if ((leg->epoch & 0x7f) == epoch) {
+        if (!is_stranger(r, s))
+            r->heard_ms = r->w->now_ms;
         if (op == OP_IN) {
             leg->armed_in = false;
             event_readable(r->w, s, leg);
@@ -171,6 +174,17 @@ static void channels_arm(struct ring *r)
     }
 }
 
+/* Each may mean a connection to the target, or the end of one. */
+static void answers_take(struct ring *r)
+{
+    for (unsigned i = 0; i < HSCLIENT_ANSWERS && hsclient_take(r->w); i++) {
+        if (!ring_enough(r, i + 1))
+            continue;
+        hold_hurry(&r->hold);
+        return;
+    }
+}
+
 static void channel_event(struct ring *r, uint64_t user_data, int res)
 {
     unsigned which = (uint32_t)user_data;
@@ -185,7 +199,7 @@ static void channel_event(struct ring *r, uint64_t user_data, int res)
     } else {
         if (res > 0 && (res & POLLOUT))
             hsclient_writable(r->w);
-        hsclient_readable(r->w);
+        answers_take(r);
     }
 }
 
@@ -233,20 +247,25 @@ static void take_event(struct ring *r, uint64_t user_data, int res)
 /* What the ring was not asked for has events, too, when it is time to look. */
 static void held_events(struct ring *r)
 {
-    uint64_t ready[HOLD_POLLS], now_us = r->hold.n ? clock_mono_us() : 0;
-    int events[HOLD_POLLS];
-    unsigned n;
+    uint64_t user_data, now_us = r->hold.n ? clock_mono_us() : 0;
+    int events;
 
     if (hold_wait_us(&r->hold, now_us) > 0)
         return;
-    n = hold_look(&r->hold, r->w->hs.open, now_us, ready, events);
-    for (unsigned i = 0; i < n; i++)
-        take_event(r, ready[i], events[i]);
+    hold_look(&r->hold, r->w->hs.open, r->w->now_ms - r->heard_ms > ALONE_MS, now_us);
+    for (unsigned i = 1; hold_next(&r->hold, &user_data, &events); i++) {
+        take_event(r, user_data, events);
+        if (!ring_enough(r, i))
+            continue;
+        hold_hurry(&r->hold);
+        return;
+    }
 }
 
 /*
  * Sessions come first: what strangers and other processes want waits until every session that has
- * an event had its turn, and then gets a bounded part of the round.
+ * an event had its turn, and then gets a bounded part of the round, which is a few steps when a
+ * session has an event again.
  */
 static void ring_events(struct ring *r)
 {
@@ -265,7 +284,7 @@ static void ring_events(struct ring *r)
     }
     if (r->later_n < RING_ROUND)
         held_events(r);
-    for (int i = 0; i < STRANGERS && r->later_n > 0; i++) {
+    for (unsigned i = 0; i < STRANGERS && r->later_n > 0 && !ring_enough(r, i); i++) {
         struct ring_event e = r->later[r->later_first];
 
         r->later_first = (r->later_first + 1) % RING_LATER;
@@ -274,18 +293,22 @@ static void ring_events(struct ring *r)
     }
 }
 
+void ring_round(struct ring *r)
+{
+    channels_arm(r);
+    ring_wait(r);
+    round_clock(r->w);
+    ring_events(r);
+    round_end(r->w);
+    accept_rearm(r);
+}
+
 void ring_run(void *self)
 {
     struct ring *r = self;
 
-    while (!r->w->stop) {
-        channels_arm(r);
-        ring_wait(r);
-        round_clock(r->w);
-        ring_events(r);
-        round_end(r->w);
-        accept_rearm(r);
-    }
+    while (!r->w->stop)
+        ring_round(r);
 }
 
 /* liburing 2.3 does not export its wrappers of these two. */

@@ -46,16 +46,18 @@ struct ring {
     struct hold hold;
     struct mover mover;
     uint32_t accept_epoch;
-    uint32_t busy_us; /* see busy.h; */
-    uint64_t busy_ms; /* not before this time, others need the processor */
+    uint64_t heard_ms; /* when a session that is no stranger last had an event */
+    uint32_t busy_us;  /* see busy.h; */
+    uint64_t busy_ms;  /* not before this time, others need the processor */
 };
 
 /* Set up the ring (on the worker's thread). 0, or -errno with *e saying how to mend it. self: a
  * struct ring, as struct engine wants it. */
 int ring_init(void *self, struct worker *w, struct err *e);
 void ring_fini(void *self);
-/* Run until told to stop. */
+/* Run until told to stop: one round after the other. */
 void ring_run(void *self);
+void ring_round(struct ring *r);
 
 /* Ask once for readability (writability) of a leg; harmless if already asked. */
 void ring_arm_in(struct ring *r, struct session *s, struct leg *leg);
@@ -77,6 +79,14 @@ extern const struct net_ops uring_net;
 static inline bool ring_untold(const struct ring *r)
 {
     return IO_URING_READ_ONCE(*r->u.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
+#define RING_STEPS 4 /* of strangers, before they give way in mid-round */
+
+/* Did strangers have their steps, while somebody who goes before them has an event? */
+static inline bool ring_enough(const struct ring *r, unsigned steps)
+{
+    return steps >= RING_STEPS && (ring_untold(r) || io_uring_cq_ready(&r->u) > 0);
 }
 
 static inline uint64_t ring_tag(enum ring_op op, uint32_t epoch, uint32_t index)
