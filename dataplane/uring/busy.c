@@ -1,6 +1,7 @@
 #include "dataplane/uring/busy.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
@@ -28,23 +29,24 @@ void busy_set(struct ring *r, uint32_t us)
     (void)syscall(SYS_io_uring_register, r->u.ring_fd, opcode, &napi, 1);
 }
 
-/*
- * Those who had the processor in between are likely to need it again, and a sleeper that wakes goes
- * before them, while one who keeps giving way does not: then it is better to sleep.
- */
-static bool others_ran(uint64_t before, uint64_t now)
+/* How often somebody else had the processor in this thread's place; interrupts are none of it. */
+static long displaced(void)
 {
-    return now - before > OTHERS_US;
+    struct rusage u;
+
+    return getrusage(RUSAGE_THREAD, &u) ? 0 : u.ru_nivcsw;
 }
 
 void busy_look(struct ring *r)
 {
     uint64_t now, before, end;
+    long displacements;
 
     if (!r->busy_us || r->w->sessions.used == 0 || r->w->now_ms < r->busy_ms)
         return;
     now = clock_mono_us();
     end = now + r->busy_us;
+    displacements = displaced();
     io_uring_submit_and_get_events(&r->u);
     while (io_uring_cq_ready(&r->u) == 0 && now < end) {
         before = clock_mono_us();
@@ -52,7 +54,11 @@ void busy_look(struct ring *r)
         now = clock_mono_us();
         if (ring_untold(r))
             io_uring_get_events(&r->u);
-        if (others_ran(before, now)) {
+        /*
+         * Others are likely to need it again, and a sleeper that wakes goes before them, while one
+         * who keeps giving way does not: then it is better to sleep.
+         */
+        if (now - before > OTHERS_US && displaced() != displacements) {
             r->busy_ms = r->w->now_ms + CALM_MS;
             return;
         }

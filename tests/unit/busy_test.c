@@ -1,9 +1,14 @@
 /* busy: does a worker look before it sleeps, when it should, and find what comes? */
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
+#include "dataplane/base/clock.h"
 #include "dataplane/uring/busy.h"
 #include "tests/unit/test.h"
 
@@ -78,6 +83,75 @@ TEST("a look ends when its time is up, and nothing came")
     busy_set(&ring, 50);
     busy_look(&ring);
     EXPECT(io_uring_cq_ready(&ring.u) == 0);
+    end();
+}
+
+static atomic_bool enough;
+
+static void *need_processor(void *arg)
+{
+    while (!enough)
+        ;
+    return arg;
+}
+
+TEST("others who need the processor end a look, and the next is not at once")
+{
+    cpu_set_t before, one;
+    pthread_t other;
+
+    EXPECT(begin(true));
+    EXPECT(sched_getaffinity(0, sizeof before, &before) == 0);
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    EXPECT(sched_setaffinity(0, sizeof one, &one) == 0); /* and of the threads made from here on */
+    enough = false;
+    EXPECT(pthread_create(&other, NULL, need_processor, NULL) == 0);
+    busy_set(&ring, FOREVER_US);
+    busy_look(&ring);
+    EXPECT(ring.busy_ms > w.now_ms);
+    enough = true;
+    pthread_join(other, NULL);
+    EXPECT(sched_setaffinity(0, sizeof before, &before) == 0);
+    end();
+}
+
+static volatile sig_atomic_t moments;
+
+static void take_a_moment(int signal)
+{
+    uint64_t until = clock_mono_us() + 60;
+
+    (void)signal;
+    moments++;
+    while (clock_mono_us() < until)
+        ;
+}
+
+/* Handlers stand for interrupts: they take the worker's time, and nobody else runs. */
+static void interrupt_each(long us)
+{
+    struct itimerval each = {{0, us}, {0, us}};
+
+    signal(SIGALRM, us ? take_a_moment : SIG_IGN);
+    EXPECT(setitimer(ITIMER_REAL, &each, NULL) == 0);
+}
+
+TEST("what merely interrupts a look does not end it")
+{
+    bool whole = false;
+
+    EXPECT(begin(true));
+    busy_set(&ring, 5000);
+    interrupt_each(150);
+    for (int i = 0; i < 5000 && !whole; i++) { /* others may need the processor as well: again */
+        ring.busy_ms = 0;
+        moments = 0;
+        busy_look(&ring);
+        whole = ring.busy_ms == 0 && moments > 10;
+    }
+    interrupt_each(0);
+    EXPECT(whole);
     end();
 }
 
