@@ -1,5 +1,5 @@
 # The appliance image (appliance-image/README.md). Its programs are built with the others.
-IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system)
+IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp)
 IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
@@ -7,6 +7,8 @@ $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state parti
 $(BIN)/penstock-console: $(BUILD)/appliance-image/src/console.o
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
 $(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server health) $(IMAGE_UPDATE)
+IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
+$(BIN)/penstock-vrrp: $(BUILD)/appliance-image/src/vrrp.o $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
@@ -14,6 +16,7 @@ $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
+$(BUILD)/unit/vrrp: $(IMAGE_VRRP)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 
 .PHONY: image run-image test-image

@@ -129,7 +129,7 @@ static int parse_running(struct manager *m, json_t *document, struct model *mode
     } else {
         filled = json_deep_copy(document);
     }
-    if (filled && !renew_fill(filled, e))
+    if (filled && !renew_fill(filled, e) && !pair_fill(filled, e))
         rc = model_filled(model, filled, e);
     else
         json_decref(filled);
@@ -178,6 +178,7 @@ static void resume(struct manager *m, const struct control_load *load, const cha
     m->revision = load->revision;
     lists_follow(m);
     renew_follow(m);
+    pair_follow(m);
     if (m->highest < m->revision)
         m->highest = m->revision;
     m->applied_ms = clock_mono_ms();

@@ -56,7 +56,7 @@ static int fill(struct judged *j, const json_t *authority, struct err *e)
     }
     if (!filled)
         return -EINVAL;
-    if (renew_fill(filled, e)) {
+    if (renew_fill(filled, e) || pair_fill(filled, e)) {
         json_decref(filled);
         return -EINVAL;
     }
@@ -74,7 +74,7 @@ static int judge(struct judged *j, const char *text, size_t n, uint64_t number,
     if (rc)
         return rc;
     j->document = json_incref(j->model.root);
-    if (j->model.automatic || renew_is_asked(j->document))
+    if (j->model.automatic || renew_is_asked(j->document) || pair_is_asked(j->document))
         rc = fill(j, authority, e);
     if (!rc)
         rc = model_validate(&j->model, e);
@@ -233,11 +233,12 @@ int coming_propose(struct manager *m, const json_t *document, const struct comin
 {
     static const struct coming_how how = {.needs_store = true};
     char *text = document_text(document);
-    int rc;
+    int rc = w->of_partner ? 0 : pair_may_change(m, document, e);
 
-    if (!text)
-        return err_set(e, -ENOMEM, "/", "free memory", "out of memory");
-    rc = coming_start(m, text, strlen(text), m->highest + 1, w, &how, e);
+    if (!rc && !text)
+        rc = err_set(e, -ENOMEM, "/", "free memory", "out of memory");
+    if (!rc)
+        rc = coming_start(m, text, strlen(text), m->highest + 1, w, &how, e);
     free(text);
     return rc;
 }
@@ -323,6 +324,7 @@ static void adopt(struct manager *m, struct coming *c)
     m->revision = c->number;
     lists_follow(m);
     renew_follow(m);
+    pair_follow(m);
     m->applied_ms = clock_mono_ms();
     m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
     if (c->name[0])

@@ -27,6 +27,7 @@ struct coming_wish {
     const char *actor, *action, *comment; /* action: a word for the audit */
     coming_done *done;                    /* may be NULL */
     void *arg;
+    bool of_partner;   /* the other gateway of a pair has it: it counts on the passive one too */
     json_t *authority; /* a new state of it (authority.h); NULL: as it is */
 };
 

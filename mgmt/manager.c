@@ -17,8 +17,10 @@
 #include "mgmt/store/keys.h"
 #include "mgmt/store/objects.h"
 
-int manager_init(struct manager *m, int control, const char *appliance)
+int manager_init(struct manager *m, int control, const char *appliance, const char *vrrp)
 {
+    int rc;
+
     memset(m, 0, sizeof *m);
     m->control = control;
     m->judge = -1;
@@ -29,7 +31,8 @@ int manager_init(struct manager *m, int control, const char *appliance)
         m->workers[i] = -1;
     m->warnings = json_array();
     vaultline_init(&m->vault);
-    return m->warnings ? appliance_init(&m->appliance, appliance) : -ENOMEM;
+    rc = m->warnings ? appliance_init(&m->appliance, appliance) : -ENOMEM;
+    return rc ? rc : pair_init(&m->pair, vrrp);
 }
 
 /* Seconds of day and date are the certificate's: the log tells when, the status page tells all. */
@@ -163,8 +166,15 @@ static int take_refused(struct manager *m, struct chan_msg *msg)
 
 static int take_nothing(struct manager *m, struct chan_msg *msg)
 {
-    (void)m; /* a late OPENED, or DRAIN: nothing to do here */
+    (void)m; /* a late OPENED */
     (void)msg;
+    return 0;
+}
+
+static int take_drain(struct manager *m, struct chan_msg *msg)
+{
+    (void)msg;
+    pair_drain(m);
     return 0;
 }
 
@@ -174,7 +184,7 @@ static const struct {
 } messages[] = {
     {CONTROL_CHANNEL, take_channel}, {CONTROL_LOAD, take_load},
     {CONTROL_APPLIED, take_applied}, {CONTROL_REFUSED, take_refused},
-    {CONTROL_OPENED, take_nothing},  {CONTROL_DRAIN, take_nothing},
+    {CONTROL_OPENED, take_nothing},  {CONTROL_DRAIN, take_drain},
 };
 
 int manager_take(struct manager *m, struct chan_msg *msg)

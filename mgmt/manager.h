@@ -17,6 +17,7 @@
 #include "mgmt/coming.h"
 #include "mgmt/events.h"
 #include "mgmt/model/compile.h"
+#include "mgmt/pair/pair.h"
 #include "mgmt/renew/web.h"
 #include "mgmt/store/store.h"
 #include "mgmt/tokens.h"
@@ -57,6 +58,7 @@ struct manager {
     struct events events;
     struct tokens tokens;
     struct appliance appliance;
+    struct pair pair;
     bool backup_busy;             /* one is made or restored: each may hold much */
     struct web web;               /* requests to others */
     struct list_source *lists;    /* that are fetched */
@@ -82,8 +84,8 @@ struct manager {
     unsigned n_waiting;
 };
 
-/* appliance: the socket of the appliance's helper, NULL: there is none. 0 or -errno. */
-int manager_init(struct manager *m, int control, const char *appliance);
+/* appliance, vrrp: the sockets of helpers, NULL: there is none. 0 or -errno. */
+int manager_init(struct manager *m, int control, const char *appliance, const char *vrrp);
 /* Log what has come near its end since the last call. */
 void manager_alarm(struct manager *m, int64_t now);
 /* One message of the launcher. 0 or -errno. */

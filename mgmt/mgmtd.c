@@ -26,7 +26,7 @@ static void loop(struct manager *m)
 {
     while (!m->done) {
         struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX +
-                        APPLIANCE_LINES] = {{.fd = m->control, .events = POLLIN}};
+                        APPLIANCE_LINES + 1] = {{.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
         vaultline_poll(m, p + n++);
@@ -35,6 +35,7 @@ static void loop(struct manager *m)
         n += events_poll(m, p + n);
         n += tokens_poll(m, p + n);
         n += appliance_poll(m, p + n);
+        vrrpline_poll(&m->pair.vrrp, p + n++);
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
@@ -50,18 +51,35 @@ static void loop(struct manager *m)
         authority_tick(m, clock_wall_s());
         lists_tick(m, clock_wall_s());
         renew_tick(m, clock_wall_s());
+        pair_tick(m, clock_mono_ms());
     }
+}
+
+/* The sockets of helpers. 0, or -1. */
+static int parse(int argc, char **argv, const char **appliance, const char **vrrp)
+{
+    for (int i = 1; i < argc; i += 2) {
+        const char **value = !strcmp(argv[i], "--appliance") ? appliance
+                             : !strcmp(argv[i], "--vrrp")    ? vrrp
+                                                             : NULL;
+
+        if (!value || i + 1 == argc)
+            return -1;
+        *value = argv[i + 1];
+    }
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     struct manager *m;
+    const char *appliance = NULL, *vrrp = NULL;
     char text[1100], quoted[1400];
     struct err e;
 
-    if (argc != 1 && (argc != 3 || strcmp(argv[1], "--appliance") != 0)) {
-        fprintf(stderr, "penstock-mgmt: takes --appliance SOCKET or nothing; it is started by "
-                        "penstockd\n");
+    if (parse(argc, argv, &appliance, &vrrp)) {
+        fprintf(stderr, "penstock-mgmt: takes --appliance SOCKET and --vrrp SOCKET; it is started "
+                        "by penstockd\n");
         return 2;
     }
     log_init("mgmt", LOG_INFO);
@@ -70,7 +88,7 @@ int main(int argc, char **argv)
     OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     m = malloc(sizeof *m);
-    if (!m || manager_init(m, SPAWN_CONTROL_FD, argc == 3 ? argv[2] : NULL)) {
+    if (!m || manager_init(m, SPAWN_CONTROL_FD, appliance, vrrp)) {
         log_event(LOG_ERROR, "start_failed", "error=\"out of memory, or too long a path\"");
         return 1;
     }

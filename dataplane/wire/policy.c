@@ -7,7 +7,7 @@
 #include "dataplane/wire/policy_codec.h"
 
 #define ALL_SLICES    (POLICY_SLICE_DATAPLANE | POLICY_SLICE_HANDSHAKE | POLICY_SLICE_KEYRING)
-#define LISTENER_WIRE 14 /* bytes of the shortest listener: "unix:/" and one link */
+#define LISTENER_WIRE 15 /* bytes of the shortest listener: "unix:/" and one link */
 
 static const uint8_t magic[8] = "PSPOL1\0";
 
@@ -19,6 +19,7 @@ static void put_listeners(struct buf *b, const struct policy *p)
         codec_put_addr(b, &l->addr);
         buf_put_u8(b, l->tls);
         buf_put_u8(b, l->accept_proxy);
+        buf_put_u8(b, l->floating);
         buf_put_u16(b, l->n_links);
         for (unsigned k = 0; k < l->n_links; k++)
             buf_put_u16(b, l->links[k]);
@@ -37,6 +38,7 @@ static void get_listener(struct policy_reader *r, const struct policy *p, struct
     codec_get_addr(&r->b, &l->addr);
     l->tls = codec_get_bool(&r->b);
     l->accept_proxy = codec_get_bool(&r->b);
+    l->floating = codec_get_bool(&r->b);
     l->n_links = buf_get_u16(&r->b);
     if (l->n_links == 0 || (!l->tls && l->n_links > 1))
         r->b.bad = true;

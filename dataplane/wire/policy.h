@@ -151,7 +151,8 @@ struct policy_listener {
     struct addr addr;
     bool tls;
     bool accept_proxy;
-    bool dpdk; /* on a port of the DPDK engine: no socket listens */
+    bool dpdk;     /* on a port of the DPDK engine: no socket listens */
+    bool floating; /* of a pair of gateways: this one may not have the address now */
     uint16_t n_links;
     uint16_t *links; /* one when plain */
 };

@@ -84,12 +84,12 @@ static json_t *roles_of(const json_t *body, struct err *e)
     {
         unsigned known = json_is_string(role) ? role_of(json_string_value(role)) : 0;
 
-        if (!(known & ROLE_ANYBODY))
+        if (!(known & (ROLE_ANYBODY | ROLE_PARTNER)))
             break;
     }
     if (json_array_size(roles) && i == json_array_size(roles))
         return json_incref(roles);
-    err_set(e, -EINVAL, "/roles", "give viewer, operator, pki-admin, admin or auditor",
+    err_set(e, -EINVAL, "/roles", "give viewer, operator, pki-admin, admin, auditor or partner",
             "is no list of roles");
     return NULL;
 }

@@ -298,6 +298,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
         return;
     once_keep(c); /* of a connection that went in the middle of it */
     watch_drop(c->watcher);
+    pair_unwait(c->m, c);
     if (c->uploads)
         c->uploads->drop(c);
     if (c->made)

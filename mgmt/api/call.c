@@ -119,6 +119,7 @@ static const struct {
 } refusals[] = {
     {-EBUSY, 409, "Conflict"},
     {-EEXIST, 409, "Conflict"},
+    {-EREMOTE, 409, "Conflict"},
     {-ENOSPC, 507, "Insufficient Storage"},
     {-ENOMEM, 503, "Service Unavailable"},
     {-EAGAIN, 503, "Service Unavailable"},

@@ -17,6 +17,8 @@ static const json_t *resource(const struct pending *p, const json_t *document)
 {
     if (!p->table[0])
         return document;
+    if (!p->name[0])
+        return json_object_get(document, p->table);
     return json_object_get(json_object_get(document, p->table), p->name);
 }
 

@@ -90,6 +90,19 @@ void system_shutdown(struct call *c);
 void backup_post(struct call *c);
 void backup_restore(struct call *c); /* its body goes on as it comes: upload.h */
 
+/* availability.c: a pair of gateways */
+void availability_get(struct call *c);
+void availability_put(struct call *c);
+void availability_patch(struct call *c);
+void availability_delete(struct call *c);
+void availability_status(struct call *c);
+void availability_adopt(struct call *c);
+
+/* partner.c: what the other gateway of the pair reads */
+void partner_state(struct call *c);
+void partner_document(struct call *c);
+void partner_object(struct call *c);
+
 /* trail.c: the audit */
 void trail_list(struct call *c);
 void trail_verify(struct call *c);
@@ -99,7 +112,8 @@ void describe_openapi(struct call *c);
 
 /*
  * Make `document` (taken) the running revision, or only try it where the query says dry_run. The
- * answer has the resource at `place` of the document (NULL: the whole; NULL name: gone).
+ * answer has the resource at table and name of the document (NULL table: the whole; NULL name: the
+ * table).
  */
 void change_begin(struct call *c, json_t *document, const char *action, const char *comment,
                   const char *table, const char *name);

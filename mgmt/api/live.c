@@ -29,6 +29,26 @@ static void warn_tokens(const struct manager *m, json_t *list)
     json_decref(keys);
 }
 
+/* A pair that could not go on without this gateway. */
+static void warn_pair(const struct manager *m, json_t *list)
+{
+    const struct pair *p = &m->pair;
+
+    if (p->wanted.vrrp.on && p->vrrp.status.state >= VRRP_FAULT)
+        json_array_append_new(list,
+                              json_sprintf("/availability: %s: %s",
+                                           vrrp_states[p->vrrp.status.state], p->vrrp.status.why));
+    if (!p->wanted.partner.present)
+        return;
+    if (!p->reachable)
+        json_array_append_new(
+            list, json_sprintf("/availability/partner: does not answer: %s", p->unreachable_why));
+    else if (p->word != JUDGE_SAME)
+        json_array_append_new(list, json_sprintf("/availability: the configuration is not that of "
+                                                 "the partner (%s): %s",
+                                                 judge_words[p->word], p->word_why));
+}
+
 /* What is near its end, with the days left, beside the warnings of the load. */
 static json_t *warnings_now(const struct manager *m, int64_t now)
 {
@@ -48,6 +68,7 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
         json_array_append_new(list, json_string(text));
     }
     warn_tokens(m, list);
+    warn_pair(m, list);
     if (list && !m->store.db)
         json_array_append_new(list, json_string(err_text(&m->store_err, text, sizeof text)));
     if (list && m->store.put_aside[0])

@@ -100,6 +100,27 @@ static void token_family(FILE *out, const struct manager *m)
     json_decref(keys);
 }
 
+static void pair_families(FILE *out, const struct manager *m)
+{
+    const struct pair *p = &m->pair;
+
+    if (!p->wanted.vrrp.on)
+        return;
+    single(out, "penstock_availability_active", "gauge", "1 if the pair's addresses are here.",
+           p->vrrp.status.state == VRRP_ACTIVE);
+    single(out, "penstock_availability_fault", "gauge",
+           "1 if this gateway can not answer for the addresses.",
+           p->vrrp.status.state >= VRRP_FAULT);
+    single(out, "penstock_availability_changes_total", "counter", "Of this gateway's role.",
+           (double)p->vrrp.status.changes);
+    if (!p->wanted.partner.present)
+        return;
+    single(out, "penstock_availability_partner_up", "gauge", "1 if the partner answers.",
+           p->reachable);
+    single(out, "penstock_availability_in_sync", "gauge", "1 if both have one configuration.",
+           p->reachable && p->word == JUDGE_SAME);
+}
+
 static void write_all(FILE *out, const struct manager *m, const json_t *stats)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -121,6 +142,7 @@ static void write_all(FILE *out, const struct manager *m, const json_t *stats)
         fprintf(out, "} %" PRId64 "\n", m->dates[i].ends_at);
     }
     token_family(out, m);
+    pair_families(out, m);
     link_families(out, json_object_get(stats, "links"));
     reason_family(out, json_object_get(stats, "reasons"));
 }

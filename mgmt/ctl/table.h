@@ -27,6 +27,8 @@ void table_admins(const json_t *body, bool wide);
 /* command_system.c */
 void table_system(const json_t *body, bool wide);
 void table_version(const json_t *body, bool wide);
+/* table_pair.c */
+void table_pair(const json_t *body, bool wide);
 /* table_watch.c */
 void table_refusals(const json_t *body, bool wide);
 void table_refusal(const json_t *body, bool wide);

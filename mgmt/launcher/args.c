@@ -20,6 +20,7 @@ enum option {
     OPT_TOKEN_FILES,
     OPT_TOKEN_ENV,
     OPT_APPLIANCE,
+    OPT_VRRP,
     OPT_HELP,
     OPT_VERSION
 };
@@ -39,6 +40,7 @@ static const struct option_row options[] = {
     {"--token-files", OPT_TOKEN_FILES, true},
     {"--token-env", OPT_TOKEN_ENV, true},
     {"--appliance", OPT_APPLIANCE, true},
+    {"--vrrp", OPT_VRRP, true},
     {"--help", OPT_HELP, false},
     {"-h", OPT_HELP, false},
     {"--version", OPT_VERSION, false},
@@ -49,7 +51,7 @@ const char *args_usage(void)
     return "usage: penstockd --config FILE --state DIR [--workers N] [--rekey-records N]\n"
            "                 [--token-module FILE]... [--token-files DIR]... [--token-env "
            "NAME=VALUE]...\n"
-           "                 [--appliance SOCKET]\n"
+           "                 [--appliance SOCKET] [--vrrp SOCKET]\n"
            "\n"
            "Run the Penstock gateway in the foreground.\n"
            "\n"
@@ -63,6 +65,7 @@ const char *args_usage(void)
            "  --token-files DIR    where their processes may write; default: /var/lib/softhsm\n"
            "  --token-env NAME=VALUE  for their environment (SOFTHSM2_CONF=/etc/...)\n"
            "  --appliance SOCKET   of penstock-system, on the appliance\n"
+           "  --vrrp SOCKET        of penstock-vrrp, for a gateway of a pair\n"
            "  --help         print this and exit\n"
            "  --version      print the version and exit\n"
            "\n"
@@ -168,6 +171,8 @@ static int take(struct args *a, const struct option_row *o, const char *value, c
                          error, n);
     case OPT_APPLIANCE:
         return take_path(a->appliance, sizeof(a->appliance), value, o->name, error, n);
+    case OPT_VRRP:
+        return take_path(a->vrrp, sizeof(a->vrrp), value, o->name, error, n);
     case OPT_HELP:
         a->action = ARGS_HELP;
         return 0;

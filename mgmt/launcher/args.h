@@ -24,6 +24,7 @@ struct args {
     char config[PATH_MAX];
     char state[PATH_MAX];
     char appliance[100];     /* socket of the appliance's helper; "": this is none */
+    char vrrp[100];          /* socket of the helper that speaks VRRP; "": there is none */
     char programs[PATH_MAX]; /* directory of the child programs: that of our own executable */
 };
 

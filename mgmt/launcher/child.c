@@ -119,6 +119,10 @@ static void fill(struct arguments *a, const struct child *c, const struct child_
         add(a, "--appliance");
         add(a, s->appliance);
     }
+    if (c->role == ROLE_MGMT && s->vrrp && s->vrrp[0]) {
+        add(a, "--vrrp");
+        add(a, s->vrrp);
+    }
     if (c->role == ROLE_TOKEN) {
         add(a, "--module");
         add(a, c->module);

@@ -75,6 +75,7 @@ struct child_setup {
     unsigned workers, rekey_records;
     const struct modules *modules; /* NULL: nothing is given to token processes */
     const char *appliance; /* socket of the appliance's helper, for mgmt; "": there is none */
+    const char *vrrp;      /* and of the one that speaks VRRP */
 };
 
 void child_init(struct child *c, enum role role, uint16_t index);

@@ -111,7 +111,8 @@ static void give_ports(struct fleet *f, struct child *c)
 
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
-    struct child_setup s = {f->programs, f->workers, f->rekey_records, f->modules, f->appliance};
+    struct child_setup s = {f->programs, f->workers,   f->rekey_records,
+                            f->modules,  f->appliance, f->vrrp};
     int rc = child_start(c, &s, now_ms);
 
     if (rc) {

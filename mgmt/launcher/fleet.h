@@ -27,6 +27,7 @@ struct fleet {
     int ports_fd;  /* its first message: the image that says which ports to open; or -1 */
     const struct modules *modules; /* for token processes; NULL: none */
     const char *appliance;         /* socket of its helper, for mgmt; NULL or "": there is none */
+    const char *vrrp;              /* and of the one that speaks VRRP */
     int local_fd;                  /* mgmt's listening local socket, or -1 */
     int state_fd;                  /* mgmt's directory, or -1 */
     int kek_fd;                    /* the keyring's key-encryption key, or -1 */

@@ -340,6 +340,7 @@ int launcher_run(const struct args *args)
     fleet_init(&l->fleet, args->programs, args->workers, l->state.socket, l->state.mgmt);
     l->fleet.rekey_records = args->rekey_records;
     l->fleet.appliance = args->appliance;
+    l->fleet.vrrp = args->vrrp;
     l->fleet.modules = l->files.modules = &args->modules;
     l->fleet.kek_fd = l->kek;
     l->fleet.kek_in_file = l->kek_in_file;

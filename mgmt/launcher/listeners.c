@@ -18,8 +18,11 @@ static int set_on(int fd, int level, int option)
     return setsockopt(fd, level, option, &on, sizeof(on)) ? -errno : 0;
 }
 
-/* A socket bound to *a; shared says whether others may bind the same. Descriptor or -errno. */
-static int bind_one(const struct addr *a, bool shared)
+/*
+ * A socket bound to *a; shared: others may bind the same; floating: to an address that may not be
+ * here (ip(7)). Descriptor or -errno.
+ */
+static int bind_one(const struct addr *a, bool shared, bool floating)
 {
     int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int rc;
@@ -31,6 +34,8 @@ static int bind_one(const struct addr *a, bool shared)
         rc = set_on(fd, SOL_SOCKET, SO_REUSEPORT);
     if (!rc && a->sa.sa_family == AF_INET6)
         rc = set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+    if (!rc && floating)
+        rc = set_on(fd, IPPROTO_IP, IP_FREEBIND); /* counts for IPv6 as well */
     if (!rc && bind(fd, &a->sa, a->len))
         rc = -errno;
     if (!rc)
@@ -49,9 +54,9 @@ static bool port_is_ours(const struct listeners *old, const struct addr *a)
     return false;
 }
 
-static int probe(const struct addr *a)
+static int probe(const struct addr *a, bool floating)
 {
-    int fd = bind_one(a, false);
+    int fd = bind_one(a, false, floating);
 
     if (fd < 0)
         return fd;
@@ -74,18 +79,18 @@ static int learn_port(int fd, struct addr *a)
     return 0;
 }
 
-static int open_address(int *fds, const struct addr *wanted, const struct listeners *old,
+static int open_address(int *fds, const struct policy_listener *l, const struct listeners *old,
                         unsigned workers)
 {
-    struct addr a = *wanted;
+    struct addr a = l->addr;
     int rc = 0;
 
     if (!addr_is_ip(&a))
         return -EAFNOSUPPORT;
     if (addr_port(&a) && !port_is_ours(old, &a))
-        rc = probe(&a);
+        rc = probe(&a, l->floating);
     for (unsigned w = 0; w < workers && !rc; w++) {
-        fds[w] = bind_one(&a, true);
+        fds[w] = bind_one(&a, true, l->floating);
         if (fds[w] < 0)
             return fds[w];
         rc = listen(fds[w], LISTEN_BACKLOG) ? -errno : learn_port(fds[w], &a);
@@ -103,14 +108,14 @@ static int take_along(int *fds, const struct listeners *old, unsigned i)
     return 0;
 }
 
-static int open_listener(int *fds, const struct addr *a, const struct listeners *old,
+static int open_listener(int *fds, const struct policy_listener *l, const struct listeners *old,
                          unsigned workers)
 {
     for (unsigned i = 0; old && old->workers == workers && i < old->n; i++) {
-        if (addr_equal(&old->addrs[i], a) && old->fds[i * workers] >= 0)
+        if (addr_equal(&old->addrs[i], &l->addr) && old->fds[i * workers] >= 0)
             return take_along(fds, old, i);
     }
-    return open_address(fds, a, old, workers);
+    return open_address(fds, l, old, workers);
 }
 
 static const char *way_out(int rc)
@@ -164,7 +169,7 @@ int listeners_open(struct listeners *out, const struct policy *p, const struct l
         made.addrs[i] = p->listeners[i].addr;
         if (p->listeners[i].dpdk)
             continue; /* no address of this host's */
-        rc = open_listener(&made.fds[i * workers], &made.addrs[i], old, workers);
+        rc = open_listener(&made.fds[i * workers], &p->listeners[i], old, workers);
         if (rc)
             explain(e, rc, p, i);
     }

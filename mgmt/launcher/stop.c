@@ -36,6 +36,8 @@ static bool drain_dataplanes(struct fleet *f, uint32_t drain_ms)
     for (unsigned i = 0; i < f->n; i++) {
         struct child *c = &f->children[i];
 
+        if (c->role == ROLE_MGMT && c->stage == STAGE_SERVING)
+            child_send_number(c, CONTROL_DRAIN, drain_ms); /* it tells who has to know */
         if (!role_is_dataplane(c->role) || c->stage != STAGE_SERVING)
             continue;
         c->draining = any = true;

@@ -248,6 +248,7 @@ static int compile_listeners(struct compile_run *r, const struct places *all)
         l->tls = first->listen.present;
         l->accept_proxy = first->accept_proxy;
         l->dpdk = first->engine == ENGINE_DPDK;
+        l->floating = model_availability_has(&r->model->availability, &l->addr);
         l->links = compile_alloc(r->c, (end - i) * sizeof *l->links);
         if (!l->links)
             return compile_memory(r->e);

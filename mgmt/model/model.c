@@ -220,10 +220,10 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
 
 static int parse_root(struct model *m, struct err *e)
 {
-    static const char *const known[] = {"identities", "trust",          "profiles",
-                                        "links",      "drain_s",        "busy_poll_us",
-                                        "dpdk",       MODEL_MANAGEMENT, NULL};
-    struct node root = {.v = m->root, .e = e}, drain, busy_poll, dpdk, links, management;
+    static const char *const known[] = {
+        "identities", "trust",          "profiles",         "links", "drain_s", "busy_poll_us",
+        "dpdk",       MODEL_MANAGEMENT, MODEL_AVAILABILITY, NULL};
+    struct node root = {.v = m->root, .e = e}, drain, busy_poll, dpdk, links, management, pair;
     int rc = node_object(&root, known);
 
     if (rc)
@@ -247,6 +247,9 @@ static int parse_root(struct model *m, struct err *e)
     if (!rc)
         rc = parse_table(&root, "profiles", sizeof *m->profiles, 256, &m->n_profiles,
                          (void **)&m->profiles, parse_profile);
+    pair = node_member(&root, MODEL_AVAILABILITY);
+    if (!rc)
+        rc = model_availability(&pair, &m->availability);
     management = node_member(&root, MODEL_MANAGEMENT);
     if (!rc && !management.v) /* a gateway that is managed gets its links later */
         rc = node_required(&links, "give at least one link");

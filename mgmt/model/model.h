@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "dataplane/base/err.h"
 #include "dataplane/wire/policy.h"
+#include "mgmt/model/model_availability.h"
 
 #define MODEL_TEXT_MAX  (8u * 1024 * 1024)
 #define MODEL_RULES_MAX 1024
@@ -82,9 +83,10 @@ struct model {
     struct model_profile *profiles;
     struct model_link *links; /* the management link, if there is one, is the last */
     struct policy_dpdk dpdk;  /* ports owned by the model; none: n_ports 0 */
-    bool automatic;           /* the management link's trust is to be filled in */
-    bool filled;              /* and was: one rule may have the role "bootstrap" */
-    unsigned *roles;          /* of the management link, by peer rule: sets of enum role */
+    struct model_availability availability;
+    bool automatic;  /* the management link's trust is to be filled in */
+    bool filled;     /* and was: one rule may have the role "bootstrap" */
+    unsigned *roles; /* of the management link, by peer rule: sets of enum role */
     unsigned n_identities, n_trusts, n_profiles, n_links;
 };
 

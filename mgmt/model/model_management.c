@@ -10,7 +10,7 @@
 static int parse_roles(const struct node *n, bool filled, unsigned *set)
 {
     struct model_strings words = {0};
-    int rc = node_required(n, "give [\"viewer\"], operator, pki-admin, admin or auditor");
+    int rc = node_required(n, "give [\"viewer\"], operator, pki-admin, admin, auditor or partner");
 
     if (!rc)
         rc = node_strings(n, true, ROLES_GIVEN, &words);
@@ -19,8 +19,8 @@ static int parse_roles(const struct node *n, bool filled, unsigned *set)
     for (unsigned i = 0; i < words.n && !rc; i++) {
         unsigned role = role_of(words.s[i]);
 
-        if (!(role & ROLE_ANYBODY) && !(filled && role == ROLE_BOOTSTRAP))
-            rc = node_fail(n, "give viewer, operator, pki-admin, admin or auditor",
+        if (!(role & (ROLE_ANYBODY | ROLE_PARTNER)) && !(filled && role == ROLE_BOOTSTRAP))
+            rc = node_fail(n, "give viewer, operator, pki-admin, admin, auditor or partner",
                            "\"%s\" is no role", words.s[i]);
         *set |= role;
     }

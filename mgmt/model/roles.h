@@ -17,11 +17,12 @@ enum role {
     ROLE_AUDITOR = 16,  /* reads everything */
     ROLE_ANYBODY = 31,
     ROLE_BOOTSTRAP = 32, /* has the one-time token, and may enroll: nothing else */
-    ROLE_LOCAL = 64      /* sits at the box, beside all the others */
+    ROLE_LOCAL = 64,     /* sits at the box, beside all the others */
+    ROLE_PARTNER = 128   /* the other gateway of a pair: reads what both have, and nothing else */
 };
 
-#define ROLES       7
-#define ROLES_GIVEN 5 /* that a configuration can give */
+#define ROLES       8
+#define ROLES_GIVEN 6 /* that a configuration can give */
 
 struct role_name {
     unsigned role;

@@ -334,7 +334,7 @@ void lists_tick(struct manager *m, int64_t now_s)
     if (!m->revision || m->coming.busy)
         return;
     for (struct list_source *s = m->lists; s; s = s->next)
-        if (!s->busy && s->wanted && now_s >= s->next_s)
+        if (!s->busy && s->wanted && now_s >= s->next_s && !pair_leaves(m, "trust", s->trust))
             fetch(m, s, now_s);
 }
 

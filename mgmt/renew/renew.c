@@ -184,7 +184,8 @@ void renew_tick(struct manager *m, int64_t now_s)
         return;
     for (struct renewal *r = m->renewals; r; r = next) {
         next = r->next;
-        if (!r->busy && r->wanted && now_s >= r->next_s)
+        if (!r->busy && r->wanted && now_s >= r->next_s &&
+            !pair_leaves(m, "identities", r->identity))
             renew_begin(r);
     }
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "dataplane/wire/explain.h"
 #include "dataplane/wire/system.h"
+#include "dataplane/wire/vrrp.h"
 #include "tests/unit/sample_policy.h"
 
 static const char *corpus; /* the directory to write into */
@@ -226,6 +227,27 @@ static void seed_system(void)
     SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
 }
 
+static void seed_vrrp(void)
+{
+    struct vrrp_set off = {0}, on = {.on = true,
+                                     .interface = "eth1",
+                                     .router = 51,
+                                     .priority = 100,
+                                     .interval_ms = 1000,
+                                     .n_addresses = 2};
+    struct vrrp_status status = {.state = VRRP_FAULT, .since_s = 1, .changes = 2, .why = "a"};
+    bool good = true;
+
+    vrrp_address_parse("192.0.2.1", &on.source);
+    vrrp_address_parse("192.0.2.2", &on.peer);
+    vrrp_address_parse("192.0.2.10/24", &on.addresses[0]);
+    vrrp_address_parse("2001:db8::10/64", &on.addresses[1]);
+    SEED(VRRP_SET, vrrp_put_set, off, "vrrp", "off");
+    SEED(VRRP_SET, vrrp_put_set, on, "vrrp", "on");
+    SEED(VRRP_HEALTH, vrrp_put_health, good, "vrrp", "health");
+    SEED(VRRP_STATE, vrrp_put_status, status, "vrrp", "state");
+}
+
 static void seed_crl(void)
 {
     struct crl_source s = sample_crl();
@@ -271,6 +293,7 @@ int main(int argc, char **argv)
     seed_query();
     seed_explain();
     seed_system();
+    seed_vrrp();
     seed_vault();
     seed_peers();
     seed_notice();

@@ -15,7 +15,7 @@ static void begin(void)
     int pair[2];
 
     m = malloc(sizeof *m);
-    EXPECT(manager_init(m, -1, NULL) == 0 && chan_pair(pair) == 0);
+    EXPECT(manager_init(m, -1, NULL, NULL) == 0 && chan_pair(pair) == 0);
     m->workers[0] = pair[0];
     m->n_workers = 1;
     worker = pair[1];

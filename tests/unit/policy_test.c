@@ -68,7 +68,7 @@ static void make_small(void)
 }
 
 /* clang-format off */
-#define LISTENER_GOLDEN "0001" "000c302e302e302e303a38343433" "01" "00" "0001" "0000"
+#define LISTENER_GOLDEN "0001" "000c302e302e302e303a38343433" "01" "00" "00" "0001" "0000"
 #define LINK_GOLDEN     "0001" "0002696e" "02" "00" "0001" "000767772e74657374"
 #define TLS_GOLDEN      "01" "00" "0001"
 

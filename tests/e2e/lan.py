@@ -1,0 +1,70 @@
+"""Namespaces on one switch: hosts `a`, `b`, `c` with 10.79.0.1, .2, .3 and fd79::1, ::2, ::3 on interface e0.
+
+    a ---.
+    b ---+--- bridge (a namespace of its own)
+    c ---'
+"""
+import contextlib
+import ctypes
+import os
+
+import netns
+from netns import run
+
+_count = [0]
+
+
+class Lan:
+    def __init__(self, hosts="abc"):
+        _count[0] += 1
+        self.prefix = "psl-%d-%d" % (os.getpid(), _count[0])
+        self.hosts = hosts
+        self._make("sw")
+        run("ip", "-n", self.ns("sw"), "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", self.ns("sw"), "link", "set", "br0", "up")
+        for i, host in enumerate(hosts, 1):
+            self._make(host)
+            run("ip", "link", "add", "e0", "netns", self.ns(host), "type", "veth", "peer", "name", "port-" + host, "netns", self.ns("sw"))
+            run("ip", "-n", self.ns("sw"), "link", "set", "port-" + host, "master", "br0", "up")
+            run("ip", "-n", self.ns(host), "addr", "add", "10.79.0.%d/24" % i, "dev", "e0")
+            run("ip", "-n", self.ns(host), "addr", "add", "fd79::%d/64" % i, "dev", "e0", "nodad")
+            run("ip", "-n", self.ns(host), "link", "set", "e0", "up")
+
+    def _make(self, name):
+        run("ip", "netns", "add", self.ns(name))
+        run("ip", "-n", self.ns(name), "link", "set", "lo", "up")
+
+    def ns(self, host):
+        return "%s-%s" % (self.prefix, host)
+
+    def prefix_of(self, host):
+        """What a command line begins with to run there."""
+        return ["ip", "netns", "exec", self.ns(host)]
+
+    def addresses(self, host):
+        return run("ip", "-n", self.ns(host), "-br", "addr", "show", "dev", "e0").stdout
+
+    def plug(self, host, to_switch):
+        """Put the cable in, or pull it: the host's own end stays up."""
+        run("ip", "-n", self.ns("sw"), "link", "set", "port-" + host, *(("master", "br0") if to_switch else ("nomaster",)))
+
+    @contextlib.contextmanager
+    def inside(self, host):
+        """This thread is in the namespace: what it opens stays there."""
+        home, there = (os.open(p, os.O_RDONLY) for p in ("/proc/thread-self/ns/net", "/run/netns/" + self.ns(host)))
+        try:
+            self._enter(there)
+            yield
+        finally:
+            self._enter(home)
+            os.close(home)
+            os.close(there)
+
+    @staticmethod
+    def _enter(fd):
+        if netns.LIBC.setns(fd, netns.CLONE_NEWNET):
+            raise AssertionError("setns: " + os.strerror(ctypes.get_errno()))
+
+    def close(self):
+        for host in [*self.hosts, "sw"]:
+            run("ip", "netns", "del", self.ns(host), check=False)
