@@ -15,7 +15,7 @@
 #include "dataplane/dpdk/window.h"
 
 #define DEMUX_BUCKETS   65536
-#define DEMUX_HALF_OPEN 200 /* below lwIP's own 255 for each listener */
+#define DEMUX_HALF_OPEN 2048 /* of the 4000 connections beyond those of sessions */
 
 #define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
 #define MSS_LEAST    256 /* a smaller one would take a thousand segments for a handshake's answer */

@@ -8,7 +8,7 @@
 
 #define HELD_MAX  64
 #define PORTS     4
-#define HALF_OPEN 200
+#define HALF_OPEN 2048
 
 /* An application that echoes, ends when the far end does, and now and then stops reading. */
 struct app {

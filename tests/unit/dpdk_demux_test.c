@@ -3,7 +3,7 @@
 #include "tests/unit/test.h"
 
 #define MANY      3000
-#define HALF_OPEN 200 /* as demux keeps them */
+#define HALF_OPEN 2048 /* as demux keeps them */
 
 static struct end { /* what a connection of ours has heard, by its port there */
     struct tcp_pcb *pcb;

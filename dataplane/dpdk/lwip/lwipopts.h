@@ -72,7 +72,7 @@
 #define LWIP_TCP_MAX_SACK_NUM      4
 #define LWIP_TCP_TIMESTAMPS        0
 #define LWIP_TCP_KEEPALIVE         1
-#define TCP_LISTEN_BACKLOG         1
+#define TCP_LISTEN_BACKLOG         0 /* 255 at most there; demux counts the half-open */
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff
 #define LWIP_TCP_PCB_NUM_EXT_ARGS  1
 #define TCP_TMR_INTERVAL           50
