@@ -161,6 +161,8 @@ void pair_follow(struct manager *m)
     json_t *part;
 
     settle(p, m->document);
+    if (!p->reachable) /* it may be what was in the way */
+        p->next_ms = p->again_ms = 0;
     if (!p->wanted.partner.present) {
         alone(m);
         return;
