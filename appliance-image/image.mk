@@ -4,9 +4,10 @@ IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
 $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state partition)
-$(BIN)/penstock-console: $(BUILD)/appliance-image/src/console.o
+IMAGE_CONSOLE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,keys menu screen)
+$(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console look helper local terminal) $(IMAGE_CONSOLE)
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server health) $(IMAGE_UPDATE)
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server local partition) $(IMAGE_UPDATE)
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
 $(BIN)/penstock-vrrp: $(BUILD)/appliance-image/src/vrrp.o $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
@@ -16,8 +17,10 @@ $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
+$(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/vrrp: $(IMAGE_VRRP)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
+$(BUILD)/fuzz/console: $(IMAGE_CONSOLE)
 
 .PHONY: image run-image test-image
 image:

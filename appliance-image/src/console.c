@@ -1,115 +1,206 @@
 /*
- * penstock-console DIR: shows on its stdout, the appliance's console, what a person before it has
- * to know.
+ * penstock-console STATE HELPER: the menu on the terminal that is its stdin and stdout: how the
+ * appliance stands, the one-time token while there is one, and the few orders of menu.h.
  *
- * Why: whoever stands at the box proves by it that he may be its first administrator, so the
- * one-time token belongs on the console and nowhere else. DIR is penstock-mgmt's directory; the
- * file `bootstrap` in it is there as long as a token is open. Never: takes a byte of input, or
- * writes the token elsewhere.
+ * Why: whoever stands at the box proves by it that he may be its first administrator, or come back
+ * when every key is lost; so the token belongs on the console and nowhere else. STATE is the
+ * gateway's directory, HELPER the socket of penstock-system, which carries the orders out.
+ * Never: starts a program; takes more from the terminal than one key after the other; writes the
+ * token elsewhere.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
+#include <limits.h>
 #include <poll.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "appliance-image/src/helper.h"
+#include "appliance-image/src/keys.h"
+#include "appliance-image/src/local.h"
+#include "appliance-image/src/look.h"
+#include "appliance-image/src/menu.h"
+#include "appliance-image/src/screen.h"
+#include "appliance-image/src/terminal.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/base/secret.h"
 
-#define TOKEN_FILE "bootstrap"
-#define TOKEN_MAX  1024
+#define LOOK_MS  2000
+#define LEAVE_MS 60000 /* a question that nobody answers is a no */
+#define CLEAR    "\033[2J\033[H"
 
-static void show_address(const struct ifaddrs *a)
+struct console {
+    struct look look;
+    struct screen screen;
+    struct menu menu;
+    struct keys keys;
+    uint64_t key_ms; /* of the last key */
+    char drawn[SCREEN_MAX];
+};
+
+/* ---- orders: each leaves its news ---- */
+
+static int open_token(struct console *c, struct err *e)
 {
-    char text[INET6_ADDRSTRLEN] = "";
-    const void *from;
+    char path[PATH_MAX];
+    int status;
 
-    if (!a->ifa_addr || (a->ifa_flags & IFF_LOOPBACK))
+    snprintf(path, sizeof path, "%s/penstock.sock", c->look.state);
+    status = local_ask(path, "POST", "/api/v1/bootstrap");
+    if (status == 201)
+        return 0;
+    if (status < 0)
+        return err_set(e, status, "gateway", "restart, or choose the other version",
+                       "it does not answer");
+    return err_set(e, -EPERM, "gateway", "its management link may have a trust of its own",
+                   "it opens no token (status %d)", status);
+}
+
+static int choose_version(struct console *c, struct err *e)
+{
+    const struct system_slot *other = &c->screen.status.slots[!c->screen.status.running];
+
+    if (!c->screen.helped || !other->version)
+        return err_set(e, -ENOENT, "version", "send an update over REST",
+                       "there is none in the other slot");
+    return helper_activate(c->look.helper, other->version, e);
+}
+
+static int restart(struct console *c, struct err *e)
+{
+    return helper_power(c->look.helper, SYSTEM_REBOOT, e);
+}
+
+static int shut_down(struct console *c, struct err *e)
+{
+    return helper_power(c->look.helper, SYSTEM_SHUTDOWN, e);
+}
+
+static int reset(struct console *c, struct err *e)
+{
+    return helper_reset(c->look.helper, e);
+}
+
+static const struct {
+    int (*run)(struct console *c, struct err *e);
+    const char *done;
+} orders[MENU_ORDERS] = {
+    [MENU_TOKEN] = {open_token, "A one-time token is open."},
+    [MENU_VERSION] = {choose_version, "The other version starts next. Restart for it."},
+    [MENU_RESTART] = {restart, "The appliance restarts."},
+    [MENU_SHUTDOWN] = {shut_down, "The appliance shuts down."},
+    [MENU_RESET] = {reset, "The appliance restarts, and begins anew."},
+};
+
+static void carry_out(struct console *c, enum menu_order order)
+{
+    char text[sizeof c->screen.news];
+    struct err e;
+
+    if (!order)
         return;
-    if (a->ifa_addr->sa_family == AF_INET)
-        from = &((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr;
-    else if (a->ifa_addr->sa_family == AF_INET6)
-        from = &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)->sin6_addr;
+    if (orders[order].run(c, &e))
+        snprintf(c->screen.news, sizeof c->screen.news, "Not done: %s",
+                 err_text(&e, text, sizeof text - sizeof "Not done: "));
     else
-        return;
-    if (inet_ntop(a->ifa_addr->sa_family, from, text, sizeof(text)))
-        printf("address %s %s\n", a->ifa_name, text);
+        snprintf(c->screen.news, sizeof c->screen.news, "%s", orders[order].done);
+    look_all(&c->look, &c->screen);
 }
 
-static void show_addresses(void)
+/* ---- the terminal ---- */
+
+/*
+ * Write the screen when it is another than the one that is there, or when it is asked for. What
+ * the machine says while the gateway is not ready stays above it.
+ */
+static void draw(struct console *c, bool asked)
 {
-    struct ifaddrs *all = NULL;
+    char text[SCREEN_MAX];
+    size_t n = screen_draw(&c->screen, &c->menu, text);
 
-    if (getifaddrs(&all))
-        return;
-    for (const struct ifaddrs *a = all; a; a = a->ifa_next)
-        show_address(a);
-    freeifaddrs(all);
-}
-
-/* The text of the token's file, or "" where none is open. */
-static void read_token(int dir, char text[TOKEN_MAX])
-{
-    int fd = openat(dir, TOKEN_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, TOKEN_MAX - 1);
-
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = '\0';
-}
-
-/* Show it when it is another than the one that is shown; *shown is kept up. */
-static void show_token(int dir, char shown[TOKEN_MAX])
-{
-    char text[TOKEN_MAX];
-
-    read_token(dir, text);
-    if (strcmp(text, shown)) {
-        printf("%s", text[0] ? text : "the token is closed\n");
+    if (asked || strcmp(text, c->drawn) != 0) {
+        printf("%s%s%s", asked || c->screen.ready ? CLEAR : "\n", text,
+               n && text[n - 1] != '\n' ? "" : "\n");
         fflush(stdout);
-        memcpy(shown, text, TOKEN_MAX);
+        memcpy(c->drawn, text, sizeof text);
     }
-    secret_wipe(text, sizeof(text));
+    secret_wipe(text, sizeof text);
 }
 
-/* Wait for a change in the directory. 0 or -errno. */
-static int wait_change(int watch)
+/* One byte of what was typed. Is what follows it still meant for what the person sees? */
+static bool take_byte(struct console *c, uint8_t byte)
 {
-    char events[4096] __attribute__((aligned(8)));
-    struct pollfd p = {.fd = watch, .events = POLLIN};
+    char key = keys_take(&c->keys, byte);
+    const struct menu before = c->menu;
+    enum menu_order order;
 
-    if (poll(&p, 1, -1) < 0)
-        return errno == EINTR ? 0 : -errno;
-    return read(watch, events, sizeof(events)) < 0 && errno != EINTR ? -errno : 0;
+    if (key && !before.asks)
+        c->screen.news[0] = '\0';
+    order = menu_key(&c->menu, key);
+    carry_out(c, order);
+    return !order && before.asks == c->menu.asks && before.word == c->menu.word;
+}
+
+/* 0, or -EPIPE: the terminal is gone. What was typed ahead of a question is no answer to it. */
+static int take_keys(struct console *c)
+{
+    uint8_t bytes[64];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
+
+    if (n <= 0)
+        return n < 0 && (errno == EINTR || errno == EAGAIN) ? 0 : -EPIPE;
+    for (ssize_t i = 0; i < n; i++) {
+        if (!take_byte(c, bytes[i])) {
+            tcflush(STDIN_FILENO, TCIFLUSH);
+            break;
+        }
+    }
+    c->key_ms = clock_mono_ms();
+    draw(c, true);
+    return 0;
+}
+
+static int run(struct console *c)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    for (;;) {
+        int n = poll(&p, 1, LOOK_MS);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0 && take_keys(c))
+            return -EPIPE;
+        if (n > 0)
+            continue;
+        if (c->menu.asks && clock_mono_ms() - c->key_ms > LEAVE_MS)
+            menu_leave(&c->menu);
+        look_all(&c->look, &c->screen);
+        draw(c, false);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    char shown[TOKEN_MAX] = "";
-    int dir, watch, rc = 0;
+    static struct console c;
+    int rc;
 
-    if (argc != 2) {
-        dprintf(STDERR_FILENO, "usage: penstock-console DIR\n");
+    if (argc != 3) {
+        dprintf(STDERR_FILENO, "usage: penstock-console STATE HELPER\n");
         return 2;
     }
-    watch = inotify_init1(IN_CLOEXEC);
-    dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (watch < 0 || dir < 0 ||
-        inotify_add_watch(watch, argv[1], IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0) {
-        dprintf(STDERR_FILENO, "penstock-console: %s: %s\n", argv[1], strerror(errno));
-        return 1;
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    c.look = (struct look){.state = argv[1], .helper = argv[2]};
+    rc = terminal_deafen(STDIN_FILENO);
+    if (!rc) {
+        look_all(&c.look, &c.screen);
+        draw(&c, false);
+        rc = run(&c);
     }
-    printf("\npenstock ready\n");
-    show_addresses();
-    for (fflush(stdout); !rc; rc = wait_change(watch))
-        show_token(dir, shown);
-    secret_wipe(shown, sizeof(shown));
-    close(dir);
-    close(watch);
+    secret_wipe(&c, sizeof c);
+    dprintf(STDERR_FILENO, "penstock-console: the terminal: %s\n", strerror(-rc));
     return 1;
 }

@@ -49,25 +49,58 @@ int partition_look(int fd, enum partition_kind *kind, uint64_t *blocks)
         return rc;
     if (!memcmp(last, PARTITION_MARK, strlen(PARTITION_MARK)))
         *kind = PARTITION_NEW;
+    else if (!memcmp(last, PARTITION_RESET, strlen(PARTITION_RESET)))
+        *kind = PARTITION_OLD;
     else
         *kind = is_ext4(first) ? PARTITION_USED : PARTITION_DAMAGED;
     *blocks = (uint64_t)at / PARTITION_BLOCK;
     return 0;
 }
 
-int partition_begin(int fd)
+static int write_whole(int fd, const void *from, size_t n, off_t at)
 {
-    static const uint8_t nothing[PARTITION_BLOCK];
+    ssize_t put = pwrite(fd, from, n, at);
+
+    return put < 0 ? -errno : (size_t)put != n ? -EIO : 0;
+}
+
+/* The last block says this and nothing else, and it is on the disk. */
+static int set_mark(int fd, const char *mark)
+{
+    uint8_t block[PARTITION_BLOCK] = {0};
     off_t at = 0;
     int rc = last_block(fd, &at);
-    ssize_t n;
 
-    if (rc)
-        return rc;
-    n = pwrite(fd, nothing, sizeof(nothing), at);
-    if (n < 0)
-        return -errno;
-    if (n != (ssize_t)sizeof(nothing))
-        return -EIO;
-    return fsync(fd) ? -errno : 0;
+    memcpy(block, mark, strlen(mark));
+    if (!rc)
+        rc = write_whole(fd, block, sizeof(block), at);
+    if (!rc && fsync(fd))
+        rc = -errno;
+    return rc;
+}
+
+int partition_begin(int fd)
+{
+    return set_mark(fd, "");
+}
+
+int partition_condemn(int fd)
+{
+    return set_mark(fd, PARTITION_RESET);
+}
+
+int partition_empty(int fd)
+{
+    static const uint8_t nothing[1 << 20];
+    off_t end = 0;
+    int rc = last_block(fd, &end);
+
+    for (off_t at = 0; !rc && at < end; at += (off_t)sizeof(nothing)) {
+        size_t left = (size_t)(end - at);
+
+        rc = write_whole(fd, nothing, left < sizeof(nothing) ? left : sizeof(nothing), at);
+    }
+    if (!rc && fsync(fd))
+        rc = -errno;
+    return rc ? rc : set_mark(fd, PARTITION_MARK);
 }

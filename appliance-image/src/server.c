@@ -1,6 +1,7 @@
 #include "appliance-image/src/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "appliance-image/src/install.h"
+#include "appliance-image/src/partition.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
@@ -190,6 +192,23 @@ static int on_activate(struct server *s, unsigned i, struct buf *b)
     return 0;
 }
 
+/* The state partition is emptied at the next start. */
+static int condemn(const char *state, struct err *e)
+{
+    enum partition_kind kind;
+    uint64_t blocks;
+    int fd = open(state, O_RDWR | O_CLOEXEC), rc;
+
+    rc = fd < 0 ? -errno : partition_look(fd, &kind, &blocks);
+    if (!rc)
+        rc = partition_condemn(fd);
+    if (fd >= 0)
+        close(fd);
+    return rc ? err_set(e, rc, state, "look at the disk", "it can not be marked for a reset (%s)",
+                        strerror(-rc))
+              : 0;
+}
+
 static int on_power(struct server *s, unsigned i, struct buf *b)
 {
     enum system_power what;
@@ -206,12 +225,33 @@ static int on_power(struct server *s, unsigned i, struct buf *b)
     return 0;
 }
 
+/* For whoever stands at the box: no caller but root, so that no request over REST comes to it. */
+static int on_reset(struct server *s, unsigned i, struct buf *b)
+{
+    struct err e;
+    int rc = 0;
+
+    if (system_get_empty(b) || !s->callers[i].root)
+        return -EPROTO;
+    if (s->install)
+        rc = err_set(&e, -EBUSY, "state", "wait for it", "an update is coming in");
+    if (!rc)
+        rc = condemn(s->state, &e);
+    if (!rc) {
+        log_event(LOG_WARN, "factory_reset", "state=%s", s->state);
+        s->power = SYSTEM_REBOOT;
+    }
+    done(s, i, rc, 0, &e);
+    return 0;
+}
+
 static const struct {
     uint8_t type;
     int (*take)(struct server *s, unsigned i, struct buf *b);
 } verbs[] = {
     {SYSTEM_STATE, on_state}, {SYSTEM_INSTALL, on_install},   {SYSTEM_DATA, on_data},
     {SYSTEM_END, on_end},     {SYSTEM_ACTIVATE, on_activate}, {SYSTEM_POWER, on_power},
+    {SYSTEM_RESET, on_reset},
 };
 
 /* One message. 0, or -errno: the caller is gone or breaks the rules. */
@@ -234,25 +274,28 @@ static int take_one(struct server *s, unsigned i)
 
 /* ---- callers ---- */
 
-static bool may_call(const struct server *s, int fd)
+static bool may_call(const struct server *s, int fd, bool *root)
 {
     struct ucred who;
     socklen_t n = sizeof who;
 
-    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) &&
-           (who.uid == 0 || who.uid == s->user);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n))
+        return false;
+    *root = who.uid == 0;
+    return *root || who.uid == s->user;
 }
 
 static void take_caller(struct server *s)
 {
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool root = false;
     unsigned i = 0;
 
     if (fd < 0)
         return;
     while (i < SERVER_CALLERS && s->callers[i].fd >= 0)
         i++;
-    if (i == SERVER_CALLERS || !may_call(s, fd)) {
+    if (i == SERVER_CALLERS || !may_call(s, fd, &root)) {
         log_event(LOG_WARN, "caller_refused", "why=\"%s\"",
                   i == SERVER_CALLERS ? "too many" : "not the gateway's user");
         close(fd);
@@ -260,6 +303,7 @@ static void take_caller(struct server *s)
     }
     s->callers[i].fd = fd;
     s->callers[i].refused = false;
+    s->callers[i].root = root;
 }
 
 void server_run(struct server *s, int ms)
@@ -300,7 +344,7 @@ static int listen_at(const char *path, struct err *e)
 }
 
 int server_open(struct server *s, const char *path, uid_t user, struct slots *slots,
-                uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e)
+                const char *state, uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e)
 {
     int fd = strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
                  ? listen_at(path, e)
@@ -312,6 +356,7 @@ int server_open(struct server *s, const char *path, uid_t user, struct slots *sl
     s->listener = fd;
     s->user = user;
     s->slots = slots;
+    s->state = state;
     s->version = version;
     s->power = -1;
     memcpy(s->key, key, BUNDLE_KEY);

@@ -23,22 +23,26 @@ struct server {
     int listener; /* SOCK_SEQPACKET */
     uid_t user;   /* who may call, besides root */
     struct slots *slots;
-    uint64_t version; /* that runs */
+    const char *state; /* the state partition */
+    uint64_t version;  /* that runs */
     uint8_t key[BUNDLE_KEY];
     struct install *install; /* NULL: none comes in */
     int installer;           /* index of its caller */
     int power;               /* enum system_power that was asked for, -1: none; main's to do */
     struct {
         int fd;       /* -1: free */
+        bool root;    /* by the kernel's word; else it is the user */
         bool refused; /* its update: what still comes of it is passed over */
     } callers[SERVER_CALLERS];
     uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
 };
 
 /*
- * Listen at path, which is made anew. slots is the caller's. 0 or -errno with *e. */
+ * Listen at path, which is made anew. slots and state (a path) are the caller's. 0 or -errno with
+ * *e.
+ */
 int server_open(struct server *s, const char *path, uid_t user, struct slots *slots,
-                uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e);
+                const char *state, uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e);
 void server_close(struct server *s);
 /* Wait at most ms, and do what there is to do. */
 void server_run(struct server *s, int ms);

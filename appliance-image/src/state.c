@@ -4,14 +4,17 @@
  *
  * Why: there is no shell in the image to decide this in. A new partition gets a file system; the
  * mark that it is new goes only when that is on the disk, so that a power cut in between starts
- * over. A used one is checked. Anything else ends with status 1, and nothing is written.
+ * over. One that is marked for a factory reset is overwritten first, and is new then. A used one is
+ * checked. Anything else ends with status 1, and nothing is written.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +76,18 @@ static int examine(char *device)
                     "mend it elsewhere, or bring back a copy; nothing was changed");
 }
 
+/* Discarded where the disk can, for a flash keeps copies; and overwritten, for that is certain. */
+static int empty(int fd, char *device, uint64_t blocks)
+{
+    uint64_t range[2] = {0, blocks * PARTITION_BLOCK};
+
+    if (ioctl(fd, BLKSECDISCARD, range))
+        (void)ioctl(fd, BLKDISCARD, range);
+    if (partition_empty(fd))
+        return complain(device, "it can not be emptied", "look at the disk; try again");
+    return make(fd, device, blocks);
+}
+
 int main(int argc, char **argv)
 {
     enum partition_kind kind;
@@ -87,6 +102,8 @@ int main(int argc, char **argv)
         rc = complain(argv[1], strerror(-rc), "look at the disk");
     else if (kind == PARTITION_NEW)
         rc = make(fd, argv[1], blocks);
+    else if (kind == PARTITION_OLD)
+        rc = empty(fd, argv[1], blocks);
     else if (kind == PARTITION_USED)
         rc = examine(argv[1]);
     else

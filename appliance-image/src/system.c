@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "appliance-image/src/health.h"
+#include "appliance-image/src/local.h"
 #include "appliance-image/src/running.h"
 #include "appliance-image/src/server.h"
 #include "appliance-image/src/trial.h"
@@ -27,13 +27,26 @@
 
 #define TICK_MS 1000
 
-enum option { SOCKET, PARTITIONS, ESP, KEY, RELEASE, CMDLINE, GATEWAY, POWER, LIMIT, OPTIONS };
+enum option {
+    SOCKET,
+    PARTITIONS,
+    STATE,
+    ESP,
+    KEY,
+    RELEASE,
+    CMDLINE,
+    GATEWAY,
+    POWER,
+    LIMIT,
+    OPTIONS
+};
 
 static const struct {
     const char *name, *absent;
 } options[OPTIONS] = {
     [SOCKET] = {"--socket", "/run/penstock-system/socket"},
     [PARTITIONS] = {"--partitions", SLOTS_FOLDER},
+    [STATE] = {"--state", SLOTS_FOLDER "/penstock-state"},
     [ESP] = {"--esp", "/efi"},
     [KEY] = {"--key", "/usr/share/penstock/update.pub"},
     [RELEASE] = {"--os-release", "/usr/lib/os-release"},
@@ -104,7 +117,7 @@ static void look(struct helper *h)
 
     if (h->server.install)
         return; /* the slots are the update's */
-    switch (trial_look(&h->trial, health_good(h->words[GATEWAY]), now_s())) {
+    switch (trial_look(&h->trial, local_ask(h->words[GATEWAY], "GET", "/readyz") == 200, now_s())) {
     case TRIAL_WAIT:
         return;
     case TRIAL_PASSED:
@@ -167,7 +180,8 @@ static int start(struct helper *h, struct err *e)
         rc = find_self(h, e);
     if (rc)
         return rc;
-    rc = server_open(&h->server, h->words[SOCKET], uid, &h->slots, h->version, key, e);
+    rc = server_open(&h->server, h->words[SOCKET], uid, &h->slots, h->words[STATE], h->version, key,
+                     e);
     if (rc)
         slots_close(&h->slots);
     return rc;

@@ -4,6 +4,7 @@
  *   M: STATE                          S: STATUS
  *   M: INSTALL, DATA ..., END         S: DONE    at the end, or at the first DATA that is refused
  *   M: ACTIVATE, POWER                S: DONE
+ *   RESET                             S: DONE    from the console only
  *
  * Why: writing partitions and starting the machine again take rights that M, which hears strangers
  * over HTTP, must not have. S takes nothing on M's word: it verifies an update itself, and its few
@@ -31,6 +32,7 @@ enum system_type {
     SYSTEM_END,
     SYSTEM_ACTIVATE,
     SYSTEM_POWER,
+    SYSTEM_RESET = 12,
     SYSTEM_STATUS = 16,
     SYSTEM_DONE,
 };
@@ -72,7 +74,7 @@ struct system_done {
 };
 
 /*
- * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL and END have no body
+ * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END and RESET have no body
  * (system_get_empty); DATA is bytes of the update and nothing else, 1 to SYSTEM_DATA_MAX.
  */
 int system_get_empty(struct buf *b);

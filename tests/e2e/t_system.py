@@ -52,6 +52,8 @@ class Disk:
         write(self.partition("tree", "a"), self.tree(OLD))
         write(os.path.join(self.entries, self.name(OLD, ".efi")), b"kernel")
         self.socket = os.path.join(self.path, "socket")
+        self.state = write(os.path.join(self.path, "state"), b"s" * 4096)
+        os.truncate(self.state, 32 * MiB)
         self.powered = os.path.join(self.path, "powered")
         self.power = power or write(os.path.join(self.path, "power"), b"#!/bin/sh\necho \"$@\" >>%s\n" % self.powered.encode())
         os.chmod(self.power, 0o755)
@@ -81,7 +83,7 @@ class Disk:
         release = write(os.path.join(self.path, "os-release"), b"ID=penstock\nVERSION_ID=%s\n" % running.encode())
         cmdline = write(os.path.join(self.path, "cmdline"), b"quiet roothash=%s\n" % root_hash(running).encode())
         public = write(os.path.join(self.path, "update.pub"), update.public(self.key))
-        words = [os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--esp",
+        words = [os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--state", self.state, "--esp",
                  os.path.join(self.path, "esp"), "--key", public, "--os-release", release, "--cmdline", cmdline,
                  "--gateway", gateway, "--power", self.power, *(["--trial-s", str(trial)] if trial is not None else [])]
         try:

@@ -85,6 +85,32 @@ TEST("zeros, noise and a broken superblock are damage, not a new partition")
     close(fd);
 }
 
+static bool is_empty(int fd)
+{
+    uint8_t block[PARTITION_BLOCK], nothing[PARTITION_BLOCK] = {0};
+
+    for (off_t at = 0; at < MARK_AT; at += PARTITION_BLOCK)
+        if (pread(fd, block, sizeof(block), at) != PARTITION_BLOCK ||
+            memcmp(block, nothing, sizeof(block)) != 0)
+            return false;
+    return true;
+}
+
+TEST("a factory reset leaves nothing, and is one until nothing is left")
+{
+    int fd = blank(SIZE);
+
+    put_ext4(fd);
+    put(fd, "key", 3, MARK_AT - 3);
+    EXPECT(!partition_condemn(fd));
+    EXPECT(look(fd) == PARTITION_OLD);
+    put(fd, "\0\0", 2, MAGIC_AT); /* power went while it was emptied */
+    EXPECT(look(fd) == PARTITION_OLD && !is_empty(fd));
+    EXPECT(!partition_empty(fd));
+    EXPECT(look(fd) == PARTITION_NEW && is_empty(fd));
+    close(fd);
+}
+
 TEST("a partition that is too small, or can not be read or written, is an error")
 {
     enum partition_kind kind = PARTITION_USED;
@@ -92,7 +118,8 @@ TEST("a partition that is too small, or can not be read or written, is an error"
     int fd = blank((off_t)1 << 20);
 
     EXPECT(partition_look(fd, &kind, &blocks) == -ENOSPC);
-    EXPECT(partition_begin(fd) == -ENOSPC);
+    EXPECT(partition_begin(fd) == -ENOSPC && partition_condemn(fd) == -ENOSPC);
+    EXPECT(partition_empty(fd) == -ENOSPC);
     close(fd);
     EXPECT(partition_look(fd, &kind, &blocks) == -EBADF);
     EXPECT(kind == PARTITION_USED && blocks == 7);

@@ -1,0 +1,129 @@
+"""Goal: a person at the appliance's console sees how it stands and orders what the menu has, and nothing that is typed does more."""
+import fcntl
+import os
+import pty
+import re
+import subprocess
+import termios
+import time
+
+from gateway import BIN
+from harness import equal, expect, test
+from t_system import Disk, MiB
+
+
+class Console:
+    """penstock-console on a terminal of its own, whose other end is ours."""
+
+    def __init__(self, t, state, helper):
+        self.fd, theirs = pty.openpty()
+        self.text = ""
+        self.proc = subprocess.Popen([os.path.join(BIN, "penstock-console"), state, helper], stdin=theirs, stdout=theirs,
+                                     stderr=subprocess.DEVNULL, start_new_session=True,
+                                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        os.set_blocking(self.fd, False)
+        t.defer(self.stop)
+
+    def read(self):
+        try:
+            self.text += os.read(self.fd, 65536).decode(errors="replace").replace("\r\n", "\n")
+        except BlockingIOError:
+            pass
+        return self.text.split("\x1b[H")[-1]  # what is on the screen by now
+
+    def wait(self, pattern, timeout=60):
+        end = time.monotonic() + timeout
+        while not (found := re.search(pattern, self.read(), re.M)):
+            expect(time.monotonic() < end and self.proc.poll() is None, "no %r on the screen:\n%s" % (pattern, self.read()))
+            time.sleep(0.02)
+        return found
+
+    def keys(self, data):
+        while data:  # as fast as the program reads it
+            try:
+                data = data[os.write(self.fd, data):]
+            except BlockingIOError:
+                self.read()
+                time.sleep(0.01)
+
+    def order(self, key, question, answer=b"y"):
+        self.keys(key)
+        self.wait(question)
+        self.keys(answer)
+
+    def stop(self):
+        os.close(self.fd)
+        self.proc.kill()
+        self.proc.wait()
+
+
+def powered(d):
+    try:
+        with open(d.powered, encoding="utf-8") as f:
+            return f.read().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+def mark(d):
+    with open(d.state, "rb") as f:
+        f.seek(32 * MiB - 4096)
+        return f.read(4096).rstrip(b"\0")
+
+
+@test("what no key is, and a key without a yes, orders nothing; the program does not end", timeout=120)
+def deaf(t):
+    d = Disk(t)
+    c = Console(t, d.path, d.socket)
+    c.wait(r"^the gateway is not ready[^$]*slot a   \d+, good, runs")
+    c.keys(b"\x03\x1a\x1c\x04\x13\x11\x00\x1b[A\x1bOP\xff" + bytes(range(0x80, 0x100)) + b"a" * 10000 + b"\x1b[" + b"1;" * 5000 + b"y")
+    for key in b"vrs":
+        c.order(bytes([key]), r"y  yes", b"n")
+        c.wait(r"^Press a key")
+    c.order(b"x", r"destroyed", b"y")
+    c.wait(r"^Type the word erase")
+    c.keys(b"e" * 5000 + b"\r")
+    c.wait(r"^Press a key")
+    c.order(b"r", r"y  yes", b"\x03\x1c\x1a")
+    c.keys(b"n")
+    c.wait(r"^Press a key")
+    equal((powered(d), mark(d), c.proc.poll()), ([], b"", None))
+    before = termios.tcgetattr(c.fd)
+    expect(not before[3] & (termios.ISIG | termios.ICANON | termios.ECHO), "the terminal makes signals, lines or an echo")
+    expect(before[0] & termios.IGNBRK and not before[0] & termios.BRKINT, "a break is something")
+
+
+@test("what is typed ahead of a question is no answer to it", timeout=120)
+def ahead(t):
+    d = Disk(t)
+    c = Console(t, d.path, d.socket)
+    c.wait(r"^Press a key")
+    c.keys(b"ryryry")
+    c.wait(r"y  yes")
+    c.keys(b"n")
+    c.wait(r"^Press a key")
+    equal(powered(d), [])
+
+
+@test("a restart, a shutdown and the other version are ordered; a factory reset takes its word, marks the state and restarts", timeout=120)
+def orders(t):
+    d = Disk(t)
+    c = Console(t, d.path, d.socket)
+    c.wait(r"^Press a key")
+    c.order(b"v", r"other slot starts next")
+    c.wait(r"^Not done: version: there is none in the other slot; send an update")
+    for key, verb in ((b"r", "reboot"), (b"s", "poweroff")):
+        c.order(key, r"All sessions end")
+        d.wait(lambda v=verb: powered(d)[-1:] == ["--no-block " + v], verb)
+    if os.geteuid():
+        return  # only root, who stands at the box, may reset
+    c.order(b"x", r"destroyed", b"y")
+    c.wait(r"^Type the word erase")
+    c.keys(b"erase")
+    c.wait(r"^> erase")
+    equal((mark(d), len(powered(d))), (b"", 2))
+    c.keys(b"\r")
+    c.wait(r"begins anew")
+    equal(mark(d), b"penstock: to be emptied\n")
+    d.wait(lambda: powered(d)[2:] == ["--no-block reboot"], "the restart")
