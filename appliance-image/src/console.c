@@ -54,7 +54,9 @@ static int open_token(struct console *c, struct err *e)
     if (status < 0)
         return err_set(e, status, "gateway", "restart, or choose the other version",
                        "it does not answer");
-    return err_set(e, -EPERM, "gateway", "its management link may have a trust of its own",
+    return err_set(e, -EPERM, "gateway",
+                   "try again in a moment, for a change may be under way; a management link with a "
+                   "trust of its own has no token",
                    "it opens no token (status %d)", status);
 }
 
