@@ -74,8 +74,8 @@ struct system_done {
 };
 
 /*
- * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END and RESET have no body
- * (system_get_empty); DATA is bytes of the update and nothing else, 1 to SYSTEM_DATA_MAX.
+ * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END and RESET have no
+ * body (system_get_empty); DATA is bytes of the update and nothing else, 1 to SYSTEM_DATA_MAX.
  */
 int system_get_empty(struct buf *b);
 const uint8_t *system_get_data(struct buf *b, size_t *n); /* NULL: -EPROTO */
