@@ -1,5 +1,5 @@
 # The appliance image (appliance-image/README.md). Its programs are built with the others.
-IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp)
+IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp penstock-network)
 IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
@@ -7,7 +7,10 @@ $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state parti
 IMAGE_CONSOLE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,keys menu screen)
 $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console look helper local terminal) $(IMAGE_CONSOLE)
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server local partition) $(IMAGE_UPDATE)
+IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live)
+$(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings local partition) \
+    $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
 $(BIN)/penstock-vrrp: $(BUILD)/appliance-image/src/vrrp.o $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
@@ -18,6 +21,7 @@ $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
 $(BUILD)/unit/console: $(IMAGE_CONSOLE)
+$(BUILD)/unit/settings: $(IMAGE_SETTINGS)
 $(BUILD)/unit/vrrp: $(IMAGE_VRRP)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 $(BUILD)/fuzz/console: $(IMAGE_CONSOLE)

@@ -9,6 +9,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/chan.h"
 #include "mgmt/manager.h"
+#include "mgmt/store/audit.h"
 
 #define WHERE     "/"
 #define FIX_LATER "try again; see the appliance's console"
@@ -141,20 +142,46 @@ static void fail(struct appliance_line *l, int rc)
     finish(l, rc, NULL, &e);
 }
 
-/* What it says. 0, or -EPROTO. */
-static int take(struct appliance_line *l, struct chan_msg *msg)
+/* An answer of its own type. False: it is none. */
+static bool take_answer(struct appliance_heard *heard, struct chan_msg *msg,
+                        struct appliance_answer *a)
 {
-    struct system_status status;
-    struct system_done done;
-    struct appliance_answer a = {.status = &status};
+    switch (msg->type) {
+    case SYSTEM_STATUS:
+        a->status = &heard->status;
+        return !system_get_status(&msg->body, &heard->status);
+    case SYSTEM_NETWORK_IS:
+        a->network = &heard->network;
+        return !system_get_network(&msg->body, &heard->network);
+    case SYSTEM_LINKS_ARE:
+        a->links = &heard->links;
+        return !system_get_links(&msg->body, &heard->links);
+    case SYSTEM_TIME_IS:
+        a->time = &heard->time;
+        return !system_get_time(&msg->body, &heard->time);
+    default:
+        return false;
+    }
+}
 
-    if (msg->type == SYSTEM_STATUS && !system_get_status(&msg->body, &status)) {
+/* What it says. 0, or -EPROTO. */
+static int take(struct appliance *to, struct appliance_line *l, struct chan_msg *msg)
+{
+    struct system_done done;
+    struct appliance_answer a = {0};
+
+    if (msg->type != SYSTEM_DONE) {
+        if (!take_answer(&to->heard, msg, &a))
+            return -EPROTO;
+        if (a.time) { /* whoever asked for it: the status knows it too */
+            to->clock = *a.time;
+            to->clock_known = true;
+        }
         finish(l, 0, &a, NULL);
         return 0;
     }
-    if (msg->type != SYSTEM_DONE || system_get_done(&msg->body, &done))
+    if (system_get_done(&msg->body, &done))
         return -EPROTO;
-    a.status = NULL;
     a.version = done.version;
     finish(l, -done.error, done.error ? NULL : &a, &done.why);
     return 0;
@@ -169,7 +196,7 @@ static void hear(struct manager *m, struct appliance_line *l)
         return;
     if (rc > 0) {
         chan_msg_close_fds(&msg);
-        rc = take(l, &msg);
+        rc = take(&m->appliance, l, &msg);
         if (!rc)
             return;
     }
@@ -205,4 +232,60 @@ void appliance_run(struct manager *m)
         } else if (l->until_ms && clock_mono_ms() >= l->until_ms)
             fail(l, -ETIMEDOUT);
     }
+}
+
+/* ---- the clock, and a network on trial ---- */
+
+const char *appliance_clock_wrong(const struct system_time *t, int64_t now_s)
+{
+    if (now_s < t->built_s)
+        return "the clock is behind the day on which this version was made: certificates look not "
+               "yet valid, and lists not yet issued: set system/time";
+    if (!t->synchronised)
+        return "the clock is not synchronised: certificates and revocation lists may be judged by "
+               "a "
+               "wrong time: set system/time";
+    return NULL;
+}
+
+static void on_clock(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    struct manager *m = arg;
+
+    (void)e;
+    m->appliance.clock_asked = false;
+    m->appliance.clock_known = !rc && a->time;
+}
+
+static void look_at_clock(struct manager *m, uint64_t now_ms)
+{
+    struct appliance *a = &m->appliance;
+    struct err e;
+
+    if (!a->path[0] || a->clock_asked || now_ms < a->clock_at_ms)
+        return;
+    a->clock_at_ms = now_ms + APPLIANCE_CLOCK_MS;
+    a->clock_asked = appliance_ask(m, SYSTEM_TIME, NULL, on_clock, m, &e) >= 0;
+    a->clock_known = a->clock_known && a->clock_asked;
+}
+
+void appliance_trial(struct manager *m, unsigned confirm_s)
+{
+    m->appliance.trial_ms = confirm_s ? clock_mono_ms() + confirm_s * 1000ull : 0;
+}
+
+void appliance_tick(struct manager *m)
+{
+    static const struct audit_row row = {.actor = "penstock",
+                                         .action = "system.network",
+                                         .object = "",
+                                         .result = "not confirmed in time"};
+    uint64_t now_ms = clock_mono_ms();
+    struct err e;
+
+    look_at_clock(m, now_ms);
+    if (!m->appliance.trial_ms || now_ms < m->appliance.trial_ms)
+        return;
+    m->appliance.trial_ms = 0;
+    (void)audit_add(&m->store, &row, &e);
 }

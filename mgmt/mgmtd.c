@@ -41,6 +41,7 @@ static void loop(struct manager *m)
             m->done = true;
         vaultline_run(m);
         appliance_run(m);
+        appliance_tick(m);
         web_run(&m->web);
         events_run(m, clock_wall_s());
         tokens_run(m);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VERSION_DIGITS 14
@@ -40,6 +41,20 @@ int running_version(const char *text, uint64_t *version)
 static unsigned digit(char c)
 {
     return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
+}
+
+int64_t running_made_s(uint64_t version)
+{
+    unsigned day = (unsigned)(version / 1000000), second = (unsigned)(version % 1000000);
+    struct tm t = {.tm_year = (int)(day / 10000) - 1900,
+                   .tm_mon = (int)(day / 100 % 100) - 1,
+                   .tm_mday = (int)(day % 100),
+                   .tm_hour = (int)(second / 10000),
+                   .tm_min = (int)(second / 100 % 100),
+                   .tm_sec = (int)(second % 100)};
+    time_t at = timegm(&t);
+
+    return at > 0 ? at : 0;
 }
 
 int running_uuid(const char *text, uint8_t uuid[ENTRY_UUID])

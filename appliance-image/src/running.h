@@ -16,6 +16,8 @@
 
 /* The VERSION_ID of os-release's text. 0, or -EINVAL: there is none, or it is no version. */
 int running_version(const char *text, uint64_t *version);
+/* When a version was made, by its digits (UTC): seconds since 1970; 0: they are no date. */
+int64_t running_made_s(uint64_t version);
 /* The first half of `roothash=` on a command line. 0, or -EINVAL: there is none of 64 digits. */
 int running_uuid(const char *text, uint8_t uuid[ENTRY_UUID]);
 

@@ -14,6 +14,7 @@
 
 #include "appliance-image/src/install.h"
 #include "appliance-image/src/partition.h"
+#include "appliance-image/src/server_parts.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
@@ -34,14 +35,14 @@ static void hang_up(struct server *s, unsigned i)
     s->callers[i].fd = -1;
 }
 
-static void send_answer(struct server *s, unsigned i, uint8_t type, const struct buf *b)
+void server_answer(struct server *s, unsigned i, uint8_t type, const struct buf *b)
 {
     check(buf_ok(b));
     if (chan_send_wait(s->callers[i].fd, type, b, NULL, 0, ANSWER_MS))
         hang_up(s, i);
 }
 
-static void done(struct server *s, unsigned i, int rc, uint64_t version, const struct err *e)
+void server_done(struct server *s, unsigned i, int rc, uint64_t version, const struct err *e)
 {
     struct system_done m = {.error = -rc, .version = version};
     uint8_t mem[ANSWER_MAX];
@@ -51,7 +52,7 @@ static void done(struct server *s, unsigned i, int rc, uint64_t version, const s
         m.why = *e;
     buf_init(&b, mem, sizeof mem);
     system_put_done(&b, &m);
-    send_answer(s, i, SYSTEM_DONE, &b);
+    server_answer(s, i, SYSTEM_DONE, &b);
 }
 
 /* ---- requests: each returns 0, or -EPROTO, which costs the caller its connection ---- */
@@ -82,7 +83,7 @@ static int on_state(struct server *s, unsigned i, struct buf *b)
         fill_slot(&s->slots->slot[k], &m.slots[k]);
     buf_init(&out, mem, sizeof mem);
     system_put_status(&out, &m);
-    send_answer(s, i, SYSTEM_STATUS, &out);
+    server_answer(s, i, SYSTEM_STATUS, &out);
     return 0;
 }
 
@@ -93,7 +94,7 @@ static void refuse(struct server *s, unsigned i, int rc, const struct err *e)
     install_free(s->install);
     s->install = NULL;
     s->callers[i].refused = true;
-    done(s, i, rc, 0, e);
+    server_done(s, i, rc, 0, e);
 }
 
 static int on_install(struct server *s, unsigned i, struct buf *b)
@@ -109,7 +110,7 @@ static int on_install(struct server *s, unsigned i, struct buf *b)
         rc = slots_look(s->slots, &e);
     if (rc) {
         s->callers[i].refused = true;
-        done(s, i, rc, 0, &e);
+        server_done(s, i, rc, 0, &e);
         return 0;
     }
     s->callers[i].refused = false;
@@ -163,7 +164,7 @@ static int on_end(struct server *s, unsigned i, struct buf *b)
     install_free(s->install);
     s->install = NULL;
     log_event(LOG_INFO, "update_installed", "version=%" PRIu64, version);
-    done(s, i, 0, version, NULL);
+    server_done(s, i, 0, version, NULL);
     return 0;
 }
 
@@ -188,7 +189,7 @@ static int on_activate(struct server *s, unsigned i, struct buf *b)
     rc = choose(s, version, &e);
     if (!rc)
         log_event(LOG_INFO, "version_chosen", "version=%" PRIu64, version);
-    done(s, i, rc, version, &e);
+    server_done(s, i, rc, version, &e);
     return 0;
 }
 
@@ -217,10 +218,10 @@ static int on_power(struct server *s, unsigned i, struct buf *b)
     if (system_get_power(b, &what))
         return -EPROTO;
     if (s->install) {
-        done(s, i, err_set(&e, -EBUSY, "/", "wait for it", "an update is coming in"), 0, &e);
+        server_done(s, i, err_set(&e, -EBUSY, "/", "wait for it", "an update is coming in"), 0, &e);
         return 0;
     }
-    done(s, i, 0, 0, NULL);
+    server_done(s, i, 0, 0, NULL);
     s->power = (int)what;
     return 0;
 }
@@ -241,7 +242,7 @@ static int on_reset(struct server *s, unsigned i, struct buf *b)
         log_event(LOG_WARN, "factory_reset", "state=%s", s->state);
         s->power = SYSTEM_REBOOT;
     }
-    done(s, i, rc, 0, &e);
+    server_done(s, i, rc, 0, &e);
     return 0;
 }
 
@@ -249,8 +250,18 @@ static const struct {
     uint8_t type;
     int (*take)(struct server *s, unsigned i, struct buf *b);
 } verbs[] = {
-    {SYSTEM_STATE, on_state}, {SYSTEM_INSTALL, on_install},   {SYSTEM_DATA, on_data},
-    {SYSTEM_END, on_end},     {SYSTEM_ACTIVATE, on_activate}, {SYSTEM_POWER, on_power},
+    {SYSTEM_STATE, on_state},
+    {SYSTEM_INSTALL, on_install},
+    {SYSTEM_DATA, on_data},
+    {SYSTEM_END, on_end},
+    {SYSTEM_ACTIVATE, on_activate},
+    {SYSTEM_POWER, on_power},
+    {SYSTEM_NETWORK, server_network},
+    {SYSTEM_NETWORK_SET, server_network_set},
+    {SYSTEM_NETWORK_CONFIRM, server_network_confirm},
+    {SYSTEM_LINKS, server_links},
+    {SYSTEM_TIME, server_time},
+    {SYSTEM_TIME_SET, server_time_set},
     {SYSTEM_RESET, on_reset},
 };
 
@@ -343,8 +354,7 @@ static int listen_at(const char *path, struct err *e)
                    strerror(-rc));
 }
 
-int server_open(struct server *s, const char *path, uid_t user, struct slots *slots,
-                const char *state, uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e)
+int server_open(struct server *s, const char *path, struct err *e)
 {
     int fd = strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
                  ? listen_at(path, e)
@@ -352,14 +362,9 @@ int server_open(struct server *s, const char *path, uid_t user, struct slots *sl
 
     if (fd < 0)
         return fd;
-    memset(s, 0, sizeof *s);
     s->listener = fd;
-    s->user = user;
-    s->slots = slots;
-    s->state = state;
-    s->version = version;
+    s->install = NULL;
     s->power = -1;
-    memcpy(s->key, key, BUNDLE_KEY);
     for (unsigned i = 0; i < SERVER_CALLERS; i++)
         s->callers[i].fd = -1;
     return 0;

@@ -18,14 +18,18 @@
 #define SERVER_CALLERS 8
 
 struct install;
+struct settings;
 
 struct server {
-    int listener; /* SOCK_SEQPACKET */
-    uid_t user;   /* who may call, besides root */
+    /* filled by whoever opens it, and theirs */
+    uid_t user; /* who may call, besides root */
     struct slots *slots;
-    const char *state; /* the state partition */
+    struct settings *settings;
+    const char *state; /* path of the state partition */
     uint64_t version;  /* that runs */
     uint8_t key[BUNDLE_KEY];
+    /* the server's own */
+    int listener;            /* SOCK_SEQPACKET */
     struct install *install; /* NULL: none comes in */
     int installer;           /* index of its caller */
     int power;               /* enum system_power that was asked for, -1: none; main's to do */
@@ -37,12 +41,8 @@ struct server {
     uint8_t message[CHAN_HEADER + CHAN_BODY_MAX];
 };
 
-/*
- * Listen at path, which is made anew. slots and state (a path) are the caller's. 0 or -errno with
- * *e.
- */
-int server_open(struct server *s, const char *path, uid_t user, struct slots *slots,
-                const char *state, uint64_t version, const uint8_t key[BUNDLE_KEY], struct err *e);
+/* Listen at path, which is made anew. 0 or -errno with *e. */
+int server_open(struct server *s, const char *path, struct err *e);
 void server_close(struct server *s);
 /* Wait at most ms, and do what there is to do. */
 void server_run(struct server *s, int ms);

@@ -19,6 +19,7 @@
 #include "appliance-image/src/local.h"
 #include "appliance-image/src/running.h"
 #include "appliance-image/src/server.h"
+#include "appliance-image/src/settings.h"
 #include "appliance-image/src/trial.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
@@ -38,6 +39,9 @@ enum option {
     GATEWAY,
     POWER,
     LIMIT,
+    KEPT,
+    NETWORK,
+    TIME,
     OPTIONS
 };
 
@@ -54,6 +58,9 @@ static const struct {
     [GATEWAY] = {"--gateway", "/state/penstock/penstock.sock"},
     [POWER] = {"--power", "/usr/bin/systemctl"},
     [LIMIT] = {"--trial-s", NULL},
+    [KEPT] = {"--settings", "/state/system"},
+    [NETWORK] = {"--network-units", "/run/systemd/network"},
+    [TIME] = {"--time-units", "/run/systemd/timesyncd.conf.d"},
 };
 
 struct helper {
@@ -61,6 +68,7 @@ struct helper {
     struct slots slots;
     struct server server;
     struct trial trial;
+    struct settings settings;
     uint64_t version;
 };
 
@@ -94,10 +102,10 @@ static int parse(struct helper *h, int argc, char **argv)
     return 0;
 }
 
-/* Ask the machine's service manager, which ends the gateway first. */
-static void power(const struct helper *h, const char *verb)
+/* Ask the machine's service manager for the machine (unit NULL) or for one unit. */
+static void manage(const struct helper *h, const char *verb, const char *unit)
 {
-    const char *const argv[] = {h->words[POWER], "--no-block", verb, NULL};
+    const char *const argv[] = {h->words[POWER], "--no-block", verb, unit, NULL};
     union {
         const char *const *mine;
         char *const *theirs; /* posix_spawn(3) changes none of them */
@@ -106,7 +114,8 @@ static void power(const struct helper *h, const char *verb)
     pid_t pid;
     int rc = posix_spawn(&pid, argv[0], NULL, NULL, words.theirs, environment);
 
-    log_event(rc ? LOG_ERROR : LOG_INFO, "power", "verb=%s error=%d", verb, rc);
+    log_event(rc ? LOG_ERROR : LOG_INFO, "manage", "verb=%s unit=%s error=%d", verb,
+              unit ? unit : "-", rc);
     if (!rc)
         (void)waitpid(pid, NULL, 0);
 }
@@ -128,9 +137,19 @@ static void look(struct helper *h)
         return;
     case TRIAL_LOST:
         log_event(LOG_ERROR, "trial_lost", "version=%" PRIu64, h->version);
-        power(h, "reboot");
+        manage(h, "reboot", NULL);
         return;
     }
+}
+
+/* Who reads the units that have changed. */
+static void tell_readers(struct helper *h)
+{
+    if (h->settings.network_changed)
+        manage(h, "reload", "systemd-networkd.service");
+    if (h->settings.time_changed)
+        manage(h, "restart", "systemd-timesyncd.service");
+    h->settings.network_changed = h->settings.time_changed = false;
 }
 
 static void loop(struct helper *h)
@@ -140,8 +159,10 @@ static void loop(struct helper *h)
     while (!ended) {
         server_run(&h->server, TICK_MS);
         if (h->server.power >= 0)
-            power(h, verbs[h->server.power]);
+            manage(h, verbs[h->server.power], NULL);
         h->server.power = -1;
+        settings_tick(&h->settings);
+        tell_readers(h);
         if (trial_due(&h->trial, now_s()))
             look(h);
     }
@@ -169,19 +190,23 @@ static int find_self(struct helper *h, struct err *e)
 
 static int start(struct helper *h, struct err *e)
 {
-    uint8_t key[BUNDLE_KEY];
-    uid_t uid = 0;
     gid_t gid = 0;
-    int rc = running_key(h->words[KEY], key, e);
+    int rc = running_key(h->words[KEY], h->server.key, e);
 
     if (!rc)
-        rc = sandbox_user(&uid, &gid, e);
+        rc = sandbox_user(&h->server.user, &gid, e);
     if (!rc)
         rc = find_self(h, e);
     if (rc)
         return rc;
-    rc = server_open(&h->server, h->words[SOCKET], uid, &h->slots, h->words[STATE], h->version, key,
-                     e);
+    rc = settings_open(&h->settings, h->words[KEPT], h->words[NETWORK], h->words[TIME], e);
+    if (rc) /* updates have to go in all the same */
+        log_event(LOG_ERROR, "settings_lost", "why=\"%.200s\"", e->what);
+    h->server.slots = &h->slots;
+    h->server.settings = &h->settings;
+    h->server.state = h->words[STATE];
+    h->server.version = h->version;
+    rc = server_open(&h->server, h->words[SOCKET], e);
     if (rc)
         slots_close(&h->slots);
     return rc;

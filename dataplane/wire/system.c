@@ -102,3 +102,85 @@ int system_get_done(struct buf *b, struct system_done *m)
         b->bad = true;
     return codec_done(b);
 }
+
+void system_put_network(struct buf *b, const struct system_network *m)
+{
+    buf_put_u64(b, m->version);
+    buf_put_u32(b, m->confirm_s);
+    network_put(b, &m->network);
+}
+
+int system_get_network(struct buf *b, struct system_network *m)
+{
+    memset(m, 0, sizeof *m);
+    m->version = buf_get_u64(b);
+    m->confirm_s = buf_get_u32(b);
+    if (m->confirm_s > SYSTEM_CONFIRM_MAX)
+        b->bad = true;
+    network_get(b, &m->network);
+    return codec_done(b);
+}
+
+static void put_live(struct buf *b, const struct system_live *l)
+{
+    buf_put_str(b, l->name);
+    buf_put_bytes(b, l->mac, sizeof l->mac);
+    buf_put_u8(b, l->up);
+    buf_put_u8(b, l->carrier);
+    buf_put_u16(b, l->mtu);
+    buf_put_u32(b, l->speed);
+    buf_put_u8(b, l->n_addresses);
+    for (unsigned i = 0; i < l->n_addresses; i++)
+        network_put_prefix(b, &l->addresses[i]);
+}
+
+static void get_live(struct buf *b, struct system_live *l)
+{
+    buf_get_str(b, l->name, sizeof l->name);
+    codec_get_array(b, l->mac, sizeof l->mac);
+    l->up = codec_get_bool(b);
+    l->carrier = codec_get_bool(b);
+    l->mtu = buf_get_u16(b);
+    l->speed = buf_get_u32(b);
+    l->n_addresses = codec_get_upto(b, SYSTEM_LIVE_IPS);
+    for (unsigned i = 0; i < l->n_addresses; i++)
+        network_get_prefix(b, &l->addresses[i]);
+}
+
+void system_put_links(struct buf *b, const struct system_links *m)
+{
+    buf_put_u8(b, m->n);
+    for (unsigned i = 0; i < m->n; i++)
+        put_live(b, &m->links[i]);
+}
+
+int system_get_links(struct buf *b, struct system_links *m)
+{
+    memset(m, 0, sizeof *m);
+    m->n = codec_get_upto(b, SYSTEM_LIVE_MAX);
+    for (unsigned i = 0; i < m->n && buf_ok(b); i++)
+        get_live(b, &m->links[i]);
+    return codec_done(b);
+}
+
+void system_put_time(struct buf *b, const struct system_time *m)
+{
+    buf_put_u64(b, m->version);
+    buf_put_u8(b, m->synchronised);
+    buf_put_u64(b, (uint64_t)m->offset_us);
+    buf_put_u64(b, (uint64_t)m->max_error_us);
+    buf_put_u64(b, (uint64_t)m->built_s);
+    network_put_time(b, &m->time);
+}
+
+int system_get_time(struct buf *b, struct system_time *m)
+{
+    memset(m, 0, sizeof *m);
+    m->version = buf_get_u64(b);
+    m->synchronised = codec_get_bool(b);
+    m->offset_us = (int64_t)buf_get_u64(b);
+    m->max_error_us = (int64_t)buf_get_u64(b);
+    m->built_s = (int64_t)buf_get_u64(b);
+    network_get_time(b, &m->time);
+    return codec_done(b);
+}

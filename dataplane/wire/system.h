@@ -4,6 +4,9 @@
  *   M: STATE                          S: STATUS
  *   M: INSTALL, DATA ..., END         S: DONE    at the end, or at the first DATA that is refused
  *   M: ACTIVATE, POWER                S: DONE
+ *   M: NETWORK, LINKS, TIME           S: NETWORK_IS, LINKS_ARE, TIME_IS
+ *   M: NETWORK_SET, NETWORK_CONFIRM   S: DONE
+ *   M: TIME_SET                       S: DONE
  *   RESET                             S: DONE    from the console only
  *
  * Why: writing partitions and starting the machine again take rights that M, which hears strangers
@@ -19,11 +22,15 @@
 #include <stdint.h>
 #include "dataplane/base/buf.h"
 #include "dataplane/base/err.h"
+#include "dataplane/wire/network.h"
 
 #define SYSTEM_SLOTS       2
 #define SYSTEM_DATA_MAX    (32 * 1024) /* bytes of an update in one message */
 #define SYSTEM_RELEASE_MAX 65
 #define SYSTEM_LEFT_MAX    99
+#define SYSTEM_LIVE_MAX    64 /* interfaces that are there */
+#define SYSTEM_LIVE_IPS    16 /* addresses of one that are told */
+#define SYSTEM_CONFIRM_MAX 86400
 
 enum system_type {
     SYSTEM_STATE = 1,
@@ -32,9 +39,18 @@ enum system_type {
     SYSTEM_END,
     SYSTEM_ACTIVATE,
     SYSTEM_POWER,
-    SYSTEM_RESET = 12,
+    SYSTEM_NETWORK,
+    SYSTEM_NETWORK_SET,
+    SYSTEM_NETWORK_CONFIRM,
+    SYSTEM_LINKS,
+    SYSTEM_TIME,
+    SYSTEM_TIME_SET,
+    SYSTEM_RESET,
     SYSTEM_STATUS = 16,
     SYSTEM_DONE,
+    SYSTEM_NETWORK_IS,
+    SYSTEM_LINKS_ARE,
+    SYSTEM_TIME_IS,
 };
 
 /* How a version in a slot stands; in the order of the words, as the API spells them. */
@@ -74,8 +90,46 @@ struct system_done {
 };
 
 /*
- * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END and RESET have no
- * body (system_get_empty); DATA is bytes of the update and nothing else, 1 to SYSTEM_DATA_MAX.
+ * NETWORK_IS: what runs, which version of the settings it is, and how long it still waits for
+ * NETWORK_CONFIRM. NETWORK_SET: what shall run, of which version it is a change (another:
+ * -ESTALE), and after how many seconds the settings before come back (0: it stays).
+ */
+struct system_network {
+    uint64_t version;
+    uint32_t confirm_s;
+    struct network network;
+};
+
+/* An interface as the kernel has it. */
+struct system_live {
+    char name[NETWORK_NAME];
+    uint8_t mac[6];
+    bool up, carrier;
+    uint16_t mtu;
+    uint32_t speed; /* Mbit/s; 0: not known */
+    uint8_t n_addresses;
+    struct network_prefix addresses[SYSTEM_LIVE_IPS];
+};
+
+struct system_links {
+    uint8_t n;
+    struct system_live links[SYSTEM_LIVE_MAX];
+};
+
+/* TIME_SET carries version and servers of it, the rest is 0. */
+struct system_time {
+    uint64_t version;  /* as of the network */
+    bool synchronised; /* by the kernel's word */
+    int64_t offset_us; /* that the kernel is still to take away */
+    int64_t max_error_us;
+    int64_t built_s; /* when the version that runs was made: it can not be earlier */
+    struct network_time time;
+};
+
+/*
+ * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END, RESET, NETWORK,
+ * NETWORK_CONFIRM, LINKS and TIME have no body (system_get_empty); DATA is bytes of the update and
+ * nothing else, 1 to SYSTEM_DATA_MAX.
  */
 int system_get_empty(struct buf *b);
 const uint8_t *system_get_data(struct buf *b, size_t *n); /* NULL: -EPROTO */
@@ -87,5 +141,11 @@ void system_put_status(struct buf *b, const struct system_status *m);
 int system_get_status(struct buf *b, struct system_status *m);
 void system_put_done(struct buf *b, const struct system_done *m);
 int system_get_done(struct buf *b, struct system_done *m);
+void system_put_network(struct buf *b, const struct system_network *m);
+int system_get_network(struct buf *b, struct system_network *m);
+void system_put_links(struct buf *b, const struct system_links *m);
+int system_get_links(struct buf *b, struct system_links *m);
+void system_put_time(struct buf *b, const struct system_time *m);
+int system_get_time(struct buf *b, struct system_time *m);
 
 #endif

@@ -103,6 +103,14 @@ void partner_state(struct call *c);
 void partner_document(struct call *c);
 void partner_object(struct call *c);
 
+/* network.c: the appliance's network and clock */
+void network_get_settings(struct call *c);
+void network_put_settings(struct call *c);
+void network_confirm(struct call *c);
+void network_get_links(struct call *c);
+void network_get_time_settings(struct call *c);
+void network_put_time_settings(struct call *c);
+
 /* trail.c: the audit */
 void trail_list(struct call *c);
 void trail_verify(struct call *c);

@@ -49,6 +49,16 @@ static void warn_pair(const struct manager *m, json_t *list)
                                                  judge_words[p->word], p->word_why));
 }
 
+/* What the appliance's clock does to certificates. */
+static void warn_clock(const struct manager *m, int64_t now, json_t *list)
+{
+    const char *wrong = m->appliance.clock_known ? appliance_clock_wrong(&m->appliance.clock, now)
+                                                 : NULL;
+
+    if (wrong)
+        json_array_append_new(list, json_string(wrong));
+}
+
 /* What is near its end, with the days left, beside the warnings of the load. */
 static json_t *warnings_now(const struct manager *m, int64_t now)
 {
@@ -69,6 +79,7 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
     }
     warn_tokens(m, list);
     warn_pair(m, list);
+    warn_clock(m, now, list);
     if (list && !m->store.db)
         json_array_append_new(list, json_string(err_text(&m->store_err, text, sizeof text)));
     if (list && m->store.put_aside[0])

@@ -121,6 +121,19 @@ static void pair_families(FILE *out, const struct manager *m)
            p->reachable && p->word == JUDGE_SAME);
 }
 
+static void clock_families(FILE *out, const struct appliance *a)
+{
+    if (!a->clock_known)
+        return;
+    single(out, "penstock_clock_synchronised", "gauge", "1 if a server of the time sets the clock.",
+           a->clock.synchronised);
+    single(out, "penstock_clock_plausible", "gauge",
+           "0 if the clock is behind the day on which the version was made.",
+           clock_wall_s() >= a->clock.built_s);
+    single(out, "penstock_clock_offset_seconds", "gauge", "What the kernel is still to take away.",
+           (double)a->clock.offset_us / 1e6);
+}
+
 static void write_all(FILE *out, const struct manager *m, const json_t *stats)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -143,6 +156,7 @@ static void write_all(FILE *out, const struct manager *m, const json_t *stats)
     }
     token_family(out, m);
     pair_families(out, m);
+    clock_families(out, &m->appliance);
     link_families(out, json_object_get(stats, "links"));
     reason_family(out, json_object_get(stats, "reasons"));
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "dataplane/base/check.h"
 #include "mgmt/api/handlers.h"
+#include "mgmt/api/system_parts.h"
 #include "mgmt/api/upload.h"
 #include "mgmt/manager.h"
 #include "mgmt/store/audit.h"
@@ -13,10 +14,17 @@
 #define VERSION_DIGITS 14
 
 /* This is no appliance: a matter of what runs, not of the request. Else as usual. */
-static void refuse(struct call *c, int rc, const struct err *e)
+void system_refuse(struct call *c, int rc, const struct err *e)
 {
-    if (rc == -ENOTSUP)
+    if (!rc)
+        call_problem(c, 503, "Service Unavailable",
+                     "the appliance's helper answers another question");
+    else if (rc == -ENOTSUP)
         call_problem(c, 409, "Conflict", "%s", e->what);
+    else if (rc == -ESTALE)
+        call_problem(c, 412, "Precondition Failed", "%s", e->what);
+    else if (rc == -ENOENT)
+        call_problem(c, 404, "Not Found", "%s", e->what);
     else
         call_refuse(c, rc, e);
 }
@@ -69,20 +77,20 @@ static void on_state(void *arg, int rc, const struct appliance_answer *a, const 
 }
 
 /* Ask the helper; the call waits for it. */
-static void ask(struct call *c, uint8_t type, const struct buf *body, appliance_done *done)
+void system_ask(struct call *c, uint8_t type, const struct buf *body, appliance_done *done)
 {
     struct err e;
     int line = appliance_ask(c->m, type, body, done, c, &e);
 
     if (line < 0)
-        refuse(c, line, &e);
+        system_refuse(c, line, &e);
     else
         c->waits = true;
 }
 
 void system_get(struct call *c)
 {
-    ask(c, SYSTEM_STATE, NULL, on_state);
+    system_ask(c, SYSTEM_STATE, NULL, on_state);
 }
 
 /* ---- which version starts next ---- */
@@ -100,7 +108,7 @@ static void on_activated(void *arg, int rc, const struct appliance_answer *a, co
     struct call *c = arg;
 
     if (rc)
-        refuse(c, rc, e);
+        system_refuse(c, rc, e);
     else
         call_answer(c, 200, json_pack("{s:o}", "next", version_json(a->version)));
     call_done(c);
@@ -132,7 +140,7 @@ void system_activate(struct call *c)
     }
     buf_init(&b, mem, sizeof mem);
     system_put_version(&b, version);
-    ask(c, SYSTEM_ACTIVATE, &b, on_activated);
+    system_ask(c, SYSTEM_ACTIVATE, &b, on_activated);
 }
 
 /* ---- start and end ---- */
@@ -143,7 +151,7 @@ static void on_power(void *arg, int rc, const struct appliance_answer *a, const 
 
     (void)a;
     if (rc)
-        refuse(c, rc, e);
+        system_refuse(c, rc, e);
     else
         call_answer(c, 202, json_pack("{s:s}", "status", "ending"));
     call_done(c);
@@ -162,7 +170,7 @@ static void power(struct call *c, enum system_power what, const char *action)
     }
     buf_init(&b, mem, sizeof mem);
     system_put_power(&b, what);
-    ask(c, SYSTEM_POWER, &b, on_power);
+    system_ask(c, SYSTEM_POWER, &b, on_power);
 }
 
 void system_reboot(struct call *c)
@@ -191,7 +199,7 @@ static void on_installed(void *arg, int rc, const struct appliance_answer *a, co
     c->upload_line = -1;
     if (rc) {
         (void)note(c, "system.update", 0, "refused", &why); /* what is left is to say so */
-        refuse(c, rc, e);
+        system_refuse(c, rc, e);
     } else {
         rc = note(c, "system.update", a->version, "installed", &why);
         if (rc)
@@ -210,7 +218,7 @@ void system_update(struct call *c)
     int line = appliance_ask(c->m, SYSTEM_INSTALL, NULL, on_installed, c, &e);
 
     if (line < 0)
-        refuse(c, line, &e);
+        system_refuse(c, line, &e);
     else
         c->upload_line = line;
 }

@@ -320,6 +320,16 @@ static const struct command commands[] = {
     {"restore", "FILE",
      "make a backup the running configuration (--administrators: and who may manage it)", 1, 1,
      command_restore, "/api/v1/restore", table_restore},
+    {"interfaces", "", "the appliance's interfaces as they are now", 0, 0, run_read,
+     "/api/v1/system/interfaces", table_interfaces},
+    {"network", "[FILE]",
+     "the appliance's network settings; with a file (JSON): set them (--confirm S: they go back "
+     "after S seconds unless confirmed)",
+     0, 1, command_network, "/api/v1/system/network", NULL},
+    {"confirm-network", "", "keep the network as it was set", 0, 0, command_power,
+     "/api/v1/system/network/confirm", NULL},
+    {"time", "[FILE]", "servers of the time, and how the clock stands; with a file: set them", 0, 1,
+     command_network, "/api/v1/system/time", table_time},
     {"check", "", "judge a configuration file (--config FILE) without a gateway", 0, 0, run_check,
      NULL, NULL},
 };

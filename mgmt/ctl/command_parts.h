@@ -69,6 +69,7 @@ int command_renew(const struct options *o, const struct command *c);
 /* command_system.c */
 int command_update(const struct options *o, const struct command *c);
 int command_activate(const struct options *o, const struct command *c);
+int command_network(const struct options *o, const struct command *c);
 int command_power(const struct options *o, const struct command *c);
 
 /* command_backup.c */

@@ -63,7 +63,76 @@ int command_power(const struct options *o, const struct command *c)
     return command_finish(o, c, &q);
 }
 
+/* Shown without an argument; set from a file. */
+int command_network(const struct options *o, const struct command *c)
+{
+    char path[COMMAND_PATH_ROOM];
+    json_t *body = o->n_args ? command_read_json(o->args[0]) : NULL;
+    struct http_ask q = {.method = body ? "PUT" : "GET", .path = path, .body = body};
+    struct command change = *c;
+    int rc = 2;
+
+    change.show = NULL; /* the answer is another one */
+    snprintf(path, sizeof path, "%s%s%.32s", c->path, o->confirm && body ? "?confirm=" : "",
+             o->confirm && body ? o->confirm : "");
+    if (!o->n_args)
+        return command_finish(o, c, &q);
+    command_trial(o, path);
+    if (body)
+        rc = command_change(o, &change, c->path, &q);
+    json_decref(body);
+    return rc;
+}
+
 /* ---- tables ---- */
+
+void table_interfaces(const json_t *body, bool wide)
+{
+    json_t *items = json_object_get(body, "items"), *l, *address;
+    size_t i, k;
+
+    (void)wide;
+    printf("NAME             MAC                STATE       SPEED  ADDRESSES\n");
+    json_array_foreach(items, i, l)
+    {
+        bool up = json_is_true(json_object_get(l, "up"));
+
+        cell_put(cell_text(l, "name"), 15);
+        cell_put(cell_text(l, "mac"), 17);
+        cell_put(!up                                           ? "down"
+                 : json_is_true(json_object_get(l, "carrier")) ? "up"
+                                                               : "no carrier",
+                 10);
+        printf("%5lld  ", (long long)json_integer_value(json_object_get(l, "speed_mbit")));
+        json_array_foreach(json_object_get(l, "addresses"), k, address)
+            cell_put(json_string_value(address), 0);
+        printf("\n");
+    }
+}
+
+void table_time(const json_t *body, bool wide)
+{
+    json_t *clock = json_object_get(body, "clock"), *server;
+    size_t i;
+
+    (void)wide;
+    printf("now ");
+    cell_put(cell_text(clock, "now"), 0);
+    printf("%s, off by %.6f s, made ",
+           json_is_true(json_object_get(clock, "synchronised")) ? "synchronised"
+                                                                : "NOT synchronised",
+           json_real_value(json_object_get(clock, "offset_s")));
+    cell_put(cell_text(clock, "built"), 0);
+    printf("\nservers ");
+    json_array_foreach(json_object_get(body, "servers"), i, server)
+        cell_put(json_string_value(server), 0);
+    printf("\n");
+    if (json_object_get(clock, "warning")) {
+        printf("warning: ");
+        cell_put(cell_text(clock, "warning"), 0);
+        printf("\n");
+    }
+}
 
 void table_system(const json_t *body, bool wide)
 {

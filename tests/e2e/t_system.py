@@ -54,6 +54,8 @@ class Disk:
         self.socket = os.path.join(self.path, "socket")
         self.state = write(os.path.join(self.path, "state"), b"s" * 4096)
         os.truncate(self.state, 32 * MiB)
+        for name in ("units", "times"):
+            os.mkdir(os.path.join(self.path, name))
         self.powered = os.path.join(self.path, "powered")
         self.power = power or write(os.path.join(self.path, "power"), b"#!/bin/sh\necho \"$@\" >>%s\n" % self.powered.encode())
         os.chmod(self.power, 0o755)
@@ -79,13 +81,14 @@ class Disk:
     def tree(version):
         return (b"verity\0\0" + bytes(8) + bytes.fromhex(uuid(version))).ljust(TREE_SIZE, b"t")
 
-    def start(self, running=OLD, trial=None, gateway="/nowhere"):
-        release = write(os.path.join(self.path, "os-release"), b"ID=penstock\nVERSION_ID=%s\n" % running.encode())
+    def start(self, running=OLD, trial=None, gateway="/nowhere", made=None):
+        release = write(os.path.join(self.path, "os-release"), b"ID=penstock\nVERSION_ID=%s\n" % (made or running).encode())
         cmdline = write(os.path.join(self.path, "cmdline"), b"quiet roothash=%s\n" % root_hash(running).encode())
         public = write(os.path.join(self.path, "update.pub"), update.public(self.key))
         words = [os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--state", self.state, "--esp",
                  os.path.join(self.path, "esp"), "--key", public, "--os-release", release, "--cmdline", cmdline,
-                 "--gateway", gateway, "--power", self.power, *(["--trial-s", str(trial)] if trial is not None else [])]
+                 "--gateway", gateway, "--power", self.power, "--settings", os.path.join(self.path, "kept"),
+                 "--network-units", os.path.join(self.path, "units"), "--time-units", os.path.join(self.path, "times"), *(["--trial-s", str(trial)] if trial is not None else [])]
         try:
             gid = pwd.getpwnam("penstock").pw_gid
         except KeyError:

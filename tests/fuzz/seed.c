@@ -215,14 +215,20 @@ static void seed_system(void)
         .slots = {{20260131120000, SYSTEM_SLOT_GOOD, 0}, {20260231120000, SYSTEM_SLOT_TRIAL, 3}}};
     struct system_done yes = {.version = 20260131120000};
     struct system_done no = {.error = 16, .why = {"a", "b", "c"}};
+    struct system_network network = {
+        .network = {.n_links = 1, .links = {{.name = "eth0", .n_addresses = 1}}}};
+    struct system_time time = {.synchronised = true, .time = {1, {"ntp.test"}}};
     struct buf b = begin(SYSTEM_ACTIVATE);
 
+    check(!network_parse(&network.network.links[0].addresses[0], "192.0.2.1/24"));
     system_put_version(&b, 20260131120000);
     end(&b, "system", "activate");
     b = begin(SYSTEM_POWER);
     system_put_power(&b, SYSTEM_SHUTDOWN);
     end(&b, "system", "power");
     SEED(SYSTEM_STATUS, system_put_status, status, "system", "status");
+    SEED(SYSTEM_NETWORK_IS, system_put_network, network, "system", "network");
+    SEED(SYSTEM_TIME_IS, system_put_time, time, "system", "time");
     SEED(SYSTEM_DONE, system_put_done, yes, "system", "yes");
     SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
 }
