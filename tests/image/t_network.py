@@ -1,5 +1,7 @@
 """Goal: the network can be given from outside before anybody has access, and nothing else can."""
+import json
 import os
+import time
 
 from appliance import Appliance
 from harness import equal, expect, free_port, test
@@ -27,3 +29,48 @@ def credential(t):
     console = a.console()
     expect("10.0.2.15" not in console, "it asked for an address too")
     expect("evil" not in console and "systemd 25" not in console, "a credential gave orders:\n" + console)
+
+
+@test("a network that cuts its author off comes back by itself; one that is confirmed is there after a power cut, and a VLAN is made and removed", timeout=2400)
+def changed(t):
+    dhcp, static = free_port(), free_port()
+    a = Appliance(t.dir, {dhcp: "10.0.2.15:9443", static: "10.0.2.77:9443"})
+    t.defer(a.kill)
+    a.management = dhcp
+    r = a.boot().enroll("ann", a.token())
+    equal(r.returncode, 0, r.stderr)
+    name = next(i["name"] for i in a.json("interfaces")["items"] if any("10.0.2.15" in x for x in i["addresses"]))
+
+    def put(address, *words, vlan=None):
+        doc = {"interfaces": {name: {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": "10.0.2.2"}]},
+                              **({"vlan%d" % vlan: {"vlan": {"on": name, "id": vlan}}} if vlan else {})}, "dns": ["10.0.2.3"]}
+        file = os.path.join(t.dir, "net.json")
+        with open(file, "w", encoding="utf-8") as f:
+            json.dump(doc, f)
+        a.ctl("network", file, *words, check=False)  # its answer may not find its way back
+
+    def reachable(port):
+        a.management = port
+        return a.ctl("interfaces", check=False).returncode == 0
+
+    def wait(what, condition, seconds=180):
+        end = time.monotonic() + seconds
+        while not condition():
+            expect(time.monotonic() < end, "timed out waiting for " + what + "\n" + a.console()[-2000:])
+            time.sleep(1)
+
+    put("10.0.2.77/24", "--confirm", "40")
+    wait("the new address", lambda: reachable(static))
+    wait("the way back", lambda: reachable(dhcp))
+    equal(a.json("network"), {"interfaces": {}, "dns": []})
+    put("10.0.2.77/24", "--confirm", "600", vlan=7)
+    wait("the new address", lambda: reachable(static))
+    wait("the VLAN", lambda: "vlan7" in a.ctl("interfaces"))
+    a.ctl("confirm-network")
+    put("10.0.2.77/24", vlan=8)
+    wait("the other VLAN", lambda: "vlan8" in a.ctl("interfaces") and "vlan7" not in a.ctl("interfaces"))
+    expect("synchronised" in a.ctl("time"), "the clock")
+    a.kill()
+    a.boot().wait(r"^address \S+ 10\.0\.2\.77$")
+    wait("the kept address", lambda: reachable(static), 600)
+    expect("vlan8" in a.ctl("interfaces"), "the kept VLAN")
