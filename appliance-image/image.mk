@@ -7,7 +7,7 @@ $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state parti
 IMAGE_CONSOLE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,keys menu screen)
 $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console look helper local terminal) $(IMAGE_CONSOLE)
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
-IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live)
+IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
 $(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)

@@ -65,6 +65,7 @@ int server_links(struct server *s, unsigned i, struct buf *b)
     if (system_get_empty(b))
         return -EPROTO;
     live_links(&m);
+    live_routes(&m);
     buf_init(&out, mem, sizeof mem);
     system_put_links(&out, &m);
     server_answer(s, i, SYSTEM_LINKS_ARE, &out);

@@ -147,11 +147,33 @@ static void get_live(struct buf *b, struct system_live *l)
         network_get_prefix(b, &l->addresses[i]);
 }
 
+static void put_route(struct buf *b, const struct system_route *r)
+{
+    network_put_prefix(b, &r->to);
+    buf_put_u8(b, r->via.family != 0);
+    if (r->via.family)
+        network_put_prefix(b, &r->via);
+    buf_put_str(b, r->on);
+    buf_put_u32(b, r->metric);
+}
+
+static void get_route(struct buf *b, struct system_route *r)
+{
+    network_get_prefix(b, &r->to);
+    if (codec_get_bool(b))
+        network_get_prefix(b, &r->via);
+    buf_get_str(b, r->on, sizeof r->on);
+    r->metric = buf_get_u32(b);
+}
+
 void system_put_links(struct buf *b, const struct system_links *m)
 {
     buf_put_u8(b, m->n);
     for (unsigned i = 0; i < m->n; i++)
         put_live(b, &m->links[i]);
+    buf_put_u8(b, m->n_routes);
+    for (unsigned i = 0; i < m->n_routes; i++)
+        put_route(b, &m->routes[i]);
 }
 
 int system_get_links(struct buf *b, struct system_links *m)
@@ -160,6 +182,9 @@ int system_get_links(struct buf *b, struct system_links *m)
     m->n = codec_get_upto(b, SYSTEM_LIVE_MAX);
     for (unsigned i = 0; i < m->n && buf_ok(b); i++)
         get_live(b, &m->links[i]);
+    m->n_routes = codec_get_upto(b, SYSTEM_LIVE_ROUTES);
+    for (unsigned i = 0; i < m->n_routes && buf_ok(b); i++)
+        get_route(b, &m->routes[i]);
     return codec_done(b);
 }
 

@@ -30,6 +30,7 @@
 #define SYSTEM_LEFT_MAX    99
 #define SYSTEM_LIVE_MAX    64 /* interfaces that are there */
 #define SYSTEM_LIVE_IPS    16 /* addresses of one that are told */
+#define SYSTEM_LIVE_ROUTES 128
 #define SYSTEM_CONFIRM_MAX 86400
 
 enum system_type {
@@ -111,9 +112,17 @@ struct system_live {
     struct network_prefix addresses[SYSTEM_LIVE_IPS];
 };
 
+/* A route as the kernel has it. */
+struct system_route {
+    struct network_prefix to, via; /* via: all bits; family 0: it is on the link */
+    char on[NETWORK_NAME];
+    uint32_t metric;
+};
+
 struct system_links {
-    uint8_t n;
+    uint8_t n, n_routes;
     struct system_live links[SYSTEM_LIVE_MAX];
+    struct system_route routes[SYSTEM_LIVE_ROUTES];
 };
 
 /* TIME_SET carries version and servers of it, the rest is 0. */

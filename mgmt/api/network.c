@@ -55,19 +55,36 @@ static json_t *live_json(const struct system_live *l)
     return out;
 }
 
+static json_t *route_json(const struct system_route *r)
+{
+    char text[NETWORK_TEXT];
+    json_t *out = json_pack("{s:s, s:s, s:I}", "to", network_text(&r->to, true, text), "interface",
+                            r->on, "metric", (json_int_t)r->metric);
+
+    if (r->via.family)
+        json_object_set_new(out, "via", json_string(network_text(&r->via, false, text)));
+    return out;
+}
+
+static json_t *links_json(const struct system_links *l)
+{
+    json_t *items = json_array(), *routes = json_array();
+
+    for (unsigned i = 0; i < l->n; i++)
+        json_array_append_new(items, live_json(&l->links[i]));
+    for (unsigned i = 0; i < l->n_routes; i++)
+        json_array_append_new(routes, route_json(&l->routes[i]));
+    return json_pack("{s:o, s:o}", "items", items, "routes", routes);
+}
+
 static void on_links(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
 {
     struct call *c = arg;
-    json_t *items;
 
-    if (rc || !a->links) {
+    if (rc || !a->links)
         system_refuse(c, rc, e);
-    } else {
-        items = json_array();
-        for (unsigned i = 0; i < a->links->n; i++)
-            json_array_append_new(items, live_json(&a->links->links[i]));
-        call_answer(c, 200, json_pack("{s:o}", "items", items));
-    }
+    else
+        call_answer(c, 200, links_json(a->links));
     call_done(c);
 }
 
@@ -184,7 +201,9 @@ static void on_confirmed(void *arg, int rc, const struct appliance_answer *a, co
     struct err why;
 
     (void)a;
-    if (rc) {
+    if (rc == -ENOENT) {
+        call_problem(c, 404, "Not Found", "%s", e->what);
+    } else if (rc) {
         system_refuse(c, rc, e);
     } else {
         appliance_trial(c->m, 0);

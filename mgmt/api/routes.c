@@ -136,7 +136,7 @@ static const struct route routes[] = {
     {"POST", "/api/v1/system/network/confirm", CHANGE, network_confirm, "",
      "keep the network as it was set"},
     {"GET", "/api/v1/system/interfaces", READ, network_get_links, "",
-     "the appliance's interfaces as they are now"},
+     "the appliance's interfaces and routes as they are now"},
     {"GET", "/api/v1/system/time", READ, network_get_time_settings, "",
      "servers of the time, and how the clock stands"},
     {"PUT", "/api/v1/system/time", CHANGE, network_put_time_settings, TRIAL,

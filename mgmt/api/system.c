@@ -23,8 +23,6 @@ void system_refuse(struct call *c, int rc, const struct err *e)
         call_problem(c, 409, "Conflict", "%s", e->what);
     else if (rc == -ESTALE)
         call_problem(c, 412, "Precondition Failed", "%s", e->what);
-    else if (rc == -ENOENT)
-        call_problem(c, 404, "Not Found", "%s", e->what);
     else
         call_refuse(c, rc, e);
 }

@@ -320,7 +320,7 @@ static const struct command commands[] = {
     {"restore", "FILE",
      "make a backup the running configuration (--administrators: and who may manage it)", 1, 1,
      command_restore, "/api/v1/restore", table_restore},
-    {"interfaces", "", "the appliance's interfaces as they are now", 0, 0, run_read,
+    {"interfaces", "", "the appliance's interfaces and routes as they are now", 0, 0, run_read,
      "/api/v1/system/interfaces", table_interfaces},
     {"network", "[FILE]",
      "the appliance's network settings; with a file (JSON): set them (--confirm S: they go back "

@@ -86,6 +86,22 @@ int command_network(const struct options *o, const struct command *c)
 
 /* ---- tables ---- */
 
+static void table_routes(const json_t *routes)
+{
+    json_t *r;
+    size_t i;
+
+    printf("TO                  INTERFACE        METRIC  VIA\n");
+    json_array_foreach(routes, i, r)
+    {
+        cell_put(cell_text(r, "to"), 18);
+        cell_put(cell_text(r, "interface"), 15);
+        printf("%7lld  ", (long long)json_integer_value(json_object_get(r, "metric")));
+        cell_put(cell_text(r, "via"), 0);
+        printf("\n");
+    }
+}
+
 void table_interfaces(const json_t *body, bool wide)
 {
     json_t *items = json_object_get(body, "items"), *l, *address;
@@ -108,6 +124,8 @@ void table_interfaces(const json_t *body, bool wide)
             cell_put(json_string_value(address), 0);
         printf("\n");
     }
+    printf("\n");
+    table_routes(json_object_get(body, "routes"));
 }
 
 void table_time(const json_t *body, bool wide)

@@ -113,8 +113,9 @@ def orders(t):
     c.wait(r"^Press a key")
     c.order(b"v", r"other slot starts next")
     c.wait(r"^Not done: version: there is none in the other slot; send an update")
-    for key, verb in ((b"r", "reboot"), (b"s", "poweroff")):
+    for key, verb, said in ((b"r", "reboot", "restarts"), (b"s", "poweroff", "shuts down")):
         c.order(key, r"All sessions end")
+        c.wait(r"^The appliance " + said)  # what is typed ahead of that is dropped
         d.wait(lambda v=verb: powered(d)[-1:] == ["--no-block " + v], verb)
     if os.geteuid():
         return  # only root, who stands at the box, may reset

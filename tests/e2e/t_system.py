@@ -38,8 +38,9 @@ def write(path, *pieces):
 class Disk:
     """The disk of an appliance as files, and its helper; OLD runs from slot a."""
 
-    def __init__(self, t, running=OLD, power=None, trial=None):
-        self.t = t
+    def __init__(self, t, running=OLD, power=None, trial=None, within=()):
+        """within: the words before the helper's own, such as those that enter a namespace."""
+        self.t, self.within = t, within
         self.path = tempfile.mkdtemp(prefix="penstock-system-")
         os.chmod(self.path, 0o711)
         t.defer(lambda: shutil.rmtree(self.path))
@@ -85,7 +86,7 @@ class Disk:
         release = write(os.path.join(self.path, "os-release"), b"ID=penstock\nVERSION_ID=%s\n" % (made or running).encode())
         cmdline = write(os.path.join(self.path, "cmdline"), b"quiet roothash=%s\n" % root_hash(running).encode())
         public = write(os.path.join(self.path, "update.pub"), update.public(self.key))
-        words = [os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--state", self.state, "--esp",
+        words = [*self.within, os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--state", self.state, "--esp",
                  os.path.join(self.path, "esp"), "--key", public, "--os-release", release, "--cmdline", cmdline,
                  "--gateway", gateway, "--power", self.power, "--settings", os.path.join(self.path, "kept"),
                  "--network-units", os.path.join(self.path, "units"), "--time-units", os.path.join(self.path, "times"), *(["--trial-s", str(trial)] if trial is not None else [])]

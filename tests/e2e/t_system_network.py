@@ -3,7 +3,8 @@ import json
 import os
 import re
 
-from harness import equal, expect, test
+import netns
+from harness import Skip, equal, expect, test
 from t_system import Disk, write
 
 PATH = "/api/v1/system/network"
@@ -147,6 +148,29 @@ def shown(t):
     g.ctl("confirm-network")
     equal(json.loads(g.ctl("network", "--json")), STATIC)
     expect("confirm-network" in g.ctl("--help"), "the help")
+
+
+@test("routes are shown as the kernel has them: with and without a gateway, a way each, and none of the loopback", timeout=60)
+def routes(t):
+    why = netns.usable()
+    if why:
+        raise Skip(why)
+    name = "pst-%d-routes" % os.getpid()
+    netns.run("ip", "netns", "add", name)
+    t.defer(lambda: netns.run("ip", "netns", "del", name, check=False))
+    for words in ("link set lo up", "link add v0 type veth peer name v1", "link set v0 up", "link set v1 up", "addr add 192.0.2.1/24 dev v0",
+                  "-6 addr add 2001:db8::1/64 dev v0 nodad", "route add 10.1.0.0/16 via 192.0.2.254 metric 7",
+                  "route add 10.2.0.0/16 nexthop via 192.0.2.253 nexthop via 192.0.2.254", "route add 10.3.0.0/16 via inet6 2001:db8::9 dev v0",
+                  "-6 route add default via 2001:db8::fe dev v0", "route add 10.4.0.0/16 dev lo"):
+        netns.run("ip", "-n", name, *words.split())
+    g = Disk(t, within=["ip", "netns", "exec", name]).gateway()
+    shown = [(r["interface"], r["to"], r.get("via"), r["metric"]) for r in g.api("GET", "/api/v1/system/interfaces")[2]["routes"]
+             if not r["to"].startswith("fe80:")]
+    equal(sorted(shown, key=str), sorted([
+        ("v0", "192.0.2.0/24", None, 0), ("v0", "10.1.0.0/16", "192.0.2.254", 7), ("v0", "10.2.0.0/16", "192.0.2.253", 0),
+        ("v0", "10.2.0.0/16", "192.0.2.254", 0), ("v0", "10.3.0.0/16", "2001:db8::9", 0), ("v0", "2001:db8::/64", None, 256),
+        ("v0", "::/0", "2001:db8::fe", 1024)], key=str))
+    expect(re.search(r"^10\.1\.0\.0/16 +v0 +7 +192\.0\.2\.254", g.ctl("interfaces"), re.M), "the table")
 
 
 @test("a gateway that is no appliance has no network to be set", timeout=60)

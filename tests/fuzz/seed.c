@@ -217,10 +217,16 @@ static void seed_system(void)
     struct system_done no = {.error = 16, .why = {"a", "b", "c"}};
     struct system_network network = {
         .network = {.n_links = 1, .links = {{.name = "eth0", .n_addresses = 1}}}};
+    static struct system_links links = {
+        .n = 1, .n_routes = 2, .links = {{.name = "eth0", .n_addresses = 1}}};
     struct system_time time = {.synchronised = true, .time = {1, {"ntp.test"}}};
     struct buf b = begin(SYSTEM_ACTIVATE);
 
     check(!network_parse(&network.network.links[0].addresses[0], "192.0.2.1/24"));
+    links.links[0].addresses[0] = network.network.links[0].addresses[0];
+    for (unsigned i = 0; i < 2; i++)
+        links.routes[i] = (struct system_route){.to = links.links[0].addresses[0], .on = "eth0"};
+    check(!network_parse(&links.routes[1].via, "192.0.2.254"));
     system_put_version(&b, 20260131120000);
     end(&b, "system", "activate");
     b = begin(SYSTEM_POWER);
@@ -228,6 +234,7 @@ static void seed_system(void)
     end(&b, "system", "power");
     SEED(SYSTEM_STATUS, system_put_status, status, "system", "status");
     SEED(SYSTEM_NETWORK_IS, system_put_network, network, "system", "network");
+    SEED(SYSTEM_LINKS_ARE, system_put_links, links, "system", "links");
     SEED(SYSTEM_TIME_IS, system_put_time, time, "system", "time");
     SEED(SYSTEM_DONE, system_put_done, yes, "system", "yes");
     SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
