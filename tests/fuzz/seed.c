@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include "dataplane/base/check.h"
 #include "dataplane/wire/explain.h"
 #include "dataplane/wire/system.h"
 #include "dataplane/wire/vrrp.h"

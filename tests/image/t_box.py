@@ -3,6 +3,7 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 
 from appliance import Appliance
@@ -13,18 +14,30 @@ LOCK, ENABLED = 0x68, 2  # of the i6300ESB, in its configuration space
 
 
 class Line:
-    """The serial line: what comes goes to the console's file, what is typed goes in."""
+    """The serial line: what comes goes to the console's file, what is typed goes in. One connection for as long as the machine
+    runs, whose other direction is read and dropped: QEMU writes a byte twice when a connection goes in its middle."""
 
     def __init__(self, a):
         self.path = os.path.join(a.path, "serial")
         self.words = ["-chardev", "socket,id=line,path=%s,server=on,wait=off,logfile=%s" % (self.path, a.console_path),
                       "-serial", "chardev:line"]
+        self.socket = None
+
+    def drop(self, s):
+        try:
+            while s.recv(65536):
+                pass
+        except OSError:
+            pass
+        self.socket = None
 
     def type(self, data):
-        with socket.socket(socket.AF_UNIX) as s:
+        if not self.socket:
+            s = socket.socket(socket.AF_UNIX)
             s.connect(self.path)
-            s.sendall(data)
-            time.sleep(0.5)  # the line has no end that could be waited for
+            threading.Thread(target=self.drop, args=(s,), daemon=True).start()
+            self.socket = s
+        self.socket.sendall(data)
 
 
 def appliance(t, **kw):
