@@ -1,5 +1,5 @@
 # The appliance image (appliance-image/README.md). Its programs are built with the others.
-IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp penstock-network)
+IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp penstock-network penstock-first)
 IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
@@ -11,17 +11,22 @@ IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units l
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
 $(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
+IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner)
+$(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
+$(BIN)/penstock-first: $(call archive,mgmt/model)
+$(BIN)/penstock-first: IMAGE_LIBS := -ljansson
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
 $(BIN)/penstock-vrrp: $(BUILD)/appliance-image/src/vrrp.o $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(IMAGE_BASE) -lcrypto -lseccomp
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(IMAGE_LIBS) -lcrypto -lseccomp
 
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
 $(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
+$(BUILD)/unit/first: $(IMAGE_FIRST)
 $(BUILD)/unit/vrrp: $(IMAGE_VRRP)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 $(BUILD)/fuzz/console: $(IMAGE_CONSOLE)

@@ -301,6 +301,7 @@ static int add_admin(json_t *state, const char *name, const json_t *roles, const
     row = json_pack("{s:s, s:O, s:s, s:s, s:I}", "name", name, "roles", roles, "spki_sha256",
                     i->key + strlen("spki:"), "certificate", i->object, "not_after",
                     (json_int_t)i->not_after);
+    json_object_set_new(state, "owned", json_true()); /* from now on, whoever goes */
     return find(state, name, &at) ? json_array_set_new(all, at, row)
                                   : json_array_append_new(all, row);
 }

@@ -11,6 +11,7 @@
  * Owner: the manager. What is kept is one JSON object, in the store and as authority.json:
  *   ca, server   {"key": "spki:...", "certificate": "sha256:..."}; names: of the server
  *   administrators   [{"name", "roles", "spki_sha256", "certificate", "not_after"}]
+ *   owned        there is or was an administrator; a new appliance's drive counts no more
  *   token        the open one's text, or null; spent: it was used, its rule goes next
  * Never: has a private key; lets a token be used twice.
  */

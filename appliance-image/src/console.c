@@ -1,10 +1,11 @@
 /*
- * penstock-console STATE HELPER: the menu on the terminal that is its stdin and stdout: how the
- * appliance stands, the one-time token while there is one, and the few orders of menu.h.
+ * penstock-console STATE HELPER FIRST: the menu on the terminal that is its stdin and stdout: how
+ * the appliance stands, the one-time token while there is one, and the few orders of menu.h.
  *
  * Why: whoever stands at the box proves by it that he may be its first administrator, or come back
  * when every key is lost; so the token belongs on the console and nowhere else. STATE is the
- * gateway's directory, HELPER the socket of penstock-system, which carries the orders out.
+ * gateway's directory, HELPER the socket of penstock-system, which carries the orders out, FIRST
+ * the file in which penstock-first says what came of a drive.
  * Never: starts a program; takes more from the terminal than one key after the other; writes the
  * token elsewhere.
  */
@@ -189,13 +190,13 @@ int main(int argc, char **argv)
     static struct console c;
     int rc;
 
-    if (argc != 3) {
-        dprintf(STDERR_FILENO, "usage: penstock-console STATE HELPER\n");
+    if (argc != 4) {
+        dprintf(STDERR_FILENO, "usage: penstock-console STATE HELPER FIRST\n");
         return 2;
     }
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    c.look = (struct look){.state = argv[1], .helper = argv[2]};
+    c.look = (struct look){.state = argv[1], .helper = argv[2], .first = argv[3]};
     rc = terminal_deafen(STDIN_FILENO);
     if (!rc) {
         look_all(&c.look, &c.screen);

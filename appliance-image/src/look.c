@@ -50,30 +50,30 @@ static void look_addresses(struct screen *s)
     freeifaddrs(all);
 }
 
-static void look_token(const char *state, char text[SCREEN_TOKEN_MAX])
+/* A small file of lines; "" where there is none. */
+static void look_file(const char *path, char *text, size_t max)
 {
-    char path[PATH_MAX];
-    ssize_t n = 0;
-    int fd;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n;
 
-    secret_wipe(text, SCREEN_TOKEN_MAX);
-    snprintf(path, sizeof path, "%s/mgmt/bootstrap", state);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    secret_wipe(text, max);
     if (fd < 0)
         return;
-    n = read(fd, text, SCREEN_TOKEN_MAX - 1);
+    n = read(fd, text, max - 1);
     text[n > 0 ? n : 0] = '\0';
     close(fd);
 }
 
 void look_all(const struct look *l, struct screen *s)
 {
-    char socket_path[PATH_MAX];
+    char path[PATH_MAX];
     struct err e;
 
-    snprintf(socket_path, sizeof socket_path, "%s/penstock.sock", l->state);
-    s->ready = local_ask(socket_path, "GET", "/readyz") == 200;
+    snprintf(path, sizeof path, "%s/penstock.sock", l->state);
+    s->ready = local_ask(path, "GET", "/readyz") == 200;
     s->helped = !helper_status(l->helper, &s->status, &e);
     look_addresses(s);
-    look_token(l->state, s->token);
+    look_file(l->first, s->first, sizeof s->first);
+    snprintf(path, sizeof path, "%s/mgmt/bootstrap", l->state);
+    look_file(path, s->token, sizeof s->token);
 }

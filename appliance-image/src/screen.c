@@ -50,6 +50,8 @@ static void draw_state(struct page *p, const struct screen *s)
         say(p, "and more addresses\n");
     if (s->helped)
         draw_slots(p, &s->status);
+    if (s->first[0])
+        say(p, "\n%s", s->first);
     if (s->token[0])
         say(p, "\n%s", s->token);
     else if (s->ready)

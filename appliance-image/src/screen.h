@@ -16,6 +16,7 @@
 
 #define SCREEN_MAX       8192
 #define SCREEN_TOKEN_MAX 1024
+#define SCREEN_FIRST_MAX 1200
 #define SCREEN_ADDRESSES 16
 
 struct screen_address {
@@ -30,6 +31,7 @@ struct screen {
     unsigned n_addresses;
     struct system_status status;
     struct screen_address addresses[SCREEN_ADDRESSES];
+    char first[SCREEN_FIRST_MAX]; /* what came of the first configuration, or "" */
     char token[SCREEN_TOKEN_MAX]; /* lines for the administrator who is to come, or "" */
     char news[1024];              /* what came of the last order, or "" */
 };

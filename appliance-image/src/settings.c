@@ -101,6 +101,15 @@ static int keep_time(const struct settings *s, const struct network_time *t, str
     return keep(s, TIME, &b, e);
 }
 
+int settings_first(const char *kept, const struct network *network, const struct network_time *time,
+                   struct err *e)
+{
+    const struct settings s = {.kept = kept};
+    int rc = network ? keep_network(&s, network, e) : 0;
+
+    return !rc && time ? keep_time(&s, time, e) : rc;
+}
+
 /* ---- a trial, as a successor of this process will find it ---- */
 
 static int mark(const struct settings *s, bool on)

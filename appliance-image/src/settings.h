@@ -32,6 +32,12 @@ struct settings {
 int settings_open(struct settings *s, const char *kept, const char *network_units,
                   const char *time_units, struct err *e);
 
+/*
+ * Keep these (NULL: leave what is there) for the next settings_open(). 0, or -errno with *e.
+ */
+int settings_first(const char *kept, const struct network *network, const struct network_time *time,
+                   struct err *e);
+
 /* As the messages of system.h say. 0, or -ESTALE, -EINVAL, -ENOENT, -errno with *e. */
 int settings_network(struct settings *s, const struct system_network *want, struct err *e);
 int settings_confirm(struct settings *s, struct err *e);

@@ -9,7 +9,7 @@ import time
 
 from gateway import BIN
 from harness import equal, expect, test
-from t_system import Disk, MiB
+from t_system import Disk, MiB, write
 
 
 class Console:
@@ -18,7 +18,7 @@ class Console:
     def __init__(self, t, state, helper):
         self.fd, theirs = pty.openpty()
         self.text = ""
-        self.proc = subprocess.Popen([os.path.join(BIN, "penstock-console"), state, helper], stdin=theirs, stdout=theirs,
+        self.proc = subprocess.Popen([os.path.join(BIN, "penstock-console"), state, helper, os.path.join(state, "news")], stdin=theirs, stdout=theirs,
                                      stderr=subprocess.DEVNULL, start_new_session=True,
                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(theirs)
@@ -75,7 +75,9 @@ def mark(d):
 @test("what no key is, and a key without a yes, orders nothing; the program does not end", timeout=120)
 def deaf(t):
     d = Disk(t)
+    write(os.path.join(d.path, "news"), b"first configuration taken from the drive\n")
     c = Console(t, d.path, d.socket)
+    c.wait(r"^first configuration taken from the drive$")
     c.wait(r"^the gateway is not ready[^$]*slot a   \d+, good, runs")
     c.keys(b"\x03\x1a\x1c\x04\x13\x11\x00\x1b[A\x1bOP\xff" + bytes(range(0x80, 0x100)) + b"a" * 10000 + b"\x1b[" + b"1;" * 5000 + b"y")
     for key in b"vrs":
