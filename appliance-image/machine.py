@@ -50,3 +50,9 @@ def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=No
             value = base64.b64encode(f.read()).decode()
         words += ["-smbios", "type=11,value=io.systemd.credential.binary:%s=%s" % (name, value)]
     return words + list(more)
+
+
+def drive(folder):
+    """Words for a configuration drive with the files of this folder: a FAT file system that QEMU makes of it."""
+    return ["-blockdev", "driver=vvfat,node-name=drive,floppy=on,read-only=on,label=PENSTOCKCFG,dir=" + os.path.abspath(folder),
+            "-device", "virtio-blk-pci,drive=drive"]
