@@ -11,7 +11,7 @@ IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units l
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
 $(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
-IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner)
+IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
 $(BIN)/penstock-first: $(call archive,mgmt/model)
 $(BIN)/penstock-first: IMAGE_LIBS := -ljansson

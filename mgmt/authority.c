@@ -22,6 +22,7 @@
 #define SETTING   "authority"
 #define FILE_NAME "authority.json"
 #define TOKEN     "bootstrap" /* for people */
+#define SERVER    "server-spki-sha256"
 #define FILE_MAX  (1024u * 1024)
 #define SPENT_S                                                                                    \
     2 /* one at least, by the clock's seconds, for the answer to reach who enrolled, before his    \
@@ -35,13 +36,21 @@ static const char *word(const json_t *o, const char *key)
     return s ? s : "";
 }
 
-bool authority_is_asked(const json_t *document)
+bool authority_lets_in(const json_t *document)
 {
     const json_t *management = json_object_get(document, MODEL_MANAGEMENT);
     const json_t *listen = json_object_get(management, "listen");
 
     return json_is_object(listen) && !json_object_get(listen, "tls") &&
            !json_object_get(management, "access");
+}
+
+bool authority_is_asked(const json_t *document)
+{
+    const json_t *listen = json_object_get(json_object_get(document, MODEL_MANAGEMENT), "listen");
+    const json_t *tls = json_object_get(listen, "tls");
+
+    return authority_lets_in(document) || (tls && !json_object_get(tls, "identity"));
 }
 
 /* ---- keeping ---- */
@@ -65,6 +74,17 @@ static void show_token(const json_t *state)
     secret_wipe(text, sizeof text);
 }
 
+/* By which the server is known, token or not. */
+static void show_server(const json_t *state)
+{
+    char text[80];
+
+    snprintf(text, sizeof text, "%.64s\n",
+             word(json_object_get(state, "server"), "key") + strlen("spki:"));
+    if (file_write(SERVER, text, strlen(text)))
+        log_event(LOG_ERROR, "server_not_shown", "error=\"its key can not be written\"");
+}
+
 static void save(struct manager *m)
 {
     char *text = json_dumps(m->authority, JSON_INDENT(1) | JSON_SORT_KEYS);
@@ -78,6 +98,7 @@ static void save(struct manager *m)
         secret_wipe(text, strlen(text));
     free(text);
     show_token(m->authority);
+    show_server(m->authority);
 }
 
 void authority_load(struct manager *m)
@@ -243,6 +264,17 @@ static int make_authority(struct manager *m, json_t *state, struct err *e)
     return 0;
 }
 
+/* Administrators are in the document: no token opens anything, now or as a new appliance. */
+static json_t *without_token(json_t *state)
+{
+    json_t *own = json_deep_copy(state);
+
+    json_object_set_new(own, "token", json_null());
+    json_object_set_new(own, "owned", json_true());
+    json_decref(state);
+    return own;
+}
+
 json_t *authority_state(struct manager *m, const json_t *base, const json_t *document,
                         struct err *e)
 {
@@ -261,7 +293,8 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
         (!json_equal(names, json_object_get(server, "names")) || due(server, clock_wall_s())))
         rc = renew_server(m, state, names, e);
     json_decref(names);
-    if (!rc && !json_array_size(json_object_get(state, "administrators")) &&
+    if (!rc && authority_lets_in(document) &&
+        !json_array_size(json_object_get(state, "administrators")) &&
         !json_is_string(json_object_get(state, "token")))
         rc = new_token(state, e);
     if (rc) {
@@ -270,7 +303,7 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
     }
     if (keep && (!m->authority || !json_equal(state, m->authority)))
         authority_adopt(m, state);
-    return state;
+    return authority_lets_in(document) ? state : without_token(state);
 }
 
 /* ---- changes ---- */

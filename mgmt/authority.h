@@ -33,8 +33,10 @@ struct manager;
 
 /* What was kept before, if anything. */
 void authority_load(struct manager *m);
-/* Does the document leave the management link's trust to the gateway? */
+/* Does the document leave the management link's identity to the gateway? */
 bool authority_is_asked(const json_t *document);
+/* And its trust too? Else the administrators are in the document. */
+bool authority_lets_in(const json_t *document);
 /*
  * What the state has to be for this document: a new reference. base: a change of it that is to run,
  * or NULL: what is kept. Makes what is missing (CA, server certificate, the first token); of what

@@ -132,22 +132,16 @@ static int put(json_t *document, const char *table, json_t *value, struct err *e
     return 0;
 }
 
-json_t *authority_fill(const json_t *state, const json_t *document, struct err *e)
+/* Our own CA, and whom it let in. */
+static int fill_trust(const json_t *state, json_t *filled, struct err *e)
 {
-    json_t *filled = json_deep_copy(document), *access = access_of(state);
-    json_t *management = json_object_get(filled, MODEL_MANAGEMENT);
-    const json_t *server = json_object_get(state, "server");
+    json_t *management = json_object_get(filled, MODEL_MANAGEMENT), *access = access_of(state);
     json_t *anchors = json_pack("[s]", word(json_object_get(state, "ca"), "certificate"));
     int rc = let_token_in(state, anchors, access);
 
     if (rc)
         err_set(e, rc, "/management", "report it", "the bootstrap certificate can not be made");
-    if (!rc)
-        rc = put(filled, "identities",
-                 json_pack("{s:s, s:s}", "certificate", word(server, "certificate"), "key",
-                           word(server, "key")),
-                 e);
-    if (!rc)
+    else
         rc = put(filled, "trust", json_pack("{s:O, s:s}", "anchors", anchors, "revocation", "none"),
                  e);
     json_object_set_new(
@@ -155,6 +149,24 @@ json_t *authority_fill(const json_t *state, const json_t *document, struct err *
         json_pack("{s:s, s:s}", "identity", AUTHORITY_NAME, "trust", AUTHORITY_NAME));
     json_object_set_new(management, "access", access);
     json_decref(anchors);
+    return rc;
+}
+
+json_t *authority_fill(const json_t *state, const json_t *document, struct err *e)
+{
+    json_t *filled = json_deep_copy(document);
+    json_t *management = json_object_get(filled, MODEL_MANAGEMENT);
+    const json_t *server = json_object_get(state, "server");
+    json_t *tls = json_object_get(json_object_get(management, "listen"), "tls");
+    int rc = put(filled, "identities",
+                 json_pack("{s:s, s:s}", "certificate", word(server, "certificate"), "key",
+                           word(server, "key")),
+                 e);
+
+    if (tls)
+        json_object_set_new(tls, "identity", json_string(AUTHORITY_NAME));
+    else if (!rc)
+        rc = fill_trust(state, filled, e);
     if (!rc)
         return filled;
     json_decref(filled);

@@ -74,6 +74,8 @@ void look_all(const struct look *l, struct screen *s)
     s->helped = !helper_status(l->helper, &s->status, &e);
     look_addresses(s);
     look_file(l->first, s->first, sizeof s->first);
+    snprintf(path, sizeof path, "%s/mgmt/server-spki-sha256", l->state);
+    look_file(path, s->server, sizeof s->server);
     snprintf(path, sizeof path, "%s/mgmt/bootstrap", l->state);
     look_file(path, s->token, sizeof s->token);
 }

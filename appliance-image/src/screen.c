@@ -55,7 +55,7 @@ static void draw_state(struct page *p, const struct screen *s)
     if (s->token[0])
         say(p, "\n%s", s->token);
     else if (s->ready)
-        say(p, "\nthe token is closed\n");
+        say(p, "\nthe token is closed\nserver-spki-sha256 %s\n", s->server);
 }
 
 static void draw_list(struct page *p)

@@ -32,6 +32,7 @@ struct screen {
     struct system_status status;
     struct screen_address addresses[SCREEN_ADDRESSES];
     char first[SCREEN_FIRST_MAX]; /* what came of the first configuration, or "" */
+    char server[80];              /* by which it is known without a token, a line, or "" */
     char token[SCREEN_TOKEN_MAX]; /* lines for the administrator who is to come, or "" */
     char news[1024];              /* what came of the last order, or "" */
 };

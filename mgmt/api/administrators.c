@@ -17,7 +17,7 @@ struct enrolling {
 
 static bool asked(struct call *c)
 {
-    if (c->m->authority && authority_is_asked(c->m->document))
+    if (c->m->authority && authority_lets_in(c->m->document))
         return true;
     call_problem(c, 409, "Conflict",
                  "the management link has a trust of its own: administrators are in "

@@ -16,7 +16,8 @@
 struct options {
     struct http_gateway gateway;
     const char *state, *config, *confirm, *side, *time;
-    const char *passphrase, *subject, *san, *token, *name, *out, *roles;
+    const char *passphrase, *subject, *san, *token, *name, *out, *roles, *server_spki;
+    unsigned char pin[32]; /* server_spki as bytes */
     const char *command, *args[COMMAND_ARGS_MAX];
     unsigned n_args;
     bool json, wide, dry_run, administrators;

@@ -99,13 +99,17 @@ static CURLcode pin_server(CURL *c, void *ssl_ctx, void *arg)
     return CURLE_OK;
 }
 
-static void aim_pinned(CURL *c, const struct http_gateway *g)
+static void show_text(CURL *c, const char *cert_pem, const char *key_pem)
 {
-    struct curl_blob cert = {(void *)(uintptr_t)g->cert_pem, strlen(g->cert_pem), CURL_BLOB_COPY};
-    struct curl_blob key = {(void *)(uintptr_t)g->key_pem, strlen(g->key_pem), CURL_BLOB_COPY};
+    struct curl_blob cert = {(void *)(uintptr_t)cert_pem, strlen(cert_pem), CURL_BLOB_COPY};
+    struct curl_blob key = {(void *)(uintptr_t)key_pem, strlen(key_pem), CURL_BLOB_COPY};
 
     curl_easy_setopt(c, CURLOPT_SSLCERT_BLOB, &cert);
     curl_easy_setopt(c, CURLOPT_SSLKEY_BLOB, &key);
+}
+
+static void aim_pinned(CURL *c, const struct http_gateway *g)
+{
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, pin_server);
     curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, (void *)(uintptr_t)g);
@@ -125,11 +129,14 @@ static void aim(CURL *c, const struct http_gateway *g, const char *path)
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-    if (g->pin) {
+    if (g->pin)
         aim_pinned(c, g);
+    else
+        curl_easy_setopt(c, CURLOPT_CAINFO, g->ca);
+    if (g->cert_pem) {
+        show_text(c, g->cert_pem, g->key_pem);
         return;
     }
-    curl_easy_setopt(c, CURLOPT_CAINFO, g->ca);
     curl_easy_setopt(c, CURLOPT_SSLCERT, g->cert);
     curl_easy_setopt(c, CURLOPT_SSLKEY, g->key);
 }

@@ -15,8 +15,8 @@ struct http_gateway {
     const char *socket;
     const char *url;                /* "https://gw.example:9443"; NULL: the socket */
     const char *ca, *cert, *key;    /* PEM files, with url */
-    const char *cert_pem, *key_pem; /* or as text; then the server is known by its key alone: */
-    const unsigned char *pin;       /* how SHA-256 of its SubjectPublicKeyInfo begins */
+    const char *cert_pem, *key_pem; /* or the last two as text */
+    const unsigned char *pin; /* in place of ca: how SHA-256 of its SubjectPublicKeyInfo begins */
     unsigned long n_pin;
 };
 

@@ -16,7 +16,9 @@ static void help(FILE *out)
     fprintf(out,
             "changes take --dry-run: what would change, and whom it would cut\n"
             "options: --state DIR (default /var/lib/penstock), or --url https://HOST:PORT "
-            "--ca FILE --cert FILE --key FILE;\n"
+            "--ca FILE --cert FILE --key FILE\n"
+            "         (in place of --ca: --server-spki HEX, the server's key as the console "
+            "shows it);\n"
             "         --json, --wide, --dry-run, --confirm SECONDS, --config FILE, --side "
             "SIDE, --time TIME,\n"
             "         --subject NAMES, --san NAMES, --passphrase-file FILE, --administrators,\n"
@@ -30,7 +32,8 @@ static void completion(void)
     unsigned n;
     const struct command *c = commands_all(&n);
 
-    printf("complete -W '--state --url --ca --cert --key --json --wide --dry-run --confirm "
+    printf("complete -W '--state --url --ca --server-spki --cert --key --json --wide --dry-run "
+           "--confirm "
            "--config --side --time --subject --san --passphrase-file "
            "--administrators --token --name --out --roles --help");
     for (unsigned i = 0; i < n; i++)
@@ -51,12 +54,23 @@ static const char **value_of(struct options *o, const char *name)
         const char *name;
         const char **value;
     } values[] = {
-        {"--state", &o->state},     {"--config", &o->config}, {"--confirm", &o->confirm},
-        {"--url", &o->gateway.url}, {"--ca", &o->gateway.ca}, {"--cert", &o->gateway.cert},
-        {"--key", &o->gateway.key}, {"--side", &o->side},     {"--time", &o->time},
-        {"--subject", &o->subject}, {"--san", &o->san},       {"--passphrase-file", &o->passphrase},
-        {"--token", &o->token},     {"--name", &o->name},     {"--out", &o->out},
+        {"--state", &o->state},
+        {"--config", &o->config},
+        {"--confirm", &o->confirm},
+        {"--url", &o->gateway.url},
+        {"--ca", &o->gateway.ca},
+        {"--cert", &o->gateway.cert},
+        {"--key", &o->gateway.key},
+        {"--side", &o->side},
+        {"--time", &o->time},
+        {"--subject", &o->subject},
+        {"--san", &o->san},
+        {"--passphrase-file", &o->passphrase},
+        {"--token", &o->token},
+        {"--name", &o->name},
+        {"--out", &o->out},
         {"--roles", &o->roles},
+        {"--server-spki", &o->server_spki},
     };
 
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
@@ -72,6 +86,35 @@ static bool *flag_of(struct options *o, const char *name)
            : !strcmp(name, "--dry-run")        ? &o->dry_run
            : !strcmp(name, "--administrators") ? &o->administrators
                                                : NULL;
+}
+
+/* The 64 digits of a SHA-256. */
+static bool read_spki(const char *hex, unsigned char out[32])
+{
+    if (strspn(hex, "0123456789abcdefABCDEF") != 64 || hex[64])
+        return false;
+    for (int i = 0; i < 32; i++) {
+        char byte[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        out[i] = (unsigned char)strtoul(byte, NULL, 16);
+    }
+    return true;
+}
+
+/* Where it is, and by what both sides know each other. */
+static int check_gateway(struct options *o)
+{
+    if (o->server_spki && (o->gateway.ca || !read_spki(o->server_spki, o->pin)))
+        return usage("--server-spki takes 64 hexadecimal digits, and no --ca beside it");
+    if (o->server_spki) {
+        o->gateway.pin = o->pin;
+        o->gateway.n_pin = sizeof o->pin;
+    }
+    if (o->gateway.url &&
+        (strncmp(o->gateway.url, "https://", 8) != 0 || (!o->gateway.ca && !o->gateway.pin) ||
+         !o->gateway.cert || !o->gateway.key))
+        return usage("--url takes https://HOST:PORT, and with it --ca, --cert and --key");
+    return 0;
 }
 
 static int parse(int argc, char **argv, struct options *o)
@@ -95,9 +138,8 @@ static int parse(int argc, char **argv, struct options *o)
         else
             o->args[o->n_args++] = a;
     }
-    if (o->gateway.url && (strncmp(o->gateway.url, "https://", 8) != 0 || !o->gateway.ca ||
-                           !o->gateway.cert || !o->gateway.key))
-        return usage("--url takes https://HOST:PORT, and with it --ca, --cert and --key");
+    if (check_gateway(o))
+        return 2;
     return o->command ? 0 : usage("give a command");
 }
 

@@ -84,7 +84,7 @@ struct model {
     struct model_link *links; /* the management link, if there is one, is the last */
     struct policy_dpdk dpdk;  /* ports owned by the model; none: n_ports 0 */
     struct model_availability availability;
-    bool automatic;  /* the management link's trust is to be filled in */
+    bool automatic;  /* the management link's identity, or its trust too, is to be filled in */
     bool filled;     /* and was: one rule may have the role "bootstrap" */
     unsigned *roles; /* of the management link, by peer rule: sets of enum role */
     unsigned n_identities, n_trusts, n_profiles, n_links;

@@ -26,7 +26,8 @@ static int parse_alpn(const struct node *n, struct model_tls *t, bool forward)
     return rc;
 }
 
-static int parse_tls(const struct node *n, struct model_tls *t, bool forward)
+/* proves: this side has to name an identity. */
+static int parse_tls(const struct node *n, struct model_tls *t, bool forward, bool proves)
 {
     static const char *const listen_keys[] = {"identity", "trust", "profile",
                                               "alpn",     "peers", NULL};
@@ -45,7 +46,7 @@ static int parse_tls(const struct node *n, struct model_tls *t, bool forward)
     alpn = node_member(n, "alpn");
     peers = node_member(n, "peers");
     name = node_member(n, "server_name");
-    if (!forward) /* as a client we may go without, if the server lets us */
+    if (proves)
         rc = node_required(&id, "give the name of an identity: this side has to prove itself");
     if (!rc)
         rc = node_strings(&id, true, 4, &t->identities);
@@ -88,7 +89,7 @@ int model_listen(const struct node *n, struct model_link *l)
         rc = node_strings(&names, true, 256, &l->server_names);
     if (!rc && names.v && l->server_names.n == 0)
         rc = node_fail(&names, "leave the key out to take any name", "is empty");
-    return rc ? rc : parse_tls(&tls, &l->listen, false);
+    return rc ? rc : parse_tls(&tls, &l->listen, false, !l->management); /* the gateway has one */
 }
 
 static int parse_health(const struct node *n, struct policy_health *h)
@@ -149,7 +150,7 @@ static int parse_forward(const struct node *n, struct model_link *l)
         rc = parse_health(&health, &l->health);
     if (!rc)
         rc = node_seconds(&dial, 0.1, 300, &l->dial_ms);
-    return rc ? rc : parse_tls(&tls, &l->forward, true);
+    return rc ? rc : parse_tls(&tls, &l->forward, true, false); /* if the server lets us */
 }
 
 int model_limits(const struct node *n, struct policy_limits *lim)

@@ -74,6 +74,7 @@ int model_management(const struct node *n, struct model *m)
     static const char *const known[] = {"listen", "access", "limits", "sources", NULL};
     struct model_link *l = &m->links[m->n_links++];
     struct node listen, access, limits, sources, tls, peers;
+    bool own_trust;
     int rc = node_object(n, known);
 
     if (rc)
@@ -90,13 +91,14 @@ int model_management(const struct node *n, struct model *m)
     rc = model_listen(&listen, l);
     tls = node_member(&listen, "tls");
     peers = node_member(&tls, "peers");
-    m->automatic = !rc && !tls.v && !access.v;
-    if (!rc && !m->automatic)
+    own_trust = tls.v || access.v;
+    m->automatic = !rc && !l->listen.identities.n && (tls.v || !own_trust);
+    if (!rc && own_trust)
         rc = node_required(&tls, "give a tls block, or leave out \"access\" too: then the gateway "
                                  "makes its own authority");
     if (!rc && peers.v)
         rc = node_fail(&peers, "put the rules into /management/access", "does not belong here");
-    if (!rc && !m->automatic)
+    if (!rc && own_trust)
         rc = parse_access(&access, m, &l->listen);
     if (!rc)
         rc = model_limits(&limits, &l->limits);

@@ -206,3 +206,75 @@ def own(t):
     del doc["trust"]["penstock.management"]
     equal(g.api("PUT", "/api/v1/config", doc, {"If-Match": tag})[0], 200)
     expect(g.api("GET", "/api/v1/bootstrap")[2]["open"], "a token")
+
+
+class New:
+    """A gateway without an administrator, and what penstock-first makes of a drive in it."""
+
+    def __init__(self, t):
+        self.t, self.f = t, Fresh(t, links=False)
+        self.state, self.program = self.f.g.state, os.path.join(BIN, "penstock-first")
+        self.folders = {n: os.path.join(t.dir, n) for n in ("kept", "drive", "news")}
+        for path in self.folders.values():
+            os.mkdir(path)
+
+    def is_open(self):
+        return subprocess.run([self.program, "open", self.state]).returncode == 0
+
+    def insert(self, document):
+        """The codes of both steps, and what the console shows."""
+        news = os.path.join(self.folders["news"], "news")
+        if os.path.exists(news):
+            os.unlink(news)
+        with open(os.path.join(self.folders["drive"], "penstock.json"), "w", encoding="utf-8") as f:
+            json.dump(document, f)
+        steps = (["take", self.state, *(self.folders[n] for n in ("kept", "drive", "news"))], ["administrators", self.state, self.folders["news"]])
+        codes = [subprocess.run([self.program, *words], stderr=subprocess.DEVNULL, timeout=150).returncode for words in steps]
+        return codes, open(news, encoding="utf-8").read() if os.path.exists(news) else ""
+
+
+def administrators(anchor, **more):
+    return {"trust": {"anchors": [anchor], "revocation": "none"},
+            "access": [{"peer": {"uri": "spiffe://partner.example/client"}, "roles": ["admin"]}], **more}
+
+
+@test("a drive's administrators come in by a CA of their own and close the token; a drive with a mistake changes nothing, and none counts after the first", timeout=120)
+def drive(t):
+    n = New(t)
+    with open(t.pki.root.pem, encoding="utf-8") as f:
+        anchor = f.read()
+    expect(n.is_open(), "a new one")
+    codes, news = n.insert({"administrators": administrators(anchor, rules=[])})
+    equal(codes, [1, 0])
+    expect("refused, nothing of it counts: /administrators/rules" in news, news)
+    codes, news = n.insert({"administrators": administrators("-----BEGIN CERTIFICATE-----\nx\n")})
+    equal(codes, [0, 1])
+    expect("administrators are refused: /trust/administrators/anchors/0" in news, news)
+    expect(n.is_open() and n.f.token(), "what is refused leaves the token, and a way for a better drive")
+    codes, news = n.insert({"time": {"servers": ["ntp.test"]}, "administrators": administrators(anchor)})
+    equal((codes, os.listdir(n.folders["kept"])), ([0, 0], ["time"]), news)
+    expect("can come in" in news and not n.is_open(), news)
+    with open(os.path.join(n.state, "mgmt", "server-spki-sha256"), encoding="utf-8") as f:
+        spki = f.read().strip()
+    words = ["--url", n.f.url, "--cert", t.pki.client.chain, "--key", t.pki.client.key, "status"]
+    code, _, err = ctl("--server-spki", spki, *words)
+    equal(code, 0, err)
+    equal(ctl("--server-spki", "0" * 64, *words)[0], 3, "another server")
+    equal(ctl("--server-spki", spki[:-1], *words)[0], 2, "half a key")
+    expect(not os.path.exists(os.path.join(n.state, "mgmt", "bootstrap")), "the token is closed")
+    equal(n.f.g.api("POST", "/api/v1/bootstrap")[0], 409)
+    before = n.f.g.api("GET", "/api/v1/config")[2]
+    equal(n.insert({"time": {"servers": []}, "administrators": administrators(anchor)}), ([0, 0], ""))
+    equal(n.f.g.api("GET", "/api/v1/config")[2], before)
+
+
+@test("who was an administrator once keeps every later drive out, when he is gone too", timeout=60)
+def owned(t):
+    n = New(t)
+    expect(n.is_open(), "a new one")
+    equal(n.f.enroll("ann")[0], 0)
+    expect(not n.is_open(), "with an administrator")
+    equal(patient(n.f.g, "DELETE", "/api/v1/administrators/ann", None, {"If-Match": "*"})[0] // 100, 2)
+    n.f.g.wait(lambda: n.f.g.api("GET", "/api/v1/administrators")[2]["items"] == [], 10, "her end")
+    expect(not n.is_open(), "after the last one")
+    equal(n.insert({"time": {"servers": []}}), ([0, 0], ""))

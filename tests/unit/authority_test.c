@@ -51,24 +51,27 @@ static int model_of(const char *admins, const char *token, struct model *m, stru
     return rc;
 }
 
-TEST("a trust of its own is made only for a management link that has neither tls nor access")
+TEST("a server certificate is made where tls names no identity, a trust only where there is "
+     "neither tls nor access")
 {
     static const struct {
         const char *text;
-        bool asked;
+        bool asked, lets_in;
     } rows[] = {
-        {"{}", false},
-        {"{\"management\": {\"listen\": {\"address\": [\"127.0.0.1:1\"]}}}", true},
-        {"{\"management\": {\"listen\": {\"tls\": {}}}}", false},
-        {"{\"management\": {\"listen\": {}, \"access\": []}}", false},
-        {"{\"management\": 7}", false},
-        {"{\"management\": {\"listen\": 7}}", false},
+        {"{}", false, false},
+        {"{\"management\": {\"listen\": {\"address\": [\"127.0.0.1:1\"]}}}", true, true},
+        {"{\"management\": {\"listen\": {\"tls\": {}}}}", true, false},
+        {"{\"management\": {\"listen\": {\"tls\": {\"identity\": \"gw\"}}}}", false, false},
+        {"{\"management\": {\"listen\": {}, \"access\": []}}", false, false},
+        {"{\"management\": 7}", false, false},
+        {"{\"management\": {\"listen\": 7}}", false, false},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         json_t *document = parse(rows[i].text);
 
         EXPECT(authority_is_asked(document) == rows[i].asked);
+        EXPECT(authority_lets_in(document) == rows[i].lets_in);
         json_decref(document);
     }
 }

@@ -34,6 +34,22 @@ TEST("network and time are read as over REST")
     EXPECT(!*judged("{\"time\": {\"servers\": []}}", &f) && f.has_time && !f.has_network);
 }
 
+TEST("administrators become a change of the gateway's configuration")
+{
+    struct first f = {.has_network = false};
+    char *text;
+
+    EXPECT(
+        !*judged("{\"administrators\": {\"trust\": {\"anchors\": [\"a\"]}, \"access\": []}}", &f));
+    text = json_dumps(f.change, JSON_COMPACT | JSON_SORT_KEYS);
+    EXPECT(text && !strcmp(text, "{\"management\":{\"access\":[],\"listen\":{\"tls\":{\"trust\":"
+                                 "\"administrators\"}}},\"trust\":{\"administrators\":{\"anchors\":"
+                                 "[\"a\"]}}}"));
+    free(text);
+    first_form_fini(&f);
+    EXPECT(!f.change);
+}
+
 TEST("one mistake refuses the whole, with its place, and nothing is given out")
 {
     static const struct {
@@ -48,6 +64,10 @@ TEST("one mistake refuses the whole, with its place, and nothing is given out")
         {"{\"time\": {\"servers\": []}, \"shell\": 1}", "/shell"},
         {"{\"time\": {\"servers\": [\"a b\"]}}", "/time/servers/0"},
         {"{\"time\": {\"servers\": []}, \"network\": 5}", "/network"},
+        {"{\"administrators\": 5}", "/administrators"},
+        {"{\"administrators\": {\"trust\": {}}}", "/administrators/access"},
+        {"{\"administrators\": {\"trust\": 1, \"access\": []}}", "/administrators/trust"},
+        {"{\"administrators\": {\"trust\": {}, \"access\": 1}}", "/administrators/access"},
         {"{\"time\": {\"servers\": []}, \"network\": {\"interfaces\": {\"eth0\": {\"mtu\": 9}}}}",
          "/network/interfaces/eth0/mtu"},
     };
