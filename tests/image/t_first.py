@@ -38,7 +38,7 @@ def first(t):
     boot(drive=static(name, "10.0.2.78"))
     a.wait(r"^address \S+ 10\.0\.2\.78$")
     a.wait(r"^first configuration taken from the drive")
-    r = a.enroll("ann", a.token())
+    r = a.wait_ready().enroll("ann", a.token())
     equal(r.returncode, 0, r.stderr)
     equal(a.json("time")["servers"], ["10.0.2.3"])
     boot(drive=static(name, "10.0.2.79"), credential=static(name, "10.0.2.77"))

@@ -24,7 +24,7 @@ def credential(t):
     a = Appliance(t.dir, {free_port(): "10.0.2.77:9443"}, credentials=files)
     t.defer(a.kill)
     a.boot().wait(r"^address \S+ 10\.0\.2\.77$")
-    r = a.enroll("ann", a.token())
+    r = a.wait_ready().enroll("ann", a.token())
     equal(r.returncode, 0, r.stderr)
     console = a.console()
     expect("10.0.2.15" not in console, "it asked for an address too")
@@ -37,9 +37,11 @@ def changed(t):
     a = Appliance(t.dir, {dhcp: "10.0.2.15:9443", static: "10.0.2.77:9443"})
     t.defer(a.kill)
     a.management = dhcp
-    r = a.boot().enroll("ann", a.token())
+    r = a.boot().wait_ready().enroll("ann", a.token())
     equal(r.returncode, 0, r.stderr)
-    name = next(i["name"] for i in a.json("interfaces")["items"] if any("10.0.2.15" in x for x in i["addresses"]))
+    live = a.json("interfaces")
+    name = next(i["name"] for i in live["items"] if any("10.0.2.15" in x for x in i["addresses"]))
+    expect(("0.0.0.0/0", "10.0.2.2", name) in [(r["to"], r.get("via"), r["interface"]) for r in live["routes"]], live["routes"])
 
     def put(address, *words, vlan=None):
         doc = {"interfaces": {name: {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": "10.0.2.2"}]},
