@@ -71,6 +71,17 @@ static int choose_version(struct console *c, struct err *e)
     return helper_activate(c->look.helper, other->version, e);
 }
 
+static int set_network(struct console *c, struct err *e)
+{
+    static struct network network;
+    static struct network_time time;
+    int rc = form_read(&c->menu.form, &network, &time, e);
+
+    if (!rc)
+        rc = helper_network(c->look.helper, &network, e);
+    return !rc && time.n ? helper_time(c->look.helper, &time, e) : rc;
+}
+
 static int restart(struct console *c, struct err *e)
 {
     return helper_power(c->look.helper, SYSTEM_REBOOT, e);
@@ -91,6 +102,7 @@ static const struct {
     const char *done;
 } orders[MENU_ORDERS] = {
     [MENU_TOKEN] = {open_token, "A one-time token is open."},
+    [MENU_NETWORK] = {set_network, "The network is set. Its addresses are above when it is up."},
     [MENU_VERSION] = {choose_version, "The other version starts next. Restart for it."},
     [MENU_RESTART] = {restart, "The appliance restarts."},
     [MENU_SHUTDOWN] = {shut_down, "The appliance shuts down."},
@@ -143,7 +155,8 @@ static bool take_byte(struct console *c, uint8_t byte)
         c->screen.news[0] = '\0';
     order = menu_key(&c->menu, key);
     carry_out(c, order);
-    return !order && before.asks == c->menu.asks && before.word == c->menu.word;
+    return !order && before.asks == c->menu.asks && before.word == c->menu.word &&
+           before.fills == c->menu.fills;
 }
 
 /* 0, or -EPIPE: the terminal is gone. What was typed ahead of a question is no answer to it. */

@@ -10,7 +10,7 @@
 
 #include "dataplane/wire/chan.h"
 
-#define ANSWER_MAX 2048
+#define ANSWER_MAX NETWORK_BODY_MAX
 
 static int dial(const char *path)
 {
@@ -115,4 +115,43 @@ int helper_power(const char *socket_path, enum system_power what, struct err *e)
 int helper_reset(const char *socket_path, struct err *e)
 {
     return order(socket_path, SYSTEM_RESET, NULL, e);
+}
+
+/* ---- settings: the version that is there first, then a change of it ---- */
+
+int helper_network(const char *socket_path, const struct network *n, struct err *e)
+{
+    static struct system_network m;
+    static uint8_t mem[CHAN_HEADER + ANSWER_MAX];
+    struct chan_msg got;
+    struct buf b;
+    int rc = ask(socket_path, SYSTEM_NETWORK, NULL, SYSTEM_NETWORK_IS, mem, &got, e);
+
+    if (rc)
+        return rc;
+    if (system_get_network(&got.body, &m))
+        return err_set(e, -EPROTO, "penstock-system", "report it", "its answer can not be read");
+    m.confirm_s = 0;
+    m.network = *n;
+    buf_init(&b, mem, sizeof mem);
+    system_put_network(&b, &m);
+    return order(socket_path, SYSTEM_NETWORK_SET, &b, e);
+}
+
+int helper_time(const char *socket_path, const struct network_time *t, struct err *e)
+{
+    uint8_t mem[CHAN_HEADER + ANSWER_MAX];
+    struct system_time m;
+    struct chan_msg got;
+    struct buf b;
+    int rc = ask(socket_path, SYSTEM_TIME, NULL, SYSTEM_TIME_IS, mem, &got, e);
+
+    if (rc)
+        return rc;
+    if (system_get_time(&got.body, &m))
+        return err_set(e, -EPROTO, "penstock-system", "report it", "its answer can not be read");
+    m = (struct system_time){.version = m.version, .time = *t};
+    buf_init(&b, mem, sizeof mem);
+    system_put_time(&b, &m);
+    return order(socket_path, SYSTEM_TIME_SET, &b, e);
 }

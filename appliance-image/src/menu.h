@@ -10,12 +10,16 @@
 
 #include <stdbool.h>
 
+#include "appliance-image/src/form.h"
+
 #define MENU_WORD     "erase" /* what has to be typed for a factory reset */
-#define MENU_LINE_MAX 16
+#define MENU_LEAVE    "q"     /* as a line of the form */
+#define MENU_LINE_MAX FORM_LINE_MAX
 
 enum menu_order {
     MENU_NOTHING,
     MENU_TOKEN,    /* open a new one-time token */
+    MENU_NETWORK,  /* the settings of the form */
     MENU_VERSION,  /* the version in the other slot starts next */
     MENU_RESTART,  /* the machine */
     MENU_SHUTDOWN, /* the machine */
@@ -26,9 +30,12 @@ enum menu_order {
 struct menu {
     enum menu_order asks; /* for which it wants a yes; MENU_NOTHING: the list is shown */
     bool word;            /* the yes is there, and MENU_WORD has to follow */
+    bool fills;           /* the form is filled in, then comes the yes */
+    unsigned field;       /* which line of it */
     bool too_long;        /* more was typed than there is room for: it is no word */
     char line[MENU_LINE_MAX + 1];
     unsigned n;
+    struct form form; /* as it was filled in last; stays for whoever carries the order out */
 };
 
 struct menu_item {

@@ -65,10 +65,27 @@ static void draw_list(struct page *p)
         say(p, "  %c  %s\n", menu_items[i].key, menu_items[i].name);
 }
 
+/* The lines that are there, and the one that is typed. */
+static void draw_form(struct page *p, const struct menu *m)
+{
+    for (unsigned i = 0; i < FORM_FIELDS && i <= m->field; i++)
+        say(p, "%-13s %s%s\n", form_lines[i].name, i < m->field ? m->form.values[i] : m->line,
+            i == m->field && m->too_long ? "..." : "");
+    if (m->fills)
+        say(p, "\n%s: %s\nEnter ends a line; " MENU_LEAVE " alone leaves all as it is.\n",
+            form_lines[m->field].name, form_lines[m->field].hint);
+    else
+        say(p, "\n");
+}
+
 static void draw_question(struct page *p, const struct menu *m)
 {
     const struct menu_item *asked = menu_asked(m);
 
+    if (m->asks == MENU_NETWORK)
+        draw_form(p, m);
+    if (m->fills)
+        return;
     if (m->word)
         say(p, "Type the word %s and Enter; anything else keeps all as it is.\n> %s%s", MENU_WORD,
             m->line, m->too_long ? "..." : "");

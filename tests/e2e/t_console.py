@@ -108,6 +108,36 @@ def ahead(t):
     equal(powered(d), [])
 
 
+@test("the network is typed in, judged, and becomes the appliance's; a mistake changes nothing", timeout=120)
+def network(t):
+    d = Disk(t)
+    c = Console(t, d.path, d.socket)
+    units = os.path.join(d.path, "units")
+
+    def fill(*lines):
+        c.wait(r"^Press a key")
+        c.keys(b"n")
+        for name, line in zip(("interface", "VLAN", "address", "gateway", "name servers", "time servers"), lines):
+            c.wait(r"^%s: " % name)
+            c.keys(line + b"\r")
+
+    fill(b"eth0", b"", b"192.0.2.1", b"", b"", b"")
+    c.wait(r"replaces the whole network")
+    c.keys(b"y")
+    c.wait(r"^Not done: address: is no address with a length")
+    equal(os.listdir(units), [])
+    fill(b"eth1,eth2", b"7", b"192.0.2.1/24", b"192.0.2.254", b"192.0.2.53", b"ntp.test")
+    c.wait(r"^address       192\.0\.2\.1/24[^$]*replaces the whole network")
+    c.keys(b"y")
+    c.wait(r"^The network is set")
+    d.wait(lambda: "--no-block reload systemd-networkd.service" in powered(d), "networkd to hear of it")
+    d.wait(lambda: "--no-block restart systemd-timesyncd.service" in powered(d), "timesyncd to hear of it")
+    with open(os.path.join(units, "05-penstock-vlan7.network"), encoding="utf-8") as f:
+        expect("Address=192.0.2.1/24" in f.read(), "the address")
+    expect(os.path.exists(os.path.join(units, "05-penstock-bond0.netdev")), "the bond")
+    equal(sorted(os.listdir(os.path.join(d.path, "kept"))), ["network", "time"])
+
+
 @test("a restart, a shutdown and the other version are ordered; a factory reset takes its word, marks the state and restarts", timeout=120)
 def orders(t):
     d = Disk(t)

@@ -1,4 +1,5 @@
 /* console: does a key order nothing by itself, and is everything else that is typed nothing? */
+#include <stdio.h>
 #include <string.h>
 
 #include "appliance-image/src/keys.h"
@@ -56,7 +57,7 @@ TEST("each order takes its key and a yes; any other key is a no")
 {
     for (size_t i = 0; i < ARRAY_LEN(menu_items); i++) {
         char keys[] = {menu_items[i].key, 'y', '\0'};
-        bool reset = menu_items[i].order == MENU_RESET;
+        bool reset = menu_items[i].order == MENU_RESET || menu_items[i].order == MENU_NETWORK;
 
         EXPECT(fresh(keys) == (reset ? MENU_NOTHING : menu_items[i].order));
         keys[1] = 'n';
@@ -86,6 +87,71 @@ TEST("a factory reset takes a yes and then its word, whole and alone")
         EXPECT(!type(&m, "\b"));
     EXPECT(!type(&m, "erase\r")); /* an overlong line is no word, whatever is left of it */
     EXPECT(!menu_asked(&m));
+}
+
+TEST("the network takes six lines and a yes; a q alone leaves it, an overlong line is typed again")
+{
+    static char out[SCREEN_MAX];
+    const struct screen s = {.ready = true};
+    struct menu m = {.asks = MENU_NOTHING};
+    char line[100];
+
+    EXPECT(fresh("nenp1s0\r\rdhcp\r\r\r\ry") == MENU_NETWORK);
+    EXPECT(fresh("nenp1s0\r\rdhcp\r\r\r\rn") == MENU_NOTHING);
+    EXPECT(fresh("nenp1s0\rq\ry") == MENU_NOTHING && fresh("nyyyyyyy") == MENU_NOTHING);
+    memset(line, 'a', sizeof line - 1);
+    line[sizeof line - 1] = '\0';
+    EXPECT(!type(&m, "n") && !type(&m, line) && !type(&m, "\r") && m.field == 0 && m.fills);
+    EXPECT(!type(&m, "enp1sx\b0\r7\r192.0.2.1/24\r192.0.2.2\r"));
+    EXPECT(screen_draw(&s, &m, out) == strlen(out));
+    EXPECT(strstr(out, "\ninterface     enp1s0\n") && strstr(out, "name servers: addresses with"));
+    EXPECT(type(&m, "192.0.2.3\rntp.test\ry") == MENU_NETWORK && !menu_asked(&m));
+    EXPECT(!strcmp(m.form.values[FORM_VLAN], "7"));
+}
+
+/* Where the form is refused, or "" when it is good. */
+static const char *judged(struct network *n, struct network_time *t, const char *devices,
+                          const char *vlan, const char *address, const char *gateway,
+                          const char *dns, const char *times)
+{
+    static struct err e;
+    const char *const values[FORM_FIELDS] = {devices, vlan, address, gateway, dns, times};
+    struct form f;
+
+    for (unsigned i = 0; i < FORM_FIELDS; i++)
+        snprintf(f.values[i], sizeof f.values[i], "%s", values[i]);
+    e = (struct err){.where = ""};
+    return form_read(&f, n, t, &e) ? e.where : "";
+}
+
+TEST("the form becomes an interface, a bond or a VLAN on it, judged as over REST")
+{
+    static struct network n;
+    struct network_time t;
+
+    EXPECT(!*judged(&n, &t, "enp1s0", "", "dhcp", "", "", ""));
+    EXPECT(n.n_links == 1 && n.links[0].dhcp == NETWORK_DHCP_4 && !n.n_dns && !t.n);
+    EXPECT(!*judged(&n, &t, "a,b", "7", "192.0.2.1/24", "192.0.2.2", "192.0.2.3,2001:db8::3",
+                    "ntp.test"));
+    EXPECT(n.n_links == 2 && n.links[0].kind == NETWORK_BOND && n.links[0].n_members == 2);
+    EXPECT(n.links[1].vlan == 7 && !strcmp(n.links[1].on, n.links[0].name));
+    EXPECT(n.links[1].n_addresses == 1 && n.links[1].n_routes == 1 &&
+           !n.links[1].routes[0].to.bits);
+    EXPECT(n.n_dns == 2 && t.n == 1);
+    EXPECT(!*judged(&n, &t, "eth0", "", "2001:db8::1/64", "2001:db8::2", "", ""));
+    EXPECT(!strcmp(judged(&n, &t, "", "", "dhcp", "", "", ""), "interface"));
+    EXPECT(!strcmp(judged(&n, &t, "averyveryverylongname", "", "dhcp", "", "", ""), "interface"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "7x", "dhcp", "", "", ""), "VLAN"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "4095", "dhcp", "", "", ""), "VLAN"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "", "192.0.2.1", "", "", ""), "address"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "", "", "", "", ""), "address"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "", "192.0.2.1/24", "x", "", ""), "gateway"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "", "dhcp", "", "ns.test", ""), "name servers"));
+    EXPECT(!strcmp(judged(&n, &t, "eth0", "", "dhcp", "", "", "1,2,3,4,5"), "time servers"));
+    EXPECT(*judged(&n, &t, "eth0\n", "", "dhcp", "", "", "") &&
+           *judged(&n, &t, "a/b", "", "dhcp", "", "", ""));
+    EXPECT(*judged(&n, &t, "eth0", "", "192.0.2.1/24", "198.51.100.1", "", ""));
+    EXPECT(*judged(&n, &t, "eth0", "", "dhcp", "", "", "a b"));
 }
 
 TEST("the screen says how all stands, and is cut rather than overrun")
