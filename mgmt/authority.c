@@ -285,6 +285,8 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
     json_t *server, *names;
     int rc = 0;
 
+    if (json_is_true(json_object_get(m->authority, "owned"))) /* whatever a backup says */
+        json_object_set_new(state, "owned", json_true());
     if (!json_object_get(state, "ca"))
         rc = make_authority(m, state, e);
     server = json_object_get(state, "server");
