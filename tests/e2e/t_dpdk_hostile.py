@@ -5,12 +5,14 @@ import random
 import struct
 import threading
 
+from gateway import BIN
 from harness import equal, expect, test
 from rawnet import (ACK, ETH_ARP, ETH_IP, FIN, ICMP, PSH, RST, SYN, TCP, UDP, URG, Stranger, icmp, icmp6, ip4, ip6,
                     packed, tcp)
 from t_dpdk import IN, OUT, Dpdk, resident, there_and_back
 
 PORT = 8443
+SANITIZED = "/asan/" in BIN  # what is freed is kept for a while there
 OUT6 = "fd77:1::1"
 FOUR, SIX = "10.77.1.66", "fd77:1::66"
 
@@ -229,7 +231,7 @@ def strangers(t):
     four.settle()
     there_and_back(d.tls(PORT), 1000)
     grown = resident(pid) - before
-    expect(grown < 12 << 10, "it grew by %d KiB" % grown)
+    expect(SANITIZED or grown < 12 << 10, "it grew by %d KiB" % grown)
     traffic.close()
     for s in (quiet, quiet6):
         there_and_back(s, 100000)
