@@ -36,7 +36,7 @@ LDFLAGS = $(LINK_$(VARIANT))
 MAINS := dataplane/dataplaned.c handshake/handshaked.c handshake/keyring/keyringd.c \
          handshake/token/tokend.c mgmt/mgmtd.c mgmt/launcher/penstockd.c mgmt/ctl/penstockctl.c perf/load/main.c
 FOLDERS := dataplane/base dataplane/wire dataplane/record dataplane/core dataplane/uring handshake \
-           handshake/keyring handshake/token mgmt mgmt/model mgmt/store mgmt/api mgmt/backup mgmt/launcher mgmt/ctl mgmt/renew mgmt/pair mgmt/page perf/load
+           handshake/keyring handshake/token mgmt mgmt/model mgmt/store mgmt/api mgmt/backup mgmt/ship mgmt/launcher mgmt/ctl mgmt/renew mgmt/pair mgmt/page perf/load
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(NOT_HERE),$(wildcard $(1)/*.c)))
 
@@ -44,7 +44,7 @@ LIBS_dataplane := dataplane/uring dataplane/core dataplane/record dataplane/wire
 LIBS_handshake := handshake dataplane/wire dataplane/base
 LIBS_keyring := handshake/keyring dataplane/wire dataplane/base
 LIBS_token := handshake/token handshake/keyring dataplane/wire dataplane/base
-LIBS_mgmt := mgmt mgmt/api mgmt/backup mgmt/page mgmt/renew mgmt/pair mgmt/store mgmt/model dataplane/wire dataplane/base
+LIBS_mgmt := mgmt mgmt/api mgmt/backup mgmt/ship mgmt/page mgmt/renew mgmt/pair mgmt/store mgmt/model dataplane/wire dataplane/base
 LIBS_launcher := mgmt/launcher dataplane/wire dataplane/base
 LIBS_ctl := mgmt/ctl mgmt/model dataplane/wire dataplane/base
 LIBS_load := perf/load handshake dataplane/record dataplane/wire dataplane/base

@@ -15,6 +15,7 @@
 #include "mgmt/offered.h"
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
+#include "mgmt/ship/ship.h"
 #include "mgmt/store/objects.h"
 
 static bool is_dead(int rc)
@@ -129,7 +130,7 @@ static int parse_running(struct manager *m, json_t *document, struct model *mode
     } else {
         filled = json_deep_copy(document);
     }
-    if (filled && !renew_fill(filled, e) && !pair_fill(filled, e))
+    if (filled && !renew_fill(filled, e) && !pair_fill(filled, e) && !ship_fill(filled, e))
         rc = model_filled(model, filled, e);
     else
         json_decref(filled);
@@ -179,6 +180,7 @@ static void resume(struct manager *m, const struct control_load *load, const cha
     lists_follow(m);
     renew_follow(m);
     pair_follow(m);
+    ship_follow(m);
     if (m->highest < m->revision)
         m->highest = m->revision;
     m->applied_ms = clock_mono_ms();

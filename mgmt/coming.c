@@ -17,6 +17,7 @@
 #include "mgmt/model/node.h"
 #include "mgmt/renew/lists.h"
 #include "mgmt/renew/renew.h"
+#include "mgmt/ship/ship.h"
 #include "mgmt/store/audit.h"
 #include "mgmt/trial.h"
 
@@ -56,7 +57,7 @@ static int fill(struct judged *j, const json_t *authority, struct err *e)
     }
     if (!filled)
         return -EINVAL;
-    if (renew_fill(filled, e) || pair_fill(filled, e)) {
+    if (renew_fill(filled, e) || pair_fill(filled, e) || ship_fill(filled, e)) {
         json_decref(filled);
         return -EINVAL;
     }
@@ -74,7 +75,8 @@ static int judge(struct judged *j, const char *text, size_t n, uint64_t number,
     if (rc)
         return rc;
     j->document = json_incref(j->model.root);
-    if (j->model.automatic || renew_is_asked(j->document) || pair_is_asked(j->document))
+    if (j->model.automatic || renew_is_asked(j->document) || pair_is_asked(j->document) ||
+        ship_is_asked(j->document))
         rc = fill(j, authority, e);
     if (!rc)
         rc = model_validate(&j->model, e);
@@ -325,6 +327,7 @@ static void adopt(struct manager *m, struct coming *c)
     lists_follow(m);
     renew_follow(m);
     pair_follow(m);
+    ship_follow(m);
     m->applied_ms = clock_mono_ms();
     m->alarmed_s = INT64_MIN; /* what is near its end is said anew for each revision */
     if (c->name[0])

@@ -31,6 +31,8 @@ int manager_init(struct manager *m, int control, const char *appliance, const ch
         m->workers[i] = -1;
     m->warnings = json_array();
     vaultline_init(&m->vault);
+    journal_init(&m->journal);
+    ship_init(&m->ship);
     rc = m->warnings ? appliance_init(&m->appliance, appliance) : -ENOMEM;
     return rc ? rc : pair_init(&m->pair, vrrp);
 }
@@ -116,6 +118,10 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
     }
     if (ch.kind == CHANNEL_TOKENSTATE) {
         tokens_take(m, ch.index, fd);
+        return 0;
+    }
+    if (ch.kind == CHANNEL_LOG) {
+        journal_take(m, fd);
         return 0;
     }
     if (ch.kind == CHANNEL_VAULT) {

@@ -16,9 +16,11 @@
 #include "mgmt/callers.h"
 #include "mgmt/coming.h"
 #include "mgmt/events.h"
+#include "mgmt/journal.h"
 #include "mgmt/model/compile.h"
 #include "mgmt/pair/pair.h"
 #include "mgmt/renew/web.h"
+#include "mgmt/ship/ship.h"
 #include "mgmt/store/store.h"
 #include "mgmt/tokens.h"
 #include "mgmt/vaultline.h"
@@ -57,6 +59,8 @@ struct manager {
     struct vaultline vault;
     struct events events;
     struct tokens tokens;
+    struct journal journal; /* log lines of all processes */
+    struct ship ship;       /* and where they are sent */
     struct appliance appliance;
     struct pair pair;
     bool backup_busy;             /* one is made or restored: each may hold much */

@@ -25,11 +25,12 @@
 static void loop(struct manager *m)
 {
     while (!m->done) {
-        struct pollfd p[5 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX +
+        struct pollfd p[6 + CALLERS_WAITING_MAX + EVENTS_WORKERS + CONTROL_TOKENS_MAX +
                         APPLIANCE_LINES + 1] = {{.fd = m->control, .events = POLLIN}};
         unsigned n = 1 + api_poll(m->api, p + 1);
 
         vaultline_poll(m, p + n++);
+        ship_poll(m, p + n++);
         p[n++] = (struct pollfd){.fd = m->web.fd, .events = POLLIN};
         n += callers_poll(m, p + n);
         n += events_poll(m, p + n);
@@ -39,6 +40,8 @@ static void loop(struct manager *m)
         poll(p, n, api_wait_ms(m->api));
         if (p[0].revents && manager_control(m))
             m->done = true;
+        journal_run(&m->journal);
+        ship_run(m, clock_mono_ms());
         vaultline_run(m);
         appliance_run(m);
         appliance_tick(m);

@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
+#include "dataplane/base/logtap.h"
 
 #define LINE_MAX_BYTES 4096 /* a line and its newline; also what a pipe takes in one piece */
 
@@ -17,12 +20,21 @@ static const char *const level_names[] = {
 
 static enum log_level log_least = LOG_INFO;
 static char log_process[32] = "penstock";
+static int log_tap = -1; /* logtap.h */
+static atomic_uint log_lost;
 
 void log_init(const char *process, enum log_level least)
 {
     snprintf(log_process, sizeof(log_process), "%s", process);
     log_least = least;
+    if (getenv(LOGTAP_VARIABLE) && log_tap < 0)
+        log_tap = atoi(getenv(LOGTAP_VARIABLE));
     tzset(); /* gmtime_r() would read the time zone's file later, when no file may be opened */
+}
+
+void logtap_set(int fd)
+{
+    log_tap = fd;
 }
 
 /* Time, level, process and event. Returns the bytes written, or n if they do not fit. */
@@ -62,6 +74,27 @@ static void write_line(const char *line, size_t n)
     /* Nobody is left to tell when stderr itself fails. */
 }
 
+/* Beside stderr, or counted. A pipe takes a line whole or not at all. */
+static void tap_line(const char *line, size_t n)
+{
+    unsigned lost = log_tap < 0 ? 0 : atomic_exchange(&log_lost, 0);
+    char said[160];
+    size_t used;
+
+    if (log_tap < 0)
+        return;
+    if (lost) {
+        used = put_head(said, sizeof(said) - 32, LOG_WARN, "log_lines_lost");
+        used += (size_t)snprintf(said + used, sizeof(said) - used, " lines=%u\n", lost);
+        if (write(log_tap, said, used) < 0) {
+            atomic_fetch_add(&log_lost, lost + 1);
+            return;
+        }
+    }
+    if (write(log_tap, line, n) < 0)
+        atomic_fetch_add(&log_lost, 1);
+}
+
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES + 1]; /* vsnprintf() ends with a NUL where the newline will stand */
@@ -90,6 +123,7 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
     mask_controls(line, used);
     line[used++] = '\n';
     write_line(line, used);
+    tap_line(line, used);
     errno = kept_errno;
 }
 

@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ERROR_FD (SPAWN_CONTROL_FD + 1) /* close-on-exec: the child program never sees it */
+#include "dataplane/base/logtap.h"
+
+#define ERROR_FD (SPAWN_LOG_FD + 1) /* close-on-exec: the child program never sees it */
 #define ABOVE    16 /* descriptors from here on are in no one's way while they are sorted */
 
 /* The child as it stands between fork and exec; only async-signal-safe calls from here on. */
@@ -39,16 +41,18 @@ static int fill_standard(void)
 }
 
 /*
- * Leave 0, 1, 2, control as 3 and the close-on-exec error pipe as 4. Both are copied far up first,
- * for they may sit on each other's numbers. *error is moved as soon as it can be.
+ * Leave 0, 1, 2, control as 3, the log's tap as 4 if there is one, and the close-on-exec error pipe
+ * as 5. All are copied far up first, for they may sit on each other's numbers. *error is moved as
+ * soon as it can be.
  */
-static int sort_descriptors(int control, const int pipe_fds[2], int *error)
+static int sort_descriptors(int control, int log, const int pipe_fds[2], int *error)
 {
+    int high_log = log > 0 ? fcntl(log, F_DUPFD_CLOEXEC, ABOVE) : -1;
     int high_error = fcntl(pipe_fds[1], F_DUPFD_CLOEXEC, ABOVE);
     int high_control = fcntl(control, F_DUPFD_CLOEXEC, ABOVE);
     int rc;
 
-    if (high_error < 0 || high_control < 0)
+    if (high_error < 0 || high_control < 0 || (log > 0 && high_log < 0))
         return -errno;
     *error = high_error;
     close(pipe_fds[0]);
@@ -57,6 +61,8 @@ static int sort_descriptors(int control, const int pipe_fds[2], int *error)
     rc = fill_standard();
     if (rc < 0)
         return rc;
+    if (log > 0 ? dup2(high_log, SPAWN_LOG_FD) < 0 : close(SPAWN_LOG_FD) < 0 && errno != EBADF)
+        return -errno;
     if (dup2(high_control, SPAWN_CONTROL_FD) < 0 || dup3(high_error, ERROR_FD, O_CLOEXEC) < 0)
         return -errno;
     *error = ERROR_FD;
@@ -64,16 +70,20 @@ static int sort_descriptors(int control, const int pipe_fds[2], int *error)
 }
 
 __attribute__((noreturn)) static void run_child(const char *path, char *const argv[],
-                                                const char *const *variables, int control,
+                                                const char *const *variables, int control, int log,
                                                 const int pipe_fds[2])
 {
     static char search[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    char *environment[SPAWN_VARIABLES + 2] = {search};
+    static char tap[] = LOGTAP_VARIABLE "=4";
+    char *environment[SPAWN_VARIABLES + 3] = {search};
+    unsigned n = 1;
     int error = pipe_fds[1];
-    int rc = sort_descriptors(control, pipe_fds, &error);
+    int rc = sort_descriptors(control, log, pipe_fds, &error);
 
     for (unsigned i = 0; i < SPAWN_VARIABLES && variables[i]; i++)
-        environment[i + 1] = (char *)(uintptr_t)variables[i];
+        environment[n++] = (char *)(uintptr_t)variables[i];
+    if (log > 0)
+        environment[n] = tap;
     if (!rc) {
         reset_signals();
         execve(path, argv, environment);
@@ -102,11 +112,11 @@ pid_t spawn_child(const char *path, char *const argv[], int control_fd)
 {
     static const char *const none[] = {NULL};
 
-    return spawn_child_with(path, argv, none, control_fd);
+    return spawn_child_with(path, argv, none, control_fd, 0);
 }
 
 pid_t spawn_child_with(const char *path, char *const argv[], const char *const *variables,
-                       int control_fd)
+                       int control_fd, int log_fd)
 {
     sigset_t all, before;
     int pipe_fds[2];
@@ -122,7 +132,7 @@ pid_t spawn_child_with(const char *path, char *const argv[], const char *const *
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = fork();
     if (pid == 0)
-        run_child(path, argv, variables, control_fd, pipe_fds);
+        run_child(path, argv, variables, control_fd, log_fd, pipe_fds);
     rc = pid < 0 ? -errno : 0;
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(pipe_fds[1]);

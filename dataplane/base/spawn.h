@@ -21,8 +21,12 @@
 pid_t spawn_child(const char *path, char *const argv[], int control_fd);
 
 #define SPAWN_VARIABLES 16
-/* The same with up to SPAWN_VARIABLES "NAME=VALUE" in the environment, ended by NULL. */
+#define SPAWN_LOG_FD    4 /* a child's tap (logtap.h), where it has one */
+/*
+ * The same with up to SPAWN_VARIABLES "NAME=VALUE" in the environment, ended by NULL; and log_fd as
+ * descriptor 4, which the environment says (0: none).
+ */
 pid_t spawn_child_with(const char *path, char *const argv[], const char *const *variables,
-                       int control_fd);
+                       int control_fd, int log_fd);
 
 #endif

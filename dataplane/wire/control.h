@@ -82,6 +82,7 @@ enum channel_kind {
     CHANNEL_TOKEN,   /* token process i <-> keyring (as index i): see keywire.h */
     CHANNEL_TOKENSTATE, /* token process (index) -> mgmt (see tokenstate.h) */
     CHANNEL_NOTICES,    /* data plane worker (index) -> mgmt (see notice.h) */
+    CHANNEL_LOG,        /* mgmt: a pipe of which it reads all processes' log lines (logtap.h) */
     CHANNEL_KINDS
 };
 

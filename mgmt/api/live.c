@@ -107,6 +107,8 @@ void live_status(struct call *c)
                           warnings_now(m, clock_wall_s()), "tokens", tokens_list(m), "links",
                           json_object_get(stats, "links"), "missing_workers",
                           json_object_get(stats, "missing_workers")));
+    if (m->ship.asked)
+        json_object_set_new(c->answer, "log_shipping", ship_json(m));
     json_decref(stats);
 }
 

@@ -134,6 +134,21 @@ static void clock_families(FILE *out, const struct appliance *a)
            (double)a->clock.offset_us / 1e6);
 }
 
+static void ship_family(FILE *out, const struct manager *m)
+{
+    json_t *s = ship_json(m);
+
+    if (!s)
+        return;
+    single(out, "penstock_log_connected", "gauge", "1 while a collector takes log lines.",
+           json_is_true(json_object_get(s, "connected")));
+    single(out, "penstock_log_sent_total", "counter", "Log lines and audit rows handed over.",
+           (double)json_integer_value(json_object_get(s, "sent")));
+    single(out, "penstock_log_lost_total", "counter", "Log lines the collector did not take.",
+           (double)json_integer_value(json_object_get(s, "lost")));
+    json_decref(s);
+}
+
 static void write_all(FILE *out, const struct manager *m, const json_t *stats)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -157,6 +172,7 @@ static void write_all(FILE *out, const struct manager *m, const json_t *stats)
     token_family(out, m);
     pair_families(out, m);
     clock_families(out, &m->appliance);
+    ship_family(out, m);
     link_families(out, json_object_get(stats, "links"));
     reason_family(out, json_object_get(stats, "reasons"));
 }

@@ -86,6 +86,8 @@ static const struct route routes[] = {
     {"POST", "/api/v1/config/commit", CHANGE, candidate_commit, "confirm " TRIAL,
      "run the candidate"},
     {"POST", "/api/v1/config/confirm", CHANGE, candidate_confirm, "", "keep what was committed"},
+    {"GET", "/api/v1/support", CHANGE, support_get, "",
+     "what somebody who helps wants to see, without a secret"},
     {"POST", "/api/v1/backup", CHANGE, backup_post, "",
      "everything that is configured, and the keys, encrypted (a file)"},
     {"POST", "/api/v1/restore", CHANGE, backup_restore, "administrators " TRIAL,

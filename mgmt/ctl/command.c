@@ -317,6 +317,8 @@ static const struct command commands[] = {
     {"backup", "FILE",
      "all that is configured, and the keys, into an encrypted file (--passphrase-file FILE)", 1, 1,
      command_backup, "/api/v1/backup", NULL},
+    {"support", "FILE", "what somebody who helps wants to see, without a secret", 1, 1,
+     command_support, "/api/v1/support", NULL},
     {"restore", "FILE",
      "make a backup the running configuration (--administrators: and who may manage it)", 1, 1,
      command_restore, "/api/v1/restore", table_restore},

@@ -1,4 +1,4 @@
-/* command_backup: all that is configured into a file, and back. */
+/* command_backup: all that is configured into a file, and back; what support wants, into one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -29,34 +29,47 @@ static int end_file(FILE *out, const char *name, const char *file)
     return fclose(out) || rc || rename(name, file) ? -1 : 0;
 }
 
-int command_backup(const struct options *o, const struct command *c)
+/* The answer into a file, whole or not at all. The exit code. */
+static int fetch(const struct options *o, struct http_ask *q)
 {
-    char passphrase[COMMAND_PASSPHRASE_ROOM] = "", name[COMMAND_PATH_ROOM];
-    struct http_ask q = {
-        .method = "POST", .path = c->path, .wait_s = WAIT_S, .passphrase = passphrase};
+    char name[COMMAND_PATH_ROOM];
     struct http_answer a;
-    int rc = 2;
+    int rc = 1;
 
-    if (!command_passphrase(o, true, true, passphrase))
-        return rc;
-    q.file = begin_file(o->args[0], name);
-    if (q.file) {
-        rc = command_ask(o, &q, &a);
+    q->file = begin_file(o->args[0], name);
+    if (q->file) {
+        rc = command_ask(o, q, &a);
         if (!rc)
             http_free(&a);
         if (rc)
-            fclose(q.file);
-        else if (end_file(q.file, name, o->args[0]))
-            q.file = NULL;
-        if (rc || !q.file)
+            fclose(q->file);
+        else if (end_file(q->file, name, o->args[0]))
+            q->file = NULL;
+        if (rc || !q->file)
             (void)unlink(name);
     }
-    if (!q.file) {
-        fprintf(stderr, "penstockctl: %s: can not be written: %s\n", o->args[0], strerror(errno));
-        rc = 1;
-    }
+    if (q->file)
+        return rc;
+    fprintf(stderr, "penstockctl: %s: can not be written: %s\n", o->args[0], strerror(errno));
+    return 1;
+}
+
+int command_backup(const struct options *o, const struct command *c)
+{
+    char passphrase[COMMAND_PASSPHRASE_ROOM] = "";
+    struct http_ask q = {
+        .method = "POST", .path = c->path, .wait_s = WAIT_S, .passphrase = passphrase};
+    int rc = command_passphrase(o, true, true, passphrase) ? fetch(o, &q) : 2;
+
     secret_wipe(passphrase, sizeof passphrase);
     return rc;
+}
+
+int command_support(const struct options *o, const struct command *c)
+{
+    struct http_ask q = {.method = "GET", .path = c->path, .wait_s = WAIT_S};
+
+    return fetch(o, &q);
 }
 
 int command_restore(const struct options *o, const struct command *c)

@@ -74,6 +74,7 @@ int command_power(const struct options *o, const struct command *c);
 
 /* command_backup.c */
 int command_backup(const struct options *o, const struct command *c);
+int command_support(const struct options *o, const struct command *c);
 int command_restore(const struct options *o, const struct command *c);
 
 /* command_watch.c */

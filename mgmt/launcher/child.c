@@ -147,7 +147,7 @@ int child_start(struct child *c, const struct child_setup *s, uint64_t now_ms)
     rc = chan_pair(pair);
     if (rc)
         return rc;
-    pid = spawn_child_with(path, a.argv, modules ? s->modules->variables : own, pair[1]);
+    pid = spawn_child_with(path, a.argv, modules ? s->modules->variables : own, pair[1], s->log_fd);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);

@@ -76,6 +76,7 @@ struct child_setup {
     const struct modules *modules; /* NULL: nothing is given to token processes */
     const char *appliance; /* socket of the appliance's helper, for mgmt; "": there is none */
     const char *vrrp;      /* and of the one that speaks VRRP */
+    int log_fd;            /* where lines go besides stderr; 0: nowhere */
 };
 
 void child_init(struct child *c, enum role role, uint16_t index);

@@ -111,8 +111,8 @@ static void give_ports(struct fleet *f, struct child *c)
 
 static int start(struct fleet *f, struct child *c, uint64_t now_ms)
 {
-    struct child_setup s = {f->programs, f->workers,   f->rekey_records,
-                            f->modules,  f->appliance, f->vrrp};
+    struct child_setup s = {f->programs,  f->workers, f->rekey_records, f->modules,
+                            f->appliance, f->vrrp,    f->log_write};
     int rc = child_start(c, &s, now_ms);
 
     if (rc) {
@@ -158,7 +158,8 @@ void fleet_child_died(struct fleet *f, struct child *c, uint64_t now_ms)
         }
     }
     if (c->role == ROLE_MGMT)
-        f->linked[CHANNEL_LOCAL][0] = f->linked[CHANNEL_STATE][0] = false;
+        f->linked[CHANNEL_LOCAL][0] = f->linked[CHANNEL_STATE][0] = f->linked[CHANNEL_LOG][0] =
+            false;
     child_died(c, now_ms);
 }
 
@@ -216,6 +217,7 @@ void fleet_link(struct fleet *f)
     }
     give(f, mgmt, CHANNEL_STATE, f->state_fd); /* first: whoever asks wants the store */
     give(f, mgmt, CHANNEL_LOCAL, f->local_fd);
+    give(f, mgmt, CHANNEL_LOG, f->log_read ? f->log_read : -1);
 }
 
 static bool is_installed(const struct fleet *f, enum role role)

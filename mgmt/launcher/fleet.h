@@ -32,6 +32,7 @@ struct fleet {
     int state_fd;                  /* mgmt's directory, or -1 */
     int kek_fd;                    /* the keyring's key-encryption key, or -1 */
     bool kek_in_file;              /* and nothing else guards it */
+    int log_write, log_read;       /* the pipe of all log lines: theirs, and mgmt's; 0: none */
     bool stopping;
 };
 

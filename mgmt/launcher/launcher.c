@@ -1,6 +1,7 @@
 #include "mgmt/launcher/launcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,13 +16,15 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/base/logtap.h"
 #include "dataplane/base/sandbox.h"
 #include "dataplane/wire/chan.h"
 #include "mgmt/launcher/kek.h"
 #include "mgmt/launcher/notify.h"
 #include "mgmt/launcher/resume.h"
 
-#define IDLE_MS 60000
+#define IDLE_MS  60000
+#define LOG_PIPE (1 << 20) /* bytes: what management may be late by */
 
 /* Read the configuration's text; it is loaded as soon as mgmt can take it. */
 static int read_text(struct launcher *l, struct err *e)
@@ -306,12 +309,32 @@ static int prepare(struct launcher *l, struct err *e)
     return l->kek < 0 ? l->kek : 0;
 }
 
+/* All log lines, for mgmt, which may not be there: then the pipe is full, and lines are counted. */
+static void open_tap(struct launcher *l)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
+        log_event(LOG_WARN, "no_log_tap", "error=\"%s\"", strerror(errno));
+        return;
+    }
+    (void)fcntl(fds[1], F_SETPIPE_SZ, LOG_PIPE);
+    l->log_read = fds[0];
+    l->log_write = fds[1];
+    logtap_set(fds[1]);
+}
+
 static void finish(struct launcher *l)
 {
     change_fini(&l->change);
     files_fini(&l->files);
     statedir_close(&l->state);
     free(l->message);
+    logtap_set(-1);
+    if (l->log_read) {
+        close(l->log_read);
+        close(l->log_write);
+    }
     if (l->text >= 0)
         close(l->text);
     if (l->kek >= 0)
@@ -332,6 +355,7 @@ int launcher_run(const struct args *args)
     l->state = (struct statedir){-1, -1, -1, -1};
     l->notify = getenv("NOTIFY_SOCKET");
     files_init(&l->files);
+    open_tap(l);
     rc = prepare(l, &e);
     if (rc) {
         stop_say(l, 1, &e);
@@ -344,6 +368,8 @@ int launcher_run(const struct args *args)
     l->fleet.modules = l->files.modules = &args->modules;
     l->fleet.kek_fd = l->kek;
     l->fleet.kek_in_file = l->kek_in_file;
+    l->fleet.log_read = l->log_read;
+    l->fleet.log_write = l->log_write;
     change_init(&l->change, &l->fleet, &l->files);
     if (read_text(l, &e))
         stop_with(l, 2, &e, clock_mono_ms());

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "dataplane/wire/pkcs11.h"
 #include "mgmt/model/model_dpdk.h"
+#include "mgmt/model/model_log.h"
 
 #define NAME_FIX "use 1 to 63 of A-Z a-z 0-9 . _ -"
 
@@ -220,10 +221,18 @@ static int parse_table(const struct node *root, const char *key, size_t size, un
 
 static int parse_root(struct model *m, struct err *e)
 {
-    static const char *const known[] = {
-        "identities", "trust",          "profiles",         "links", "drain_s", "busy_poll_us",
-        "dpdk",       MODEL_MANAGEMENT, MODEL_AVAILABILITY, NULL};
-    struct node root = {.v = m->root, .e = e}, drain, busy_poll, dpdk, links, management, pair;
+    static const char *const known[] = {"identities",
+                                        "trust",
+                                        "profiles",
+                                        "links",
+                                        "drain_s",
+                                        "busy_poll_us",
+                                        "dpdk",
+                                        "log",
+                                        MODEL_MANAGEMENT,
+                                        MODEL_AVAILABILITY,
+                                        NULL};
+    struct node root = {.v = m->root, .e = e}, drain, busy_poll, dpdk, links, management, pair, log;
     int rc = node_object(&root, known);
 
     if (rc)
@@ -236,6 +245,9 @@ static int parse_root(struct model *m, struct err *e)
     dpdk = node_member(&root, "dpdk");
     if (!rc)
         rc = model_dpdk(&dpdk, &m->dpdk);
+    log = node_member(&root, "log");
+    if (!rc)
+        rc = model_log(&log);
     if (!rc)
         rc = node_number(&busy_poll, 0, POLICY_BUSY_POLL_US_MAX, &m->busy_poll_us);
     if (!rc)

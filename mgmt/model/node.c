@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dataplane/base/check.h"
 
 /* RFC 6901: "~" and "/" in a key are escaped. */
 static void point(char *out, size_t cap, const char *parent, const char *key)
@@ -50,12 +51,19 @@ static void clean(char *text)
 /* Where a link is judged like any other, the place is told as it stands in the configuration. */
 void node_place(struct err *e)
 {
-    static const char told[] = "/links/" MODEL_MANAGEMENT "/", meant[] = "/" MODEL_MANAGEMENT "/";
+    static const struct {
+        const char *told, *meant;
+    } places[] = {{"/links/" MODEL_MANAGEMENT "/", "/" MODEL_MANAGEMENT "/"},
+                  {"/links/penstock.log/forward/tls/", "/log/syslog/"},
+                  {"/links/penstock.log/forward/", "/log/syslog/"}};
 
-    if (!strncmp(e->where, told, sizeof told - 1)) {
-        memmove(e->where + sizeof meant - 1, e->where + sizeof told - 1,
-                strlen(e->where + sizeof told - 1) + 1);
-        memcpy(e->where, meant, sizeof meant - 1);
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        size_t told = strlen(places[i].told), meant = strlen(places[i].meant);
+
+        if (strncmp(e->where, places[i].told, told) != 0)
+            continue;
+        memmove(e->where + meant, e->where + told, strlen(e->where + told) + 1);
+        memcpy(e->where, places[i].meant, meant);
     }
 }
 

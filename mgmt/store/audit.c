@@ -75,15 +75,14 @@ int audit_add(struct store *s, const struct audit_row *row, struct err *e)
     return rc;
 }
 
-json_t *audit_list(struct store *s, uint64_t before, unsigned max)
+/* The rows of a query with a number and a count to bind. */
+static json_t *rows_of(sqlite3_stmt *q, uint64_t number, unsigned max)
 {
-    sqlite3_stmt *q = store_query(
-        s->db, "SELECT row, hash FROM audit WHERE ?1 = 0 OR seq < ?1 ORDER BY seq DESC LIMIT ?2");
     json_t *list = json_array();
     int rc = SQLITE_ERROR;
 
     if (q) {
-        sqlite3_bind_int64(q, 1, (sqlite3_int64)before);
+        sqlite3_bind_int64(q, 1, (sqlite3_int64)number);
         sqlite3_bind_int64(q, 2, max);
         while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
             json_t *row = json_loads((const char *)sqlite3_column_text(q, 0), 0, NULL);
@@ -99,6 +98,21 @@ json_t *audit_list(struct store *s, uint64_t before, unsigned max)
         return list;
     json_decref(list);
     return NULL;
+}
+
+json_t *audit_list(struct store *s, uint64_t before, unsigned max)
+{
+    return rows_of(
+        store_query(s->db, "SELECT row, hash FROM audit WHERE ?1 = 0 OR seq < ?1 ORDER BY seq DESC "
+                           "LIMIT ?2"),
+        before, max);
+}
+
+json_t *audit_after(struct store *s, uint64_t after, unsigned max)
+{
+    return rows_of(
+        store_query(s->db, "SELECT row, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+        after, max);
 }
 
 /* Is this row the one that follows n rows whose last hash is given? */

@@ -23,6 +23,8 @@ struct audit_row {
 int audit_add(struct store *s, const struct audit_row *row, struct err *e);
 /* Rows below `before` (0: from the newest), newest first. NULL: the database failed. */
 json_t *audit_list(struct store *s, uint64_t before, unsigned max);
+/* Rows above `after`, oldest first; else the same. */
+json_t *audit_after(struct store *s, uint64_t after, unsigned max);
 /*
  * Follow the chain from its first row. *n: rows that hold; *hash: of the last of them. 0, or
  * -EBADMSG: row *n + 1 is not what was written.

@@ -233,6 +233,36 @@ TEST("suites, versions, engines, proxies and numbers have their bounds")
         refused_at((struct doc){.listen_tls = "\"alpn\": \"same\","}, "/links/in/listen/tls/alpn"));
 }
 
+TEST("where log lines are sent is whole, or refused at what is missing or wrong")
+{
+    static const char *const good =
+        ", \"log\": {\"syslog\": {\"to\": \"a.test:6514\", \"identity\": \"gw\", \"trust\": \"p\", "
+        "\"server_name\": \"a.test\", \"least\": \"warn\"}}";
+    static const struct {
+        const char *log, *pointer;
+    } rows[] = {{"7", "/log"},
+                {"{\"syslog\": 7}", "/log/syslog"},
+                {"{\"file\": {}}", "/log/file"},
+                {"{\"syslog\": {}}", "/log/syslog/to"},
+                {"{\"syslog\": {\"to\": \"a:1\"}}", "/log/syslog/identity"},
+                {"{\"syslog\": {\"to\": \"a:1\", \"identity\": 7}}", "/log/syslog/identity"},
+                {"{\"syslog\": {\"to\": \"a:1\", \"identity\": \"gw\"}}", "/log/syslog/trust"},
+                {"{\"syslog\": {\"to\": \"a:1\", \"identity\": \"gw\", \"trust\": \"p\"}}",
+                 "/log/syslog/server_name"},
+                {"{\"syslog\": {\"to\": \"a:1\", \"identity\": \"gw\", \"trust\": \"p\", "
+                 "\"server_name\": \"a\", \"least\": \"debug\"}}",
+                 "/log/syslog/least"}};
+    struct err e;
+
+    EXPECT(judge((struct doc){.top = good}, &e) == 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char top[512];
+
+        snprintf(top, sizeof top, ", \"log\": %s", rows[i].log);
+        EXPECT(refused_at((struct doc){.top = top}, rows[i].pointer));
+    }
+}
+
 TEST("names are short and plain, and a pointer escapes what JSON pointers escape")
 {
     EXPECT(refused_at((struct doc){.trust = "{\"a b\": {\"anchors\": [\"c\"]}}"}, "/trust/a b"));
