@@ -85,21 +85,38 @@ static void read_fifo(struct keeper *k)
 
 /* ---- the process ---- */
 
+/*
+ * The files in which it notes its processes: all in our folder, for it writes nowhere else. One
+ * that was left behind would have it think that it runs already.
+ */
+static const struct {
+    const char *option, *name;
+} pid_files[] = {
+    {"--pid", "keepalived.pid"},
+    {"--vrrp_pid", "vrrp.pid"},
+    {"--checkers_pid", "checkers.pid"},
+    {"--bfd_pid", "bfd.pid"},
+};
+
 static void become_keepalived(const struct keeper *k)
 {
-    char conf[512], pid[512], vrrp_pid[512];
-    const char *const argv[] = {
-        k->program, "--dont-fork", "--log-console", "--vrrp", "--use-file", conf,
-        "--pid",    pid,           "--vrrp_pid",    vrrp_pid, NULL};
+    char conf[512], pids[ARRAY_LEN(pid_files)][512];
+    const char *argv[7 + 2 * ARRAY_LEN(pid_files)] = {k->program, "--dont-fork", "--log-console",
+                                                      "--vrrp",   "--use-file",  conf};
     union {
         const char *const *mine;
         char *const *theirs; /* execve(2) changes none of them */
     } words = {argv};
     char *const environment[] = {NULL};
+    size_t n = 6;
 
     snprintf(conf, sizeof conf, "%s/" VRRP_CONF_FILE, k->folder);
-    snprintf(pid, sizeof pid, "%s/keepalived.pid", k->folder);
-    snprintf(vrrp_pid, sizeof vrrp_pid, "%s/vrrp.pid", k->folder);
+    for (size_t i = 0; i < ARRAY_LEN(pid_files); i++) {
+        snprintf(pids[i], sizeof pids[i], "%s/%s", k->folder, pid_files[i].name);
+        (void)unlink(pids[i]);
+        argv[n++] = pid_files[i].option;
+        argv[n++] = pids[i];
+    }
     dup2(STDERR_FILENO, STDOUT_FILENO);
     signal(SIGPIPE, SIG_DFL);
     execve(k->program, words.theirs, environment);
