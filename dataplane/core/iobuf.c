@@ -42,6 +42,11 @@ void iobuf_put(struct iobuf_cache *c, struct iobuf *io)
     c->n_free++;
 }
 
+unsigned iobuf_records(const struct iobuf_cache *c)
+{
+    return c->live > IOBUF_FEW ? IOBUF_SMALL : IOBUF_RECORDS;
+}
+
 void iobuf_cache_fini(struct iobuf_cache *c)
 {
     while (c->free) {

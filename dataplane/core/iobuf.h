@@ -5,7 +5,7 @@
  * header and tag had, so the next leg can put its own there. A block belongs to a worker while it
  * moves and to a leg while that leg's socket is full. Owner: iobuf_get() from the worker's cache,
  * handed on by value of the pointer, iobuf_put() ends it. Never: more than one block waits for a
- * leg.
+ * leg; many blocks that wait are large.
  */
 #ifndef PENSTOCK_CORE_IOBUF_H
 #define PENSTOCK_CORE_IOBUF_H
@@ -15,11 +15,11 @@
 #include <sys/uio.h>
 
 /* IOBUF_RECORD: room of one record, and of our own around its content. IOBUF_FRONT: room before the
- * first piece. IOBUF_READ: bytes read at once. */
-#define IOBUF_RECORDS 8
+ * first piece. IOBUF_READ: bytes read at once, at most. */
+#define IOBUF_RECORDS 32
 #define IOBUF_RECORD  (16384 + 256 + 16)
 #define IOBUF_FRONT   64
-#define IOBUF_PIECES  160
+#define IOBUF_PIECES  640
 #define IOBUF_READ    (IOBUF_RECORDS * IOBUF_RECORD)
 #define IOBUF_MEM     (IOBUF_FRONT + IOBUF_READ + IOBUF_PIECES * 32)
 
@@ -37,11 +37,16 @@ struct iobuf_cache {
     unsigned n_free, live;
 };
 
-#define IOBUF_CACHED 8 /* blocks a worker keeps for the next event */
+#define IOBUF_CACHED 8  /* blocks a worker keeps for the next event */
+#define IOBUF_FEW    64 /* at once, or each is filled with so many records only: */
+#define IOBUF_SMALL  8  /* memory that was never written costs nothing */
 
 struct iobuf *iobuf_get(struct iobuf_cache *c);          /* empty; NULL when out of memory */
 void iobuf_put(struct iobuf_cache *c, struct iobuf *io); /* NULL is harmless */
 void iobuf_cache_fini(struct iobuf_cache *c);
+
+/* How many records' room the next read may fill: who does not take what is sent holds little. */
+unsigned iobuf_records(const struct iobuf_cache *c);
 
 /*
  * Add a piece. A small one that follows another is moved up against it while both fit into one

@@ -5,11 +5,12 @@
 static enum leg_event plain_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     struct iovec iov[IOBUF_RECORDS];
+    unsigned records = iobuf_records(&w->iobufs);
     ssize_t n;
 
     iobuf_layout(io, iov);
-    n = w->net->read(w, leg, iov, IOBUF_RECORDS);
-    *more = n == IOBUF_RECORDS * RECORD_PLAIN_MAX;
+    n = w->net->read(w, leg, iov, records);
+    *more = n == (ssize_t)records * RECORD_PLAIN_MAX;
     if (n < 0)
         return stream_recv_error(leg, (int)-n);
     if (n == 0)

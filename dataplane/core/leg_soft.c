@@ -84,11 +84,12 @@ static bool read_ahead(const struct leg *leg)
 static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     uint8_t *base = io->mem + IOBUF_FRONT;
-    size_t have = leg->in.n, room = IOBUF_READ - have, used;
+    size_t have = leg->in.n, all = iobuf_records(&w->iobufs) * (size_t)IOBUF_RECORD, used;
+    size_t room = all - have;
     enum leg_event ev, sock = LEG_DATA;
     ssize_t n;
 
-    check(have < IOBUF_READ);
+    check(have < all);
     if (have)
         memcpy(base, leg->in.data, have);
     n = read_ahead(leg) ? -EAGAIN : w->net->read(w, leg, &(struct iovec){base + have, room}, 1);

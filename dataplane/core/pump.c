@@ -9,9 +9,12 @@
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
 
-#define BLOCKS_PER_TURN 4 /* then other sessions have theirs, */
-#define BLOCKS_ALONE                                                                               \
-    16 /* or if nobody waits for the worker: who is served long wakes its ends less */
+/* A turn's blocks and bytes: then other sessions have theirs, */
+#define BLOCKS_PER_TURN 4
+#define BYTES_PER_TURN  (512 * 1024)
+/* or if nobody waits for the worker: who is served long wakes its ends less. */
+#define BLOCKS_ALONE 16
+#define BYTES_ALONE  (2048 * 1024)
 
 static void leg_broken(struct session *s, struct leg *leg, int rc)
 {
@@ -150,17 +153,20 @@ static bool pump_block(struct worker *w, struct session *s, struct leg *src)
     return more && !dst->out;
 }
 
-static bool turn_ends(struct worker *w, int blocks)
+static bool turn_ends(struct worker *w, int blocks, uint64_t bytes)
 {
-    return blocks >= BLOCKS_ALONE || (blocks >= BLOCKS_PER_TURN && w->net->awaited(w));
+    if (blocks >= BLOCKS_ALONE || bytes >= BYTES_ALONE)
+        return true;
+    return (blocks >= BLOCKS_PER_TURN || bytes >= BYTES_PER_TURN) && w->net->awaited(w);
 }
 
 void pump_from(struct worker *w, struct session *s, struct leg *src)
 {
     struct leg *dst = leg_other(s, src);
+    uint64_t before = s->bytes[src->side];
     bool more = true;
 
-    for (int i = 0; more && !turn_ends(w, i); i++) {
+    for (int i = 0; more && !turn_ends(w, i, s->bytes[src->side] - before); i++) {
         if (src->rx_closed || dst->out || s->state != SESSION_PUMPING)
             return;
         more = false;

@@ -66,7 +66,7 @@ static enum leg_event ktls_leg_recv(struct worker *w, struct leg *leg, struct io
 
     iobuf_layout(io, iov);
     leg->control_next = false;
-    n = ktls_recv(leg->fd, iov, IOBUF_RECORDS, &type);
+    n = ktls_recv(leg->fd, iov, iobuf_records(&w->iobufs), &type);
     /* The kernel gives what it has decrypted; only an empty answer says that nothing more waits. */
     *more = n > 0 && (type != CONTENT_DATA || n >= RECORD_PLAIN_MAX);
     if (n < 0)

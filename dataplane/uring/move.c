@@ -9,8 +9,8 @@
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/sock.h"
 
-#define MOVE_MAX  (IOBUF_RECORDS * RECORD_PLAIN_MAX) /* what a block can hold, should it have to */
-#define PIPE_SIZE (256 * 1024)                       /* 64 pages, of which many may be half full */
+#define MOVE_MAX  (IOBUF_SMALL * RECORD_PLAIN_MAX) /* what a block may hold, should it have to */
+#define PIPE_SIZE (256 * 1024)                     /* 64 pages, of which many may be half full */
 /* A record takes 16 pieces of a pipe at least, if they are small: so many records more may begin.
  */
 #define RECORDS_MORE (PIPE_SIZE / 4096 / 16 + 1)

@@ -56,6 +56,23 @@ TEST("the worst mix of record sizes stays within the pieces, none above a record
     iobuf_cache_fini(&c);
 }
 
+TEST("while many blocks are under way the next ones are filled with less")
+{
+    struct iobuf_cache c = {0};
+    struct iobuf *io[IOBUF_FEW + 1];
+
+    for (int i = 0; i < IOBUF_FEW; i++)
+        io[i] = iobuf_get(&c);
+    EXPECT(iobuf_records(&c) == IOBUF_RECORDS);
+    io[IOBUF_FEW] = iobuf_get(&c);
+    EXPECT(iobuf_records(&c) == IOBUF_SMALL);
+    iobuf_put(&c, io[0]);
+    EXPECT(iobuf_records(&c) == IOBUF_RECORDS);
+    for (int i = 1; i <= IOBUF_FEW; i++)
+        iobuf_put(&c, io[i]);
+    iobuf_cache_fini(&c);
+}
+
 TEST("nothing is added for an empty record")
 {
     struct iobuf_cache c = {0};
