@@ -16,23 +16,15 @@
 
 #define DEMUX_BUCKETS   65536
 #define DEMUX_HALF_OPEN 2048 /* of the 4000 connections beyond those of sessions */
+#define DEMUX_SPARE     64   /* with fewer left, the oldest in TIME-WAIT makes room */
 
 #define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
 #define MSS_LEAST    256 /* a smaller one would take a thousand segments for a handshake's answer */
-#define SPARE        64 /* connections: with fewer left, lwIP takes one in TIME-WAIT for a new one */
-
-struct demux_entry {
-    struct list node;      /* in its bucket */
-    struct list half_open; /* until its handshake is done */
-    struct tcp_pcb *pcb;
-    uint32_t challenged_ms;
-    uint16_t mss; /* settled by the handshake; 0: not yet */
-};
 
 struct demux {
     struct hash_key key;
     struct pool entries;
-    struct list half_open;
+    struct list half_open, time_wait; /* oldest first */
     unsigned n_half_open;
     struct list *buckets;
 };
@@ -66,6 +58,55 @@ static struct tuple tuple_of(const struct tcp_pcb *pcb)
     return t;
 }
 
+static struct demux_entry *entry_of(const struct tcp_pcb *pcb)
+{
+    return pcb ? tcp_ext_arg_get(pcb, 0) : NULL;
+}
+
+static void set_before(struct tcp_pcb *pcb, struct tcp_pcb *before)
+{
+    struct demux_entry *e = entry_of(pcb);
+
+    if (e)
+        e->before = before;
+}
+
+/* lwIP's lists are singly linked: it walks from the head to whatever leaves. Here the way is known.
+ */
+static void unlink_pcb(struct tcp_pcb **head, struct tcp_pcb *pcb)
+{
+    struct tcp_pcb *before = entry_of(pcb) ? entry_of(pcb)->before : NULL;
+
+    if (*head == pcb) {
+        *head = pcb->next;
+    } else {
+        if (!before || before->next != pcb) /* lwIP ended its neighbour by itself */
+            for (before = *head; before->next != pcb; before = before->next)
+                check(before->next);
+        before->next = pcb->next;
+        set_before(pcb->next, before);
+    }
+    pcb->next = NULL;
+}
+
+static void push_pcb(struct tcp_pcb **head, struct tcp_pcb *pcb)
+{
+    set_before(*head, pcb);
+    set_before(pcb, NULL);
+    pcb->next = *head;
+    *head = pcb;
+}
+
+void demux_front(struct tcp_pcb *pcb)
+{
+    struct tcp_pcb **head = pcb->state == TIME_WAIT ? &tcp_tw_pcbs : &tcp_active_pcbs;
+
+    if (pcb->state == CLOSED || *head == pcb)
+        return;
+    unlink_pcb(head, pcb);
+    push_pcb(head, pcb);
+}
+
 static void destroyed(u8_t id, void *data)
 {
     struct demux_entry *e = data;
@@ -73,10 +114,13 @@ static void destroyed(u8_t id, void *data)
     (void)id;
     if (!e)
         return;
+    set_before(e->pcb->next, e->before); /* lwIP's timer took it from the middle of its list */
     list_remove(&e->node);
     if (!list_empty(&e->half_open))
         table.n_half_open--;
     list_remove(&e->half_open);
+    list_remove(&e->time_wait);
+    list_remove(&e->waits);
     pool_put(&table.entries, e);
 }
 
@@ -88,16 +132,21 @@ static const struct tcp_ext_arg_callbacks callbacks = {.destroy = destroyed,
 int demux_add(struct tcp_pcb *pcb)
 {
     struct demux_entry *e = pool_get(&table.entries);
-    struct tuple t = tuple_of(pcb);
 
     if (!e)
         return -ENOMEM;
     e->pcb = pcb;
     e->challenged_ms = sys_now() - CHALLENGE_MS;
+    e->tuple = tuple_of(pcb);
+    e->before = NULL;
     list_init(&e->half_open);
-    list_push(bucket(&t), &e->node);
+    list_init(&e->time_wait);
+    list_init(&e->waits);
+    list_push(bucket(&e->tuple), &e->node);
     tcp_ext_arg_set(pcb, 0, e);
     tcp_ext_arg_set_callbacks(pcb, 0, &callbacks);
+    if (tcp_active_pcbs == pcb)
+        set_before(pcb->next, pcb);
     return 0;
 }
 
@@ -122,7 +171,14 @@ static void make_room(void)
     while (table.n_half_open >= DEMUX_HALF_OPEN) {
         struct demux_entry *e = list_entry(table.half_open.next, struct demux_entry, half_open);
 
+        demux_front(e->pcb);
         tcp_abandon(e->pcb, 0); /* silently: destroyed() takes it out of here */
+    }
+    while (table.entries.used + DEMUX_SPARE > table.entries.cap && !list_empty(&table.time_wait)) {
+        struct demux_entry *e = list_entry(table.time_wait.next, struct demux_entry, time_wait);
+
+        demux_front(e->pcb);
+        tcp_abort(e->pcb);
     }
 }
 
@@ -154,21 +210,21 @@ int demux_init(void)
     for (unsigned i = 0; i < DEMUX_BUCKETS; i++)
         list_init(&table.buckets[i]);
     list_init(&table.half_open);
+    list_init(&table.time_wait);
     hash_key_init(&table.key);
     pmtu_init();
     return 0;
 }
 
-static struct demux_entry *find(const struct tuple *t)
+struct demux_entry *demux_find(const struct tuple *t)
 {
     struct list *head = bucket(t), *pos;
 
     list_for_each(pos, head)
     {
         struct demux_entry *e = list_entry(pos, struct demux_entry, node);
-        struct tuple have = tuple_of(e->pcb);
 
-        if (!memcmp(&have, t, sizeof have))
+        if (!memcmp(&e->tuple, t, sizeof *t))
             return e;
     }
     return NULL;
@@ -185,27 +241,13 @@ static void challenge(struct demux_entry *e)
     tcp_send_empty_ack(e->pcb);
 }
 
-/* pcb has left the list that begins at head, where its predecessor still points to it. */
-static struct tcp_pcb *unlink_gone(struct tcp_pcb *head, const struct tcp_pcb *pcb,
-                                   struct tcp_pcb *next)
-{
-    if (head == pcb)
-        return next;
-    for (struct tcp_pcb *x = head; x; x = x->next)
-        if (x->next == pcb) {
-            x->next = next;
-            break;
-        }
-    return head;
-}
-
 /*
  * lwIP takes the size of segments from any of them, while what is queued must not be longer: it
  * ends the process by an assertion. Here it counts in the first SYN only.
  */
 static void settle_mss(struct tcp_pcb *pcb)
 {
-    struct demux_entry *e = tcp_ext_arg_get(pcb, 0);
+    struct demux_entry *e = entry_of(pcb);
 
     if (!e || pcb->state == SYN_SENT)
         return;
@@ -223,86 +265,85 @@ static void shrink(struct demux_entry *e, uint16_t mss)
 
 void demux_look(struct tcp_pcb *pcb)
 {
-    struct demux_entry *e = tcp_ext_arg_get(pcb, 0);
+    struct demux_entry *e = entry_of(pcb);
 
     if (e)
         shrink(e, pmtu_guess(pcb));
 }
 
-/* Only pcb is in the list while lwIP works. */
-static void input_one(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
+/* Of the connections in a list only one is shown, or none. What is not. */
+static struct tcp_pcb *hide(struct tcp_pcb **list, struct tcp_pcb *shown)
 {
-    struct tcp_pcb *head = tcp_active_pcbs, *next = pcb->next;
+    struct tcp_pcb *rest;
 
-    tcp_active_pcbs = pcb;
-    pcb->next = NULL;
-    input(arg);
-    if (tcp_active_pcbs == pcb) {
-        pcb->next = next;
-        tcp_active_pcbs = head;
-        settle_mss(pcb);
-    } else {
-        tcp_active_pcbs = unlink_gone(head, pcb, next);
-    }
+    if (shown)
+        unlink_pcb(list, shown);
+    rest = *list;
+    *list = shown;
+    return rest;
 }
 
-/*
- * No connection has it, or one in TIME-WAIT does: a SYN makes one, which joins the others. lwIP
- * walks those in TIME-WAIT too: it gets none to walk but `waiting`.
- */
-static void input_none(struct tcp_pcb *waiting, void (*input)(void *arg), void *arg)
+/* What is in the list now, the one shown or one that was made meanwhile, goes before the rest. */
+static void show_all(struct tcp_pcb **list, struct tcp_pcb *rest)
 {
-    struct tcp_pcb *head = tcp_active_pcbs, *tw = tcp_tw_pcbs, *made;
-    struct tcp_pcb *next = waiting ? waiting->next : NULL;
-    bool hidden = table.entries.used + SPARE < table.entries.cap;
+    struct tcp_pcb *pcb = *list;
 
-    tcp_active_pcbs = NULL;
-    if (hidden)
-        tcp_tw_pcbs = waiting;
-    if (hidden && waiting)
-        waiting->next = NULL;
-    input(arg);
-    if (hidden)
-        tcp_tw_pcbs = tw;
-    if (hidden && waiting)
-        waiting->next = next;
-    made = tcp_active_pcbs;
-    if (!made) {
-        tcp_active_pcbs = head;
+    *list = rest;
+    if (!pcb)
         return;
-    }
-    check(made->next == NULL);
-    made->next = head;
-    settle_mss(made);
+    check(!pcb->next);
+    push_pcb(list, pcb);
+}
+
+static void time_wait_begun(void)
+{
+    struct demux_entry *e = entry_of(tcp_tw_pcbs);
+
+    if (e && list_empty(&e->time_wait))
+        list_push(&table.time_wait, &e->time_wait);
+}
+
+/* lwIP looks for the segment's connection in its lists: it finds pcb there, or nothing. */
+static void input_to(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
+{
+    bool over = pcb && pcb->state == TIME_WAIT;
+    struct tcp_pcb *active = hide(&tcp_active_pcbs, over ? NULL : pcb);
+    struct tcp_pcb *waiting = hide(&tcp_tw_pcbs, over ? pcb : NULL);
+
+    input(arg);
+    if (tcp_active_pcbs)
+        settle_mss(tcp_active_pcbs);
+    if (tcp_tw_pcbs)
+        time_wait_begun();
+    show_all(&tcp_active_pcbs, active);
+    show_all(&tcp_tw_pcbs, waiting);
 }
 
 /* False: its connection is not to hear it. */
 static bool input_segment(const struct tuple *t, const uint8_t *tcp, void (*input)(void *arg),
                           void *arg)
 {
-    struct demux_entry *e = find(t);
-    enum window_verdict verdict;
+    struct demux_entry *e = demux_find(t);
+    enum window_verdict verdict = WINDOW_HEAR;
 
     if (e && e->pcb->state == TIME_WAIT && window_begins_anew(e->pcb, tcp)) {
+        demux_front(e->pcb);
         tcp_abandon(e->pcb, 0);
         e = NULL;
     }
-    if (!e || e->pcb->state == TIME_WAIT) {
-        input_none(e ? e->pcb : NULL, input, arg);
-        return true;
-    }
-    verdict = window_judge(e->pcb, tcp);
+    if (e && e->pcb->state != TIME_WAIT)
+        verdict = window_judge(e->pcb, tcp);
     if (verdict == WINDOW_CHALLENGE)
         challenge(e);
     if (verdict != WINDOW_HEAR)
         return false;
-    input_one(e->pcb, input, arg);
+    input_to(e ? e->pcb : NULL, input, arg);
     return true;
 }
 
 static void input_too_big(const struct tuple *t, const uint8_t *tcp)
 {
-    struct demux_entry *e = find(t);
+    struct demux_entry *e = demux_find(t);
 
     if (e && e->pcb->state != TIME_WAIT)
         shrink(e, pmtu_told(e->pcb, tcp));

@@ -14,8 +14,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "dataplane/base/list.h"
+#include "dataplane/dpdk/frame.h"
 
 struct tcp_pcb;
+
+struct demux_entry {       /* a connection of lwIP's */
+    struct list node;      /* in its bucket */
+    struct list half_open; /* until its handshake is done */
+    struct list time_wait; /* once both ends have finished */
+    struct list waits;     /* for room in a port's queue (outlet) */
+    struct tuple tuple;
+    struct tcp_pcb *pcb;
+    struct tcp_pcb *before; /* it in lwIP's list, but for the first */
+    uint32_t challenged_ms;
+    uint16_t mss; /* settled by the handshake; 0: not yet */
+};
 
 /* The table of this worker: lwIP is one instance in it, and so is this. 0 or -ENOMEM. */
 int demux_init(void);
@@ -23,6 +37,10 @@ int demux_init(void);
 void demux_listen(struct tcp_pcb *listener);
 /* A connection that was begun here, with both its ends set. 0 or -ENOMEM. */
 int demux_add(struct tcp_pcb *pcb);
+/* The connection of these ends; NULL: there is none. */
+struct demux_entry *demux_find(const struct tuple *t);
+/* Before lwIP is asked to end it: it finds what is first without a walk. */
+void demux_front(struct tcp_pcb *pcb);
 /* Its handshake is done. */
 void demux_opened(struct tcp_pcb *pcb);
 /* Time passes: is what it sent too large for a way whose routers do not say so? */

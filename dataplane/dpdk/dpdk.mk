@@ -30,7 +30,8 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop mend pmtu port stack tcp tcp_open window)
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop mend outlet packets pmtu port quota stack \
+                tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
 $(BUILD)/dpdk/stack.o: $(STACK_PARTS) $(LWIP_OBJECTS)
@@ -60,7 +61,7 @@ $(BIN)/penstock-load-dpdk: $(call objects,perf/dpdk) $(foreach f,$(sort $(LIBS_l
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(SYS_load)) $(SYS_dpdk)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard perf/dpdk/*.c perf/dpdk/meter/*.c)): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
 # The product's objects, for one worker, with clocks around their calls (perf/dpdk/meter/meter.c).
-METERED := ports_poll ports_flush port_output demux_input tcp_write tcp_output tcp_recved checksum_of sys_check_timeouts \
+METERED := ports_poll ports_flush outlet_send demux_input tcp_write tcp_output tcp_recved checksum_of sys_check_timeouts \
            tcp_events round_end seal_record open_record
 METER := $(BUILD)/perf/bin/penstock-dataplane-dpdk
 all: $(METER)

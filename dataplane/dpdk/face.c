@@ -11,6 +11,7 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
+#include "dataplane/dpdk/outlet.h"
 
 #define PIECES_MAX 552         /* bytes of a packet that may be cut up */
 #define KEPT_BYTES (256 << 20) /* of free heap */
@@ -63,7 +64,8 @@ static err_t netif_begin(struct netif *netif)
                    NETIF_FLAG_LINK_UP | NETIF_FLAG_MLD6;
     netif->output = output4;
     netif->output_ip6 = ethip6_output;
-    netif->linkoutput = port_output;
+    netif->linkoutput = outlet_send;
+    list_init(&port->waiting);
     return ERR_OK;
 }
 

@@ -165,3 +165,14 @@ enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const ui
     memcpy(&t->local_port, *tcp + 2, 2);
     return FRAME_SEGMENT;
 }
+
+struct tuple frame_turned(const struct tuple *t)
+{
+    struct tuple turned = *t;
+
+    memcpy(turned.remote, t->local, sizeof turned.remote);
+    memcpy(turned.local, t->remote, sizeof turned.local);
+    turned.remote_port = t->local_port;
+    turned.local_port = t->remote_port;
+    return turned;
+}

@@ -31,6 +31,8 @@ struct tuple { /* as it stands on the wire, seen from the other end: source firs
  * there.
  */
 enum frame_kind frame_kind(const uint8_t *p, size_t n, struct tuple *t, const uint8_t **tcp);
+/* The same connection, seen from this end. */
+struct tuple frame_turned(const struct tuple *t);
 
 static inline uint16_t frame_be16(const uint8_t *p)
 {

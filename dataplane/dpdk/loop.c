@@ -12,6 +12,7 @@
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
 #include "dataplane/dpdk/face.h"
+#include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/tcp.h"
 
@@ -119,6 +120,7 @@ static void loop_run(void *self)
         any |= tcp_events(&l->tcp);
         round_end(l->w);
         ports_flush(l->ports);
+        any |= outlet_resume(l->ports);
         l->idle = any ? 0 : l->idle + 1;
         if (l->idle >= BUSY_ROUNDS || ++l->rounds % CHANNEL_EVERY == 0)
             channels(l, nap_ns(l));

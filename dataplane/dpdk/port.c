@@ -190,6 +190,7 @@ static unsigned port_poll(struct ports *ports, unsigned i)
     if (ports->worker >= port->queues)
         return 0; /* it has fewer queues than there are workers */
     n = rte_eth_rx_burst(port->id, (uint16_t)ports->worker, m, PORT_BURST);
+    port->rx_frames += n;
     low = n && pool_low(ports);
     for (uint16_t k = 0; k < n; k++) {
         if (ports->lanes->n > 1)
@@ -212,15 +213,15 @@ unsigned ports_poll(struct ports *ports)
 /* Give the device what waits; what it does not take now waits on. */
 static void flush_to(struct port *port, uint16_t queue)
 {
-    uint16_t done = 0, n, sent;
+    uint16_t n, sent;
 
     do {
-        n = port->n_tx - done < PORT_BURST ? (uint16_t)(port->n_tx - done) : PORT_BURST;
-        sent = n ? rte_eth_tx_burst(port->id, queue, port->tx + done, n) : 0;
-        done = (uint16_t)(done + sent);
-    } while (sent == PORT_BURST);
-    port->n_tx = (uint16_t)(port->n_tx - done);
-    memmove(port->tx, port->tx + done, port->n_tx * sizeof port->tx[0]);
+        n = port->n_tx < PORT_TX - port->first_tx ? port->n_tx : PORT_TX - port->first_tx;
+        sent = n ? rte_eth_tx_burst(port->id, queue, port->tx + port->first_tx, n) : 0;
+        port->first_tx = (uint16_t)((port->first_tx + sent) % PORT_TX);
+        port->n_tx = (uint16_t)(port->n_tx - sent);
+        port->tx_frames += sent;
+    } while (sent && sent == n);
 }
 
 static void port_flush(struct port *port)
@@ -245,23 +246,16 @@ void ports_flush(struct ports *ports)
             port_flush(&ports->port[i]);
 }
 
-err_t port_output(struct netif *netif, struct pbuf *p)
+unsigned port_room(struct port *port)
 {
-    struct port *port = netif->state;
-    struct rte_mbuf *m;
-
-    if (port->n_tx == PORT_TX)
+    if (port->n_tx > PORT_TX - PORT_BURST)
         port_flush(port);
-    m = port->n_tx < PORT_TX ? rte_pktmbuf_alloc(port->pool) : NULL;
-    if (!m || rte_pktmbuf_tailroom(m) < p->tot_len) {
-        rte_pktmbuf_free(m);
-        port->tx_dropped++; /* as on a full wire: it is sent again */
-        return ERR_OK;
-    }
-    for (const struct pbuf *q = p; q; q = q->next)
-        memcpy(rte_pktmbuf_append(m, q->len), q->payload, q->len);
-    port->tx[port->n_tx++] = m;
-    return ERR_OK;
+    return PORT_TX - port->n_tx;
+}
+
+void port_put(struct port *port, struct rte_mbuf *m)
+{
+    port->tx[(port->first_tx + port->n_tx++) % PORT_TX] = m;
 }
 
 void port_mac(const struct port *port, uint8_t mac[6])
@@ -315,8 +309,7 @@ static void tuple_end(uint8_t ip[16], uint16_t *port, const struct addr *a)
     *port = htons(addr_port(a));
 }
 
-bool ports_answer_here(const struct ports *ports, const struct port *port, const struct addr *own,
-                       const struct addr *target)
+struct tuple ports_tuple(const struct addr *own, const struct addr *target)
 {
     struct tuple t;
 
@@ -324,6 +317,11 @@ bool ports_answer_here(const struct ports *ports, const struct port *port, const
     t.v6 = own->sa.sa_family == AF_INET6;
     tuple_end(t.remote, &t.remote_port, target);
     tuple_end(t.local, &t.local_port, own);
+    return t;
+}
+
+bool ports_answer_here(const struct ports *ports, const struct port *port, const struct tuple *t)
+{
     return ports->lanes->n == 1 ||
-           steer_home(&ports->lanes->steer, &t, port->spread) == ports->worker;
+           steer_home(&ports->lanes->steer, t, port->spread) == ports->worker;
 }

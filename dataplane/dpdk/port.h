@@ -14,6 +14,7 @@
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 #include "dataplane/base/err.h"
+#include "dataplane/base/list.h"
 #include "dataplane/dpdk/lanes.h"
 #include "dataplane/wire/policy.h"
 
@@ -32,13 +33,14 @@ struct port {
     uint16_t id;     /* DPDK's */
     uint16_t queues; /* in use, each way; the i-th is worker i's */
     uint16_t spread; /* entries of the table by which frames find their worker */
-    uint16_t n_tx;
+    uint16_t first_tx, n_tx;
     bool rx_checks; /* the device judges sums of what it receives */
     struct netif netif;
     ip6_addr_t gateway6;
     struct rte_mempool *pool;
-    struct rte_mbuf *tx[PORT_TX];
-    uint64_t tx_dropped, rx_dropped;
+    struct rte_mbuf *tx[PORT_TX]; /* a ring */
+    struct list waiting;          /* connections with segments for which there was no room in it */
+    uint64_t rx_frames, rx_dropped, tx_frames, tx_waits, tx_resent;
 };
 
 struct ports { /* as one worker has them */
@@ -65,8 +67,10 @@ unsigned ports_poll(struct ports *ports);
 /* Send what was put out since. */
 void ports_flush(struct ports *ports);
 
-/* lwIP has a frame to send: it is copied into the batch. */
-err_t port_output(struct netif *netif, struct pbuf *p);
+/* How many frames fit into the batch now. */
+unsigned port_room(struct port *port);
+/* Takes the frame; there must be room. */
+void port_put(struct port *port, struct rte_mbuf *m);
 void port_mac(const struct port *port, uint8_t mac[6]);
 
 /* The port that has this address, or from which it is reached (its network, then a gateway); NULL:
@@ -75,8 +79,9 @@ struct port *ports_with(struct ports *ports, const struct addr *own);
 struct port *ports_towards(struct ports *ports, const struct addr *target);
 /* Our address on that port of the target's family; len 0: none. */
 struct addr port_source(const struct port *port, const struct addr *target);
-/* Do the answers to a connection from own to target come to this worker? */
-bool ports_answer_here(const struct ports *ports, const struct port *port, const struct addr *own,
-                       const struct addr *target);
+/* The answers to a connection from own to target, */
+struct tuple ports_tuple(const struct addr *own, const struct addr *target);
+/* and do they come to this worker? */
+bool ports_answer_here(const struct ports *ports, const struct port *port, const struct tuple *t);
 
 #endif

@@ -8,6 +8,7 @@
 #include "dataplane/core/legs.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
+#include "dataplane/dpdk/quota.h"
 
 #define WRITE_MAX 0xf000u /* of one call: lengths are 16 bits there */
 
@@ -48,14 +49,10 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
         }
         return ERR_OK;
     }
-    if (!p)
-        c->eof = true;
-    else if (c->rx)
-        c->rx_last->next = p;
+    if (p)
+        packets_add(&c->rx, p);
     else
-        c->rx = p;
-    for (; p; p = p->next)
-        c->rx_last = p;
+        c->eof = true;
     note(c);
     return ERR_OK;
 }
@@ -100,6 +97,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
         c->progress_ms = now_ms;
     if (now_ms < c->progress_ms + c->user_timeout_ms)
         return ERR_OK;
+    demux_front(pcb);
     tcp_abort(pcb); /* on_error() hears of it */
     return ERR_ABRT;
 }
@@ -124,17 +122,6 @@ struct conn *conn_new(struct tcp *t, struct tcp_pcb *pcb)
     return c;
 }
 
-static void drop_received(struct conn *c)
-{
-    while (c->rx) {
-        struct pbuf *p = c->rx;
-
-        c->rx = p->next;
-        p->next = NULL;
-        pbuf_free(p);
-    }
-}
-
 static void pcb_end(struct conn *c)
 {
     struct tcp_pcb *pcb = c->pcb;
@@ -145,49 +132,19 @@ static void pcb_end(struct conn *c)
     tcp_err(pcb, NULL);
     tcp_sent(pcb, NULL);
     tcp_poll(pcb, NULL, 0);
+    demux_front(pcb);
+    if (!c->rx.first)
+        quota_end(pcb);
     if (c->reset || tcp_close(pcb) != ERR_OK)
         tcp_abort(pcb);
 }
 
 void conn_free(struct conn *c)
 {
-    drop_received(c);
     pcb_end(c);
+    packets_take(&c->rx, NULL, SIZE_MAX);
     list_remove(&c->node);
     pool_put(&c->tcp->conns, c);
-}
-
-/* Take up to n bytes of what was received. */
-static size_t take(struct conn *c, uint8_t *to, size_t n)
-{
-    size_t done = 0;
-
-    while (c->rx && done < n) {
-        struct pbuf *p = c->rx;
-        size_t left = p->len - c->rx_at, step = n - done < left ? n - done : left;
-
-        memcpy(to + done, (const uint8_t *)p->payload + c->rx_at, step);
-        done += step;
-        c->rx_at += (uint32_t)step;
-        if (c->rx_at < p->len)
-            break;
-        c->rx = p->next;
-        c->rx_at = 0;
-        p->next = NULL;
-        pbuf_free(p);
-    }
-    return done;
-}
-
-/* What was read may be sent again: the window opens. */
-static void recved(struct conn *c, size_t n)
-{
-    while (c->pcb && n) {
-        uint16_t step = n > 0xffff ? 0xffff : (uint16_t)n;
-
-        tcp_recved(c->pcb, step);
-        n -= step;
-    }
 }
 
 static ssize_t net_read(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n)
@@ -195,9 +152,10 @@ static ssize_t net_read(struct worker *w, struct leg *leg, const struct iovec *i
     struct conn *c = conn_of(w, leg->fd);
     size_t done = 0;
 
-    for (unsigned i = 0; i < n && c->rx; i++)
-        done += take(c, iov[i].iov_base, iov[i].iov_len);
-    recved(c, done);
+    for (unsigned i = 0; i < n && c->rx.first; i++)
+        done += packets_take(&c->rx, iov[i].iov_base, iov[i].iov_len);
+    if (c->pcb && done)
+        quota_read(c->pcb, c->tcp->conns.used, &c->withheld, done);
     if (done)
         return (ssize_t)done;
     return c->error ? c->error : c->eof ? 0 : -EAGAIN;
@@ -208,7 +166,7 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
     size_t done = 0;
 
     while (done < n) {
-        size_t step = n - done, room = c->pcb->snd_buf;
+        size_t step = n - done, room = quota_room(c->pcb, c->tcp->conns.used);
         err_t rc;
 
         step = step < room ? step : room;
@@ -301,13 +259,15 @@ static void net_refuse(struct worker *w, int index)
 
 static bool readable(const struct conn *c)
 {
-    return c->rx || c->eof || c->error;
+    return c->rx.first || c->eof || c->error;
 }
 
-/* Half of the buffer: below that, a look costs more than it moves. */
+/* Below that, a look costs more than it moves. */
 static bool writable(const struct conn *c)
 {
-    return c->error || !c->pcb || (c->connected && c->pcb->snd_buf >= TCP_SND_BUF / 2);
+    return c->error || !c->pcb ||
+           (c->connected &&
+            quota_room(c->pcb, c->tcp->conns.used) >= quota_worth(c->tcp->conns.used));
 }
 
 static void bind_leg(struct conn *c, struct session *s, struct leg *leg)

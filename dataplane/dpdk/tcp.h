@@ -14,6 +14,7 @@
 #include "dataplane/base/hash.h"
 #include "dataplane/base/pool.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/dpdk/packets.h"
 #include "dataplane/dpdk/port.h"
 
 #define TCP_LISTENERS_MAX 512
@@ -24,9 +25,9 @@ struct conn {
     struct tcp_pcb *pcb; /* NULL: lwIP has no more of it */
     struct session *s;   /* whom to tell */
     struct leg *leg;
-    struct pbuf *rx, *rx_last; /* received and not read: a list by `next`, each counted alone */
-    uint32_t rx_at;            /* bytes read of the first */
-    int error;                 /* -errno once lwIP gave it up */
+    struct packets rx;
+    uint32_t withheld; /* bytes that its window is short of */
+    int error;         /* -errno once lwIP gave it up */
     bool eof, connected, reset;
     bool starved; /* lwIP was out of memory: look again at the next millisecond */
     struct addr peer, local;

@@ -6,6 +6,7 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
+#include "dataplane/dpdk/quota.h"
 #include "dataplane/dpdk/tcp.h"
 
 #define PORT_FIRST 49152u /* of the dynamic ones, RFC 6335 6 */
@@ -23,6 +24,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     if (!c)
         return ERR_MEM; /* lwIP resets it */
     c->connected = true;
+    quota_begin(pcb, t->conns.used, &c->withheld);
     ipaddr_to(&c->peer, &pcb->remote_ip, pcb->remote_port);
     ipaddr_to(&c->local, &pcb->local_ip, pcb->local_port);
     list_push(&t->accepted, &c->node);
@@ -122,9 +124,10 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     struct conn *c = arg;
 
-    (void)pcb;
     (void)err;
+    demux_opened(pcb);
     c->connected = true;
+    quota_begin(pcb, c->tcp->conns.used, &c->withheld);
     if (list_empty(&c->node))
         list_push(&c->tcp->ready, &c->node);
     return ERR_OK;
@@ -143,24 +146,27 @@ static struct port *choose_port(struct tcp *t, const struct session *s, const st
 }
 
 /*
- * Bind to a local port by which the answers come to this worker, at a random place to begin with
- * (RFC 6056). False: all of them are taken.
+ * Choose a local port by which the answers come to this worker, at a random place to begin with
+ * (RFC 6056). lwIP's own choice and its binding walk all connections. False: all of them are taken.
  */
-static bool bind_home(struct tcp *t, const struct port *port, struct tcp_pcb *pcb,
-                      const struct addr *from, const struct addr *to)
+static bool choose_number(struct tcp *t, const struct port *port, struct tcp_pcb *pcb,
+                          const struct addr *from, const struct addr *to)
 {
     unsigned first = lwip_random() % PORTS;
     struct addr own = *from;
-    ip_addr_t ip;
 
-    ipaddr_from(&ip, from);
     for (unsigned i = 0; i < PORTS; i++) {
         uint16_t number = (uint16_t)(PORT_FIRST + (first + i) % PORTS);
+        struct tuple ends;
 
         *(own.sa.sa_family == AF_INET ? &own.in4.sin_port
                                       : &own.in6.sin6_port) = lwip_htons(number);
-        if (ports_answer_here(t->ports, port, &own, to) && tcp_bind(pcb, &ip, number) == ERR_OK)
-            return true;
+        ends = ports_tuple(&own, to);
+        if (!ports_answer_here(t->ports, port, &ends) || demux_find(&ends))
+            continue;
+        ipaddr_from(&pcb->local_ip, from);
+        pcb->local_port = number;
+        return true;
     }
     return false;
 }
@@ -187,7 +193,7 @@ static int dial(struct tcp *t, struct session *s, const struct addr *to)
     }
     c->peer = *to;
     tcp_bind_netif(pcb, &port->netif);
-    if (!bind_home(t, port, pcb, &from, to) ||
+    if (!choose_number(t, port, pcb, &from, to) ||
         tcp_connect(pcb, &ip, addr_port(to), on_connected) != ERR_OK || demux_add(pcb)) {
         c->reset = true;
         conn_free(c);

@@ -17,6 +17,9 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/ipaddr.h"
+#include "dataplane/dpdk/outlet.h"
+#include "dataplane/dpdk/packets.h"
+#include "dataplane/dpdk/quota.h"
 #include "perf/dpdk/bio.h"
 #include "perf/dpdk/netports.h"
 #include "perf/load/crew.h"
@@ -30,10 +33,10 @@
 struct conn {
     struct list node; /* in wire.ready */
     struct tcp_pcb *pcb;
-    struct pbuf *rx, *rx_last; /* received and not read: a list by `next` */
-    uint32_t rx_at;            /* bytes read of the first */
-    size_t n_rx, patience;     /* bytes received; that make a wake-up worth it */
-    int error;                 /* errno, once lwIP gave it up */
+    struct packets rx;
+    size_t patience;   /* bytes received that make a wake-up worth it */
+    uint32_t withheld; /* bytes that its window is short of */
+    int error;         /* errno, once lwIP gave it up */
     bool eof, connected, serving;
     uint32_t wanted;
     void *who; /* a stream, or a serving */
@@ -76,16 +79,10 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
         }
         return ERR_OK;
     }
-    if (!p)
-        c->eof = true;
-    else if (c->rx)
-        c->rx_last->next = p;
+    if (p)
+        packets_add(&c->rx, p);
     else
-        c->rx = p;
-    for (; p; p = p->next) {
-        c->rx_last = p;
-        c->n_rx += p->len;
-    }
+        c->eof = true;
     note(c);
     return ERR_OK;
 }
@@ -117,8 +114,9 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
     struct conn *c = arg;
 
-    (void)pcb;
     (void)err;
+    demux_opened(pcb);
+    quota_begin(pcb, wire.conns.used, &c->withheld);
     c->connected = true;
     note(c);
     return ERR_OK;
@@ -152,6 +150,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     if (!c)
         return ERR_MEM;
     c->connected = true;
+    quota_begin(pcb, wire.conns.used, &c->withheld);
     wire.accepting = true; /* what it watches now is a serving's */
     serving_new(&wire.backend, (int)pool_slot(&wire.conns, c));
     wire.accepting = false;
@@ -197,9 +196,9 @@ void wire_end(int w)
         return;
     ports_flush(wire.ports);
     for (unsigned i = 0; i < wire.ports->n; i++)
-        if (wire.ports->port[i].tx_dropped || wire.ports->port[i].rx_dropped)
-            fprintf(stderr, "port %u dropped %" PRIu64 " frames to be sent, %" PRIu64 " received\n",
-                    i, wire.ports->port[i].tx_dropped, wire.ports->port[i].rx_dropped);
+        if (wire.ports->port[i].rx_dropped)
+            fprintf(stderr, "port %u dropped %" PRIu64 " received frames\n", i,
+                    wire.ports->port[i].rx_dropped);
 }
 
 /* lwIP's own search for a free port walks all connections; here each has its turn. */
@@ -248,41 +247,13 @@ bool wire_attach(SSL *ssl, int fd)
     return bio_attach(ssl, fd);
 }
 
-/* Take up to n bytes of what was received; to NULL: they are dropped. */
-static size_t take(struct conn *c, uint8_t *to, size_t n)
-{
-    size_t done = 0;
-
-    while (c->rx && done < n) {
-        struct pbuf *p = c->rx;
-        size_t left = p->len - c->rx_at, step = n - done < left ? n - done : left;
-
-        if (to)
-            memcpy(to + done, (const uint8_t *)p->payload + c->rx_at, step);
-        done += step;
-        c->rx_at += (uint32_t)step;
-        if (c->rx_at < p->len)
-            break;
-        c->rx = p->next;
-        c->rx_at = 0;
-        p->next = NULL;
-        pbuf_free(p);
-    }
-    c->n_rx -= done;
-    return done;
-}
-
 ssize_t wire_recv(int fd, void *to, size_t n)
 {
     struct conn *c = conn_at(fd);
-    size_t done = take(c, to, n);
+    size_t done = packets_take(&c->rx, to, n);
 
-    for (size_t left = done; c->pcb && left;) {
-        uint16_t step = left > 0xffff ? 0xffff : (uint16_t)left;
-
-        tcp_recved(c->pcb, step);
-        left -= step;
-    }
+    if (c->pcb && done)
+        quota_read(c->pcb, wire.conns.used, &c->withheld, done);
     if (done)
         return (ssize_t)done;
     return c->error ? -c->error : c->eof ? 0 : -EAGAIN;
@@ -300,7 +271,7 @@ ssize_t wire_send(int fd, const void *from, size_t n)
     err_t rc = ERR_OK;
 
     while (c->pcb && done < n && rc == ERR_OK) {
-        size_t step = n - done, room = c->pcb->snd_buf;
+        size_t step = n - done, room = quota_room(c->pcb, wire.conns.used);
 
         step = step < room ? step : room;
         step = step < WRITE_MAX ? step : WRITE_MAX;
@@ -338,6 +309,8 @@ static void pcb_end(struct tcp_pcb *pcb, bool hard)
     tcp_arg(pcb, NULL);
     tcp_err(pcb, NULL);
     tcp_sent(pcb, NULL);
+    demux_front(pcb);
+    quota_end(pcb);
     if (hard || tcp_close(pcb) != ERR_OK)
         tcp_abort(pcb);
 }
@@ -346,7 +319,7 @@ void wire_close(int fd, bool hard)
 {
     struct conn *c = conn_at(fd);
 
-    take(c, NULL, SIZE_MAX);
+    packets_take(&c->rx, NULL, SIZE_MAX);
     if (c->pcb)
         pcb_end(c->pcb, hard);
     list_remove(&c->node);
@@ -375,9 +348,10 @@ static uint32_t events_of(const struct conn *c)
 {
     uint32_t have = 0;
 
-    if (c->eof || c->error || (c->rx && c->n_rx >= c->patience))
+    if (c->eof || c->error || (c->rx.n && c->rx.n >= c->patience))
         have |= EPOLLIN;
-    if (c->error || !c->pcb || (c->connected && c->pcb->snd_buf >= TCP_SND_BUF / 2))
+    if (c->error || !c->pcb ||
+        (c->connected && quota_room(c->pcb, wire.conns.used) >= quota_worth(wire.conns.used)))
         have |= EPOLLOUT;
     return have & c->wanted;
 }
@@ -429,6 +403,7 @@ int wire_wait(int w, struct epoll_event *ev, int n, uint64_t ns)
         tick(now);
         told = report(ev, n);
         ports_flush(wire.ports);
+        outlet_resume(wire.ports);
         now = crew_now_ns();
     } while (!told && now < end);
     return told;

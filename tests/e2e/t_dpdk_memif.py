@@ -41,6 +41,17 @@ def jumbo(t):
     equal((r["unanswered"], r["total"]["exchanges"]), (0, 200))
 
 
+@test("over shared memory: two hundred sessions fill the ports' queues, and no frame is lost for it", timeout=240,
+      alone=True)
+def many(t):
+    b = bench(t, metered=True)
+    b.start("bulk", "--direction", "up", "--sessions", "200", "--duration", "2", "--warmup", "0")
+    r = b.finish(200)
+    equal((r["total"]["attempts"], set(r["errors"]) - {"close_timeout"}), (200, set()))  # it is patient for three seconds only
+    last = b.gateway.events("meter")[-1]
+    expect(int(last["opened"]) > 10000000 and last["lost"] == "0", last)
+
+
 @test("over shared memory: without a process at the other end the data plane says what to start", timeout=120, alone=True)
 def nobody(t):
     b = bench(t)

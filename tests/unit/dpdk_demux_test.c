@@ -284,6 +284,77 @@ TEST("a header that lies about its length, a frame that is cut short, a fragment
     EXPECT(frames.syn_acks == 1 && frames.resets == 0 && active() == 1);
 }
 
+/* Both ends finish, ours first, so that it is ours to wait for what may still be on its way. */
+static void finish(uint16_t port, uint32_t seq)
+{
+    struct segment s = {.host = 2,
+                        .port = port,
+                        .flags = TCP_ACK | TCP_FIN,
+                        .seq = seq,
+                        .ack = 0xffffff00u + port + 2,
+                        .window = 8192};
+
+    demux_front(ends[port].pcb);
+    tcp_close(ends[port].pcb);
+    frames_segment(&s);
+}
+
+static unsigned in_time_wait(void)
+{
+    unsigned n = 0;
+
+    for (struct tcp_pcb *p = tcp_tw_pcbs; p && n < 100000; p = p->next)
+        n++;
+    return n;
+}
+
+TEST("connections end in any order, by either end, by time or by our word, and the others go on")
+{
+    unsigned right = 0;
+
+    begin();
+    for (unsigned i = 1; i <= 600; i++)
+        frames_open(2, (uint16_t)(1000 + i), false, 7 * i);
+    for (unsigned i = 0; i < 600; i++) {
+        uint16_t port = (uint16_t)(1001 + i * 7 % 600);
+        struct segment reset = {
+            .host = 2, .port = port, .flags = TCP_RST, .seq = 7u * (port - 1000u) + 1};
+
+        if (i % 4 == 1) {
+            demux_front(ends[port].pcb);
+            tcp_abort(ends[port].pcb);
+        } else if (i % 4 == 2) {
+            frames_segment(&reset);
+        } else if (i % 4 == 3) {
+            finish(port, 7u * (port - 1000u) + 1);
+        }
+    }
+    EXPECT(active() == 150 && in_time_wait() == 150);
+    for (unsigned i = 0; i < 600; i += 4)
+        byte((uint16_t)(1001 + i * 7 % 600), false, 7 * (1 + i * 7 % 600) + 1, 3);
+    for (unsigned i = 0; i < 600; i += 4)
+        right += ends[1001 + i * 7 % 600].sum == 3;
+    EXPECT(right == 150);
+    frames_wait(30 * 1000);
+    EXPECT(active() == 150 && in_time_wait() == 0);
+}
+
+TEST("when every connection is taken by ends that wait for late segments, the oldest makes room")
+{
+    begin();
+    frames_open(2, 60000, false, 5);
+    for (unsigned i = 0; i < MEMP_NUM_TCP_PCB + 100; i++) {
+        uint16_t port = (uint16_t)(1000 + i);
+
+        frames_open(2, port, false, 100);
+        finish(port, 101);
+    }
+    EXPECT(accepted == MEMP_NUM_TCP_PCB + 101 && active() == 1);
+    EXPECT(in_time_wait() < MEMP_NUM_TCP_PCB && in_time_wait() > MEMP_NUM_TCP_PCB - 100);
+    byte(60000, false, 6, 9);
+    EXPECT(ends[60000].sum == 9);
+}
+
 int main(void)
 {
     return test_run();

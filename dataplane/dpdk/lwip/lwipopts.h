@@ -31,7 +31,9 @@
 
 #define LWIP_ARP                      1
 #define ARP_TABLE_SIZE                127
-#define ARP_QUEUEING                  0
+#define ARP_QUEUEING                  1 /* beginnings that wait for the same neighbour are not lost */
+#define ARP_QUEUE_LEN                 512
+#define MEMP_NUM_ARP_QUEUE            2048
 #define ETHARP_SUPPORT_VLAN           1
 #define PBUF_LINK_HLEN                18 /* Ethernet's header and one tag */
 #define LWIP_ICMP                     1
@@ -50,6 +52,7 @@
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
 #define LWIP_IPV6_NUM_ADDRESSES       4
 #define LWIP_ND6_NUM_NEIGHBORS        64
+#define MEMP_NUM_ND6_QUEUE            2048
 #define LWIP_ND6_NUM_DESTINATIONS     120 /* counted in 8 bits with a sign */
 
 #define LWIP_TCP                   1

@@ -31,6 +31,7 @@ struct meter {
     uint64_t all[SECTIONS];                         /* of rounds in which something happened */
     uint64_t idle;                                  /* of the others */
     uint64_t frames_in, frames_out, opened, sealed; /* bytes of records, headers included */
+    const struct ports *ports;
     bool eventful;
     uint64_t told_ms;
 };
@@ -50,18 +51,24 @@ static enum section enter(enum section s)
 
 static void tell(void)
 {
-    uint64_t now_ms = clock_mono_ms();
+    uint64_t now_ms = clock_mono_ms(), lost = 0, waits = 0, resent = 0;
 
     if (now_ms < m.told_ms + LINE_MS)
         return;
+    for (unsigned i = 0; i < m.ports->n; i++) {
+        lost += m.ports->port[i].rx_dropped;
+        waits += m.ports->port[i].tx_waits;
+        resent += m.ports->port[i].tx_resent;
+    }
     m.told_ms = now_ms;
     log_event(LOG_INFO, "meter",
               "mono_ms=%" PRIu64 " loop=%" PRIu64 " driver=%" PRIu64 " tcp=%" PRIu64
               " sums=%" PRIu64 " timers=%" PRIu64 " core=%" PRIu64 " crypto=%" PRIu64
               " idle=%" PRIu64 " frames_in=%" PRIu64 " frames_out=%" PRIu64 " opened=%" PRIu64
-              " sealed=%" PRIu64,
+              " sealed=%" PRIu64 " lost=%" PRIu64 " waits=%" PRIu64 " resent=%" PRIu64,
               now_ms, m.all[LOOP], m.all[DRIVER], m.all[TCP], m.all[SUMS], m.all[TIMERS],
-              m.all[CORE], m.all[CRYPTO], m.idle, m.frames_in, m.frames_out, m.opened, m.sealed);
+              m.all[CORE], m.all[CRYPTO], m.idle, m.frames_in, m.frames_out, m.opened, m.sealed,
+              lost, waits, resent);
 }
 
 static void round_over(void)
@@ -87,6 +94,7 @@ REAL(unsigned, ports_poll, struct ports *ports)
     enum section before = enter(DRIVER);
     unsigned n;
 
+    m.ports = ports;
     round_over();
     n = __real_ports_poll(ports);
     m.frames_in += n;
@@ -103,10 +111,10 @@ REAL(void, ports_flush, struct ports *ports)
     enter(before);
 }
 
-REAL(err_t, port_output, struct netif *netif, struct pbuf *p)
+REAL(err_t, outlet_send, struct netif *netif, struct pbuf *p)
 {
     enum section before = enter(DRIVER);
-    err_t rc = __real_port_output(netif, p);
+    err_t rc = __real_outlet_send(netif, p);
 
     m.frames_out++;
     enter(before);

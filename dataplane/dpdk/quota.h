@@ -1,0 +1,29 @@
+/*
+ * quota: how much of the memory one connection may fill: received and not read, sent and not
+ * acknowledged.
+ *
+ * Why: a few connections get windows for a long path, ten thousand together get no more than there
+ * is: without it packets would be dropped for want of memory, and sent again, all the time.
+ * Owner: pure, over lwIP's connection and how many there are.
+ * Never: takes back a window that was announced; it closes as bytes come, and opens less.
+ */
+#ifndef PENSTOCK_DPDK_QUOTA_H
+#define PENSTOCK_DPDK_QUOTA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tcp_pcb;
+
+/* A new connection, one of n: *withheld is what its window is short of. */
+void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld);
+/* Bytes were read: the window opens, as far as it may be open. */
+void quota_read(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld, size_t bytes);
+/* Everything was read, and nothing more will be: lwIP may close without a reset. */
+void quota_end(struct tcp_pcb *pcb);
+/* Bytes that may be queued for sending now. */
+size_t quota_room(const struct tcp_pcb *pcb, unsigned n);
+/* So many that it is worth to look. */
+size_t quota_worth(unsigned n);
+
+#endif
