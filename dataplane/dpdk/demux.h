@@ -18,6 +18,7 @@
 #include "dataplane/dpdk/frame.h"
 
 struct tcp_pcb;
+struct tcp_seg;
 
 struct demux_entry {       /* a connection of lwIP's */
     struct list node;      /* in its bucket */
@@ -26,7 +27,8 @@ struct demux_entry {       /* a connection of lwIP's */
     struct list waits;     /* for room in a port's queue (outlet) */
     struct tuple tuple;
     struct tcp_pcb *pcb;
-    struct tcp_pcb *before; /* it in lwIP's list, but for the first */
+    struct tcp_pcb *before;                   /* it in lwIP's list, but for the first */
+    struct tcp_seg *unsent_end, *unacked_end; /* NULL: not known (tails) */
     uint32_t challenged_ms;
     uint16_t mss; /* settled by the handshake; 0: not yet */
 };

@@ -15,8 +15,9 @@ LWIP_OBJECTS := $(patsubst $(LWIP)/src/%.c,$(BUILD)/lwip/%.o,$(LWIP_SOURCES))
 LWIP_INCLUDES := -I. -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include
 DPDK_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk))
 
-# One function of lwIP is ours, around lwIP's own under another name (mend.c).
-$(BUILD)/lwip/core/tcp_out.o: LWIP_NAMES := -Dtcp_split_unsent_seg=lwip_split_unsent_seg
+# Three functions of lwIP are ours, around lwIP's own under other names (mend.c, tails.c).
+$(BUILD)/lwip/core/tcp_out.o: LWIP_NAMES := -Dtcp_split_unsent_seg=lwip_split_unsent_seg \
+    -Dtcp_output=lwip_output -Dtcp_rexmit_rto_prepare=lwip_rexmit_rto_prepare
 $(BUILD)/lwip/%.o: $(LWIP)/src/%.c $(wildcard dataplane/dpdk/lwip/*.h dataplane/dpdk/lwip/arch/*.h) dataplane/dpdk/dpdk.mk
 	@mkdir -p $(@D)
 	@echo "  CC lwip/$*.c"
@@ -31,7 +32,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
 STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face loop mend outlet packets pmtu port quota stack \
-                tcp tcp_open window)
+                tails tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
 $(BUILD)/dpdk/stack.o: $(STACK_PARTS) $(LWIP_OBJECTS)
@@ -61,7 +62,7 @@ $(BIN)/penstock-load-dpdk: $(call objects,perf/dpdk) $(foreach f,$(sort $(LIBS_l
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(SYS_load)) $(SYS_dpdk)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard perf/dpdk/*.c perf/dpdk/meter/*.c)): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
 # The product's objects, for one worker, with clocks around their calls (perf/dpdk/meter/meter.c).
-METERED := ports_poll ports_flush outlet_send demux_input tcp_write tcp_output tcp_recved checksum_of sys_check_timeouts \
+METERED := ports_poll ports_flush outlet_send demux_input tails_write tcp_output tcp_recved checksum_of sys_check_timeouts \
            tcp_events round_end seal_record open_record
 METER := $(BUILD)/perf/bin/penstock-dataplane-dpdk
 all: $(METER)

@@ -115,6 +115,7 @@ static void keep_memory(void)
 {
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     mallopt(M_TOP_PAD, KEPT_STEP);
+    mallopt(M_MMAP_THRESHOLD, KEPT_STEP); /* blocks of records are smaller */
 }
 
 int face_start(struct ports *ports)

@@ -3,6 +3,7 @@
  * function there).
  */
 #include <lwip/priv/tcp_priv.h>
+#include "dataplane/dpdk/tails.h"
 
 err_t lwip_split_unsent_seg(struct tcp_pcb *pcb, u16_t split);
 
@@ -15,6 +16,7 @@ err_t tcp_split_unsent_seg(struct tcp_pcb *pcb, u16_t split)
     const struct tcp_seg *whole = pcb->unsent, *rest = whole ? whole->next : NULL;
     err_t rc = lwip_split_unsent_seg(pcb, split);
 
+    tails_forget(pcb);
     if (rc == ERR_OK && pcb->unsent == whole && whole && whole->next != rest)
         TCPH_UNSET_FLAG(pcb->unsent->tcphdr, TCP_FIN | TCP_PSH);
     return rc;

@@ -2,8 +2,8 @@
 
 #include <lwip/priv/tcp_priv.h>
 
-#define ALL_BYTES   (256u << 20) /* of all connections, each way */
-#define LEAST_BYTES (32u << 10)  /* of each: two records */
+#define ALL_BYTES   (64u << 20) /* of all connections, each way */
+#define LEAST_BYTES (32u << 10) /* of each: two records */
 
 static uint32_t part(unsigned n, uint32_t most)
 {

@@ -9,6 +9,7 @@
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/quota.h"
+#include "dataplane/dpdk/tails.h"
 
 #define WRITE_MAX 0xf000u /* of one call: lengths are 16 bits there */
 
@@ -173,7 +174,7 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
         step = step < WRITE_MAX ? step : WRITE_MAX;
         if (!step)
             break;
-        rc = tcp_write(
+        rc = tails_write(
             c->pcb, data + done, (u16_t)step,
             (u8_t)(TCP_WRITE_FLAG_COPY | (more || done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
         if (rc == ERR_MEM)

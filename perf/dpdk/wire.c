@@ -20,6 +20,7 @@
 #include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/packets.h"
 #include "dataplane/dpdk/quota.h"
+#include "dataplane/dpdk/tails.h"
 #include "perf/dpdk/bio.h"
 #include "perf/dpdk/netports.h"
 #include "perf/load/crew.h"
@@ -277,8 +278,8 @@ ssize_t wire_send(int fd, const void *from, size_t n)
         step = step < WRITE_MAX ? step : WRITE_MAX;
         if (!step)
             break;
-        rc = tcp_write(c->pcb, (const uint8_t *)from + done, (u16_t)step,
-                       (u8_t)(TCP_WRITE_FLAG_COPY | (done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
+        rc = tails_write(c->pcb, (const uint8_t *)from + done, (u16_t)step,
+                         (u8_t)(TCP_WRITE_FLAG_COPY | (done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
         done += rc == ERR_OK ? step : 0;
     }
     if (!c->pcb || (rc != ERR_OK && rc != ERR_MEM))

@@ -130,10 +130,10 @@ REAL(bool, demux_input, const uint8_t *p, size_t n, void (*input)(void *arg), vo
     return rc;
 }
 
-REAL(err_t, tcp_write, struct tcp_pcb *pcb, const void *data, u16_t n, u8_t flags)
+REAL(err_t, tails_write, struct tcp_pcb *pcb, const void *data, u16_t n, u8_t flags)
 {
     enum section before = enter(TCP);
-    err_t rc = __real_tcp_write(pcb, data, n, flags);
+    err_t rc = __real_tails_write(pcb, data, n, flags);
 
     enter(before);
     return rc;

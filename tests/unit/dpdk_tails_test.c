@@ -1,0 +1,175 @@
+/* The ends of lwIP's queues are known, whatever happens to the queues, and every byte goes out in
+ * its place. */
+#include "dataplane/dpdk/tails.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/test.h"
+
+#define PORT  5000
+#define FIRST (0xffffff00u + PORT + 1) /* our first byte's number */
+
+static struct tcp_pcb *own;
+static bool broken;
+
+static void on_error(void *arg, err_t err)
+{
+    (void)arg;
+    (void)err;
+    own = NULL;
+    broken = true;
+}
+
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    demux_opened(pcb);
+    own = pcb;
+    tcp_err(pcb, on_error);
+    tcp_nagle_disable(pcb);
+    return ERR_OK;
+}
+
+static void begin(void)
+{
+    static bool once;
+
+    if (!once)
+        frames_begin(on_accept);
+    once = true;
+    while (tcp_active_pcbs)
+        tcp_abort(tcp_active_pcbs);
+    broken = false;
+    frames_open(2, PORT, false, 100);
+}
+
+/* The far end has everything up to there, and room for so much more. */
+static void ack(uint32_t upto, uint16_t window)
+{
+    frames_segment(&(struct segment){.host = 2,
+                                     .port = PORT,
+                                     .flags = TCP_ACK,
+                                     .seq = 101,
+                                     .ack = FIRST + upto,
+                                     .window = window});
+}
+
+/* The last; its bytes and theirs before it are added to *n. */
+static const struct tcp_seg *last_of(const struct tcp_seg *seg, uint32_t *n)
+{
+    for (; seg; seg = seg->next) {
+        *n += seg->len;
+        if (!seg->next)
+            return seg;
+    }
+    return NULL;
+}
+
+/* The ends are right, and every byte from the first that is not acknowledged on is in a queue. */
+static bool sane(void)
+{
+    const struct demux_entry *e = tcp_ext_arg_get(own, 0);
+    uint32_t n = 0, owed = own->snd_lbb - own->lastack;
+    const struct tcp_seg *unsent = last_of(own->unsent, &n), *unacked = last_of(own->unacked, &n);
+
+    return (int32_t)(n + 1 - owed) >= 0 &&
+           (own->state != ESTABLISHED || !unsent || !e->unsent_end || e->unsent_end == unsent) &&
+           (!unacked || !e->unacked_end || e->unacked_end == unacked);
+}
+
+static uint32_t under_way(void)
+{
+    return own->snd_nxt - own->lastack;
+}
+
+TEST("both ends are known while a hundred writes wait and go")
+{
+    static const uint8_t data[1000];
+    const struct demux_entry *e;
+
+    begin();
+    e = tcp_ext_arg_get(own, 0);
+    for (unsigned i = 0; i < 100; i++)
+        EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK && sane());
+    EXPECT(e->unsent_end && !e->unsent_end->next && e->unsent_end != own->unsent);
+    tcp_output(own);
+    EXPECT(sane() && e->unacked_end && !e->unacked_end->next && under_way() > 0);
+    for (uint32_t got = 0; got < 100000; got += under_way())
+        ack(got, 60000);
+    EXPECT(sane());
+    ack(100000, 60000);
+    EXPECT(!own->unsent && !own->unacked && !e->unsent_end && !broken);
+}
+
+TEST("what is not sent yet when we finish goes before the FIN, and an end that went is not used "
+     "again")
+{
+    static const uint8_t data[30000];
+    uint32_t got = 0;
+
+    begin();
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    tcp_output(own);
+    tcp_shutdown(own, 0, 1);
+    EXPECT(tails_write(own, data, 1, TCP_WRITE_FLAG_COPY) == ERR_CONN);
+    for (unsigned i = 0; i < 100 && got < 30001; i++) {
+        got += under_way();
+        ack(got, 8192);
+        EXPECT(sane());
+    }
+    EXPECT(got == 30001 && own->state == FIN_WAIT_2);
+}
+
+/* A number below n. */
+static uint32_t any(uint32_t n)
+{
+    return lwip_random() / 65536 % n;
+}
+
+TEST("acknowledgements, losses, time-outs and windows that close come in any order, three hundred "
+     "thousand times")
+{
+    static const uint8_t data[5000];
+    uint32_t written = 0, got = 0, steps = 0;
+
+    begin();
+    for (; steps < 300000 && own && sane(); steps++) {
+        uint16_t n = (uint16_t)(1 + any(sizeof data)),
+                 window = (uint16_t)(any(8) ? 20000 + any(40000) : any(900));
+
+        switch (any(8)) {
+        case 0:
+        case 1:
+        case 2:
+            if (own->snd_buf > n && own->snd_queuelen < 200 &&
+                tails_write(own, data, n,
+                            (u8_t)(TCP_WRITE_FLAG_COPY | (any(2) ? TCP_WRITE_FLAG_MORE : 0))) ==
+                    ERR_OK)
+                written += n;
+            tcp_output(own);
+            break;
+        case 3:
+            for (unsigned i = 0; i < 4; i++)
+                ack(got, own->snd_wnd > 60000 ? 60000 : (uint16_t)own->snd_wnd);
+            break;
+        case 4:
+            if (!any(50))
+                frames_wait(400);
+            break;
+        default:
+            got += any(under_way() + 1);
+            ack(got, window);
+        }
+    }
+    EXPECT(steps == 300000 && !broken);
+    for (unsigned i = 0; i < 10000 && own && got < written; i++) {
+        got += under_way();
+        ack(got, 60000);
+        frames_wait(100);
+    }
+    EXPECT(got == written && written > 3000000);
+}
+
+int main(void)
+{
+    return test_run();
+}
