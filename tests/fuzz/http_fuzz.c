@@ -34,7 +34,7 @@ static struct manager *the_manager(void)
     signal(SIGPIPE, SIG_IGN);
     m = malloc(sizeof *m);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (!m || manager_init(m, -1, NULL) ||
+    if (!m || manager_init(m, -1, NULL, NULL) ||
         bind(fd, (struct sockaddr *)&any, sizeof any.sun_family) || listen(fd, 1) ||
         api_start(m, fd) || !m->api)
         abort();
