@@ -159,13 +159,14 @@ static void time_of(int64_t s, char out[32])
 
 size_t syslog_audit(char out[SYSLOG_FRAME], const char *host, const json_t *row)
 {
-    char text[TEXT_ROOM], when[32];
+    const char *at = json_string_value(json_object_get(row, "at")); /* as RFC 3339 has it */
+    char text[TEXT_ROOM];
     char *body = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
     int used;
 
-    time_of(json_integer_value(json_object_get(row, "at")), when);
     used = snprintf(text, sizeof text, "<%d>1 %s %s penstock mgmt audit - %.*s",
-                    FACILITY_AUDIT * 8 + NOTICE, when, host, SYSLOG_FRAME, body ? body : "{}");
+                    FACILITY_AUDIT * 8 + NOTICE, at ? at : "-", host, SYSLOG_FRAME,
+                    body ? body : "{}");
     free(body);
     return frame(out, text, (size_t)used < sizeof text ? (size_t)used : sizeof text - 1);
 }

@@ -1,12 +1,15 @@
 """Goal: log lines and audit rows reach a collector by syslog over TLS, both ends proven, and no collector ever slows the gateway."""
 import json
+import os
 import re
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
-from harness import equal, expect, test
+from harness import equal, expect, free_port, need, test
 from pki import CA
 from t_keys import client, echoes
 
@@ -111,7 +114,7 @@ def arrives(t):
     expect(echoes(client(t, g.port)), "the link")
     g.wait(lambda: first.has("<134>1 20", "penstock dataplane session_closed - ", "link=in"), 20, "a session's line")
     key = g.api("POST", "/api/v1/keys", {"kind": "ec-p256"})[2]["id"]
-    g.wait(lambda: first.has("<109>1 ", "penstock mgmt audit - {", '"keys.make"', key), 20, "the audit row")
+    g.wait(lambda: first.has("<109>1 20", "penstock mgmt audit - {", '"keys.make"', key), 20, "the audit row")
     expect(first.peers and "gw" in json.dumps(first.peers[0]), first.peers)
     times = [m.split(" ")[1] for m in first.messages if " mgmt " in m and m.split(" ")[1].endswith("Z") and "." in m]
     equal(times, sorted(times))
@@ -148,3 +151,37 @@ def hangs(t):
         status, _, problem = g.api("PATCH", "/api/v1/config", {"log": {"syslog": change}}, {"If-Match": "*"})
         equal((status, problem["pointer"]), (422, pointer), problem)
     c.close()
+
+
+RSYSLOG = """
+global(workDirectory="%(dir)s" DefaultNetstreamDriver="ossl" DefaultNetstreamDriverCAFile="%(ca)s"
+       DefaultNetstreamDriverCertFile="%(cert)s" DefaultNetstreamDriverKeyFile="%(key)s")
+module(load="imtcp" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name" PermittedPeer=["gw.test"])
+input(type="imtcp" address="127.0.0.1" port="%(port)d")
+template(name="t" type="string" string="%%pri-text%% %%app-name%% %%procid%% %%msgid%% %%msg%%\\n")
+action(type="omfile" file="%(dir)s/rsyslog.out" template="t")
+"""
+
+
+@test("rsyslog takes the lines and the audit as they are meant, with its own TLS and its own reading of the frames", 120)
+def rsyslog(t):
+    program = os.environ.get("RSYSLOGD") or shutil.which("rsyslogd", path=os.environ["PATH"] + ":/usr/sbin")
+    need(program, "there is no rsyslogd (rsyslog, rsyslog-openssl)")
+    ca = CA(t.dir, "logs-ca")
+    with_trust(t, ca)
+    cert, port = ca.issue("logs", "DNS:logs.test", "serverAuth"), free_port()
+    conf, out = os.path.join(t.dir, "rsyslog.conf"), os.path.join(t.dir, "rsyslog.out")
+    with open(conf, "w") as f:
+        f.write(RSYSLOG % {"dir": t.dir, "ca": partners(t), "cert": cert.pem, "key": cert.key, "port": port})
+    said = open(os.path.join(t.dir, "rsyslog.said"), "wb")
+    more = ["-M", os.environ["RSYSLOG_MODULES"]] if "RSYSLOG_MODULES" in os.environ else []
+    daemon = subprocess.Popen([program, "-n", "-f", conf, "-i", "NONE", *more], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    t.defer(daemon.kill)
+    c = type("Port", (), {"port": port})
+    g = shipping(t, c)
+    text = lambda: open(out, errors="replace").read() if os.path.exists(out) else ""
+    g.wait(lambda: daemon.poll() is not None or "local0.info penstock launcher revision_applied revision=1" in text(), 30,
+           "a line in:\n" + text() + open(said.name, errors="replace").read())
+    key = g.api("POST", "/api/v1/keys", {"kind": "ed25519"})[2]["id"]
+    g.wait(lambda: any(line.startswith("audit.notice penstock mgmt audit {") and key in line for line in text().splitlines()), 30,
+           "the audit row in:\n" + text() + open(said.name, errors="replace").read())

@@ -61,11 +61,12 @@ TEST("too long a line is cut, and its frame's length is right")
 
 TEST("an audit row is a frame of the audit's facility; what was lost is said")
 {
-    json_t *row = json_pack("{s:i, s:i, s:s}", "seq", 7, "at", 1800000000, "actor", "s\xc3\xb6r");
+    json_t *row = json_pack("{s:i, s:s, s:s}", "seq", 7, "at", "2027-01-15T08:00:00Z", "actor",
+                            "s\xc3\xb6r");
 
     EXPECT(!strcmp(message(syslog_audit(out, "gw", row)),
                    "<109>1 2027-01-15T08:00:00Z gw penstock mgmt audit - "
-                   "{\"actor\":\"s\\u00F6r\",\"at\":1800000000,\"seq\":7}"));
+                   "{\"actor\":\"s\\u00F6r\",\"at\":\"2027-01-15T08:00:00Z\",\"seq\":7}"));
     EXPECT(strstr(message(syslog_lost(out, "gw", 12)),
                   " gw penstock mgmt log_lines_lost - lines=12 why=") != NULL);
     json_decref(row);
