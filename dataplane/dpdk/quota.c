@@ -12,17 +12,22 @@ static uint32_t part(unsigned n, uint32_t most)
     return each > most ? most : each < LEAST_BYTES ? LEAST_BYTES : each;
 }
 
+/*
+ * The SYN told a window of 64 KiB at most; lwIP has noted the whole one for told, and would tell it
+ * again and again.
+ */
 void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld)
 {
     uint32_t most = part(n, TCP_WND);
 
     *withheld = 0;
+    if (most < UINT16_MAX)
+        most = UINT16_MAX;
     if (pcb->rcv_wnd <= most)
         return;
     *withheld = pcb->rcv_wnd - most;
-    pcb->rcv_wnd = most;
-    if (pcb->rcv_ann_wnd > most)
-        pcb->rcv_ann_wnd = most;
+    pcb->rcv_wnd = pcb->rcv_ann_wnd = most;
+    pcb->rcv_ann_right_edge = pcb->rcv_nxt + most;
 }
 
 void quota_read(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld, size_t bytes)
