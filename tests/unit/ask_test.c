@@ -27,6 +27,7 @@ static void end(void)
         close(m->workers[0]);
     close(worker);
     json_decref(m->warnings);
+    journal_fini(&m->journal);
     free(m);
 }
 
