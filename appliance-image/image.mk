@@ -9,14 +9,14 @@ $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console l
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
 IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings local partition) \
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings service local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
 IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
 $(BIN)/penstock-first: $(call archive,mgmt/model)
 $(BIN)/penstock-first: IMAGE_LIBS := -ljansson
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
-$(BIN)/penstock-vrrp: $(BUILD)/appliance-image/src/vrrp.o $(IMAGE_VRRP)
+$(BIN)/penstock-vrrp: $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp service) $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 	@mkdir -p $(@D)
 	@echo "  LD $@"

@@ -65,15 +65,20 @@ void journal_run(struct journal *j)
     }
 }
 
+void journal_skip(const struct journal *j, struct journal_at *at)
+{
+    if (at->offset >= j->base)
+        return;
+    at->lost += j->first - at->line;
+    at->offset = j->base;
+    at->line = j->first;
+}
+
 const char *journal_next(const struct journal *j, struct journal_at *at, size_t *n)
 {
     const char *begin, *end;
 
-    if (at->offset < j->base) {
-        at->lost += j->first - at->line;
-        at->offset = j->base;
-        at->line = j->first;
-    }
+    journal_skip(j, at);
     begin = j->mem + (at->offset - j->base);
     end = memchr(begin, '\n', j->n - (size_t)(at->offset - j->base));
     if (!end)

@@ -37,6 +37,8 @@ void journal_take(struct manager *m, int fd);
 void journal_run(struct journal *j);
 /* Lines, as if they had come (tests; journal_run()). */
 void journal_add(struct journal *j, const char *text, size_t n);
+/* Past what is gone, which is counted in at->lost. */
+void journal_skip(const struct journal *j, struct journal_at *at);
 /* The next line (borrowed until more come), without its end; NULL: there is none yet. */
 const char *journal_next(const struct journal *j, struct journal_at *at, size_t *n);
 /* A place behind which about n bytes stand. */

@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "appliance-image/src/install.h"
 #include "appliance-image/src/partition.h"
 #include "appliance-image/src/server_parts.h"
+#include "appliance-image/src/service.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
@@ -334,31 +333,9 @@ void server_run(struct server *s, int ms)
 
 /* ---- opening ---- */
 
-static int listen_at(const char *path, struct err *e)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0117); /* 0660 from the first moment */
-    int rc = fd < 0 ? -errno : 0;
-
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    (void)unlink(path);
-    if (!rc && (bind(fd, (const struct sockaddr *)&to, sizeof to) || listen(fd, SERVER_CALLERS)))
-        rc = -errno;
-    umask(before);
-    if (!rc)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return err_set(e, rc, path, "see who else uses it", "can not be listened at (%s)",
-                   strerror(-rc));
-}
-
 int server_open(struct server *s, const char *path, struct err *e)
 {
-    int fd = strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path
-                 ? listen_at(path, e)
-                 : err_set(e, -ENAMETOOLONG, path, "give a shorter path", "is too long");
+    int fd = service_listen(path, SERVER_CALLERS, e);
 
     if (fd < 0)
         return fd;

@@ -19,6 +19,7 @@
 #include "appliance-image/src/local.h"
 #include "appliance-image/src/running.h"
 #include "appliance-image/src/server.h"
+#include "appliance-image/src/service.h"
 #include "appliance-image/src/settings.h"
 #include "appliance-image/src/trial.h"
 #include "dataplane/base/check.h"
@@ -45,9 +46,7 @@ enum option {
     OPTIONS
 };
 
-static const struct {
-    const char *name, *absent;
-} options[OPTIONS] = {
+static const struct service_option options[OPTIONS] = {
     [SOCKET] = {"--socket", "/run/penstock-system/socket"},
     [PARTITIONS] = {"--partitions", SLOTS_FOLDER},
     [STATE] = {"--state", SLOTS_FOLDER "/penstock-state"},
@@ -83,23 +82,6 @@ static void on_signal(int signal)
 static uint64_t now_s(void)
 {
     return clock_mono_ms() / 1000;
-}
-
-/* 0, or -EINVAL. */
-static int parse(struct helper *h, int argc, char **argv)
-{
-    for (unsigned k = 0; k < OPTIONS; k++)
-        h->words[k] = options[k].absent;
-    for (int i = 1; i < argc; i += 2) {
-        unsigned k = 0;
-
-        while (k < OPTIONS && strcmp(argv[i], options[k].name) != 0)
-            k++;
-        if (k == OPTIONS || i + 1 == argc)
-            return -EINVAL;
-        h->words[k] = argv[i + 1];
-    }
-    return 0;
 }
 
 /* Ask the machine's service manager for the machine (unit NULL) or for one unit. */
@@ -219,7 +201,7 @@ int main(int argc, char **argv)
     char text[1100];
 
     log_init("system", LOG_INFO);
-    if (parse(&h, argc, argv)) {
+    if (service_words(options, OPTIONS, argc, argv, h.words)) {
         fprintf(stderr,
                 "usage: penstock-system [--NAME VALUE]...; see appliance-image/DESIGN.md\n");
         return 2;

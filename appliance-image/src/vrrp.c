@@ -14,11 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "appliance-image/src/keeper.h"
+#include "appliance-image/src/service.h"
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
@@ -33,9 +32,7 @@
 
 enum option { SOCKET, FOLDER, KEEPALIVED, OPTIONS };
 
-static const struct {
-    const char *name, *absent;
-} options[OPTIONS] = {
+static const struct service_option options[OPTIONS] = {
     [SOCKET] = {"--socket", "/run/penstock-vrrp/socket"},
     [FOLDER] = {"--folder", "/run/penstock-vrrp"},
     [KEEPALIVED] = {"--keepalived", "/usr/sbin/keepalived"},
@@ -58,22 +55,6 @@ static void on_signal(int signal)
 {
     (void)signal;
     over = 1;
-}
-
-static int parse(struct helper *h, int argc, char **argv)
-{
-    for (unsigned k = 0; k < OPTIONS; k++)
-        h->words[k] = options[k].absent;
-    for (int i = 1; i < argc; i += 2) {
-        unsigned k = 0;
-
-        while (k < OPTIONS && strcmp(argv[i], options[k].name) != 0)
-            k++;
-        if (k == OPTIONS || i + 1 == argc)
-            return -EINVAL;
-        h->words[k] = argv[i + 1];
-    }
-    return 0;
 }
 
 /* ---- the caller ---- */
@@ -199,26 +180,6 @@ static void loop(struct helper *h)
 
 /* ---- start and end ---- */
 
-static int listen_at(const char *path, struct err *e)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0117); /* 0660 from the first moment */
-    int rc = fd < 0 ? -errno : strlen(path) < sizeof to.sun_path ? 0 : -ENAMETOOLONG;
-
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    (void)unlink(path);
-    if (!rc && (bind(fd, (const struct sockaddr *)&to, sizeof to) || listen(fd, BACKLOG)))
-        rc = -errno;
-    umask(before);
-    if (!rc)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return err_set(e, rc, path, "see who else uses it", "can not be listened at (%s)",
-                   strerror(-rc));
-}
-
 static int start(struct helper *h, struct err *e)
 {
     const struct passwd *gateway = getpwnam(GATEWAY);
@@ -228,7 +189,7 @@ static int start(struct helper *h, struct err *e)
     h->caller = h->launcher = -1;
     if (rc)
         return rc;
-    h->listener = listen_at(h->words[SOCKET], e);
+    h->listener = service_listen(h->words[SOCKET], BACKLOG, e);
     return h->listener < 0 ? h->listener : 0;
 }
 
@@ -239,7 +200,7 @@ int main(int argc, char **argv)
     char text[1100];
 
     log_init("vrrp", LOG_INFO);
-    if (parse(&h, argc, argv)) {
+    if (service_words(options, OPTIONS, argc, argv, h.words)) {
         fprintf(stderr, "usage: penstock-vrrp [--NAME VALUE]...; see appliance-image/DESIGN.md\n");
         return 2;
     }

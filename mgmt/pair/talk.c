@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/control.h"
 #include "mgmt/api/call.h"
 #include "mgmt/confirm.h"
 #include "mgmt/manager.h"
+#include "mgmt/outcall.h"
 #include "mgmt/pair/take.h"
 #include "mgmt/store/objects.h"
 
@@ -18,7 +18,6 @@
 #define AGAIN_MS    1000 /* doubles up to AGAIN_MAX */
 #define AGAIN_MAX   16000
 #define SLACK_S     10 /* for the network, beyond the time that an answer may wait */
-#define SEND_MS     5000
 
 /* ---- what is told ---- */
 
@@ -107,31 +106,12 @@ void pair_news(struct manager *m)
 
 /* ---- what is asked ---- */
 
-/* A stream that only our own link carries. Descriptor, or -errno. */
-static int dial(struct manager *m)
-{
-    struct control_call call = {.link = MODEL_PARTNER_LINK};
-    uint8_t mem[128];
-    struct buf b;
-    int pair[2], rc;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    buf_init(&b, mem, sizeof mem);
-    control_put_call(&b, &call);
-    rc = chan_send_wait(m->control, CONTROL_CALL, &b, &pair[1], 1, SEND_MS);
-    close(pair[1]);
-    if (!rc)
-        return pair[0];
-    close(pair[0]);
-    return rc;
-}
-
 int pair_ask(struct manager *m, const char *path, size_t max, unsigned timeout_s,
              void (*done)(void *arg, const struct web_answer *a), void *arg)
 {
     char url[WEB_URL_MAX];
-    struct web_ask q = {.url = url, .fd = dial(m), .max = max, .timeout_s = timeout_s};
+    struct web_ask q = {
+        .url = url, .fd = outcall_open(m, MODEL_PARTNER_LINK), .max = max, .timeout_s = timeout_s};
 
     /* TLS is the link's: from here to there it is plain. */
     snprintf(url, sizeof url, "http://partner/api/v1/partner/%s", path);

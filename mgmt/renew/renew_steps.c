@@ -4,16 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/control.h"
 #include "mgmt/manager.h"
+#include "mgmt/outcall.h"
 #include "mgmt/renew/est.h"
 #include "mgmt/renew/renew_parts.h"
 
 #define TIMEOUT_S 60
-#define SEND_MS   5000
 #define BUSY_S    5
 
 static void on_applied(void *arg, int rc, uint64_t revision, const struct err *e)
@@ -60,25 +59,13 @@ static void apply(struct renewal *r, const char *chain)
 
 /* ---- the server ---- */
 
-/* A stream that only our own link carries. Descriptor, or -errno. */
+/* A stream through the identity's own link. Descriptor, or -errno. */
 static int call(struct renewal *r)
 {
-    struct control_call m;
-    uint8_t mem[128];
-    struct buf b;
-    int pair[2], rc;
+    char link[64];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    snprintf(m.link, sizeof m.link, RENEW_LINK "%.48s", r->identity);
-    buf_init(&b, mem, sizeof mem);
-    control_put_call(&b, &m);
-    rc = chan_send_wait(r->m->control, CONTROL_CALL, &b, &pair[1], 1, SEND_MS);
-    close(pair[1]);
-    if (!rc)
-        return pair[0];
-    close(pair[0]);
-    return rc;
+    snprintf(link, sizeof link, RENEW_LINK "%.48s", r->identity);
+    return outcall_open(r->m, link);
 }
 
 static int ask(struct renewal *r, const char *operation, const char *body, web_done *done,

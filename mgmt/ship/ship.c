@@ -4,13 +4,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "mgmt/manager.h"
+#include "mgmt/outcall.h"
 #include "mgmt/store/audit.h"
 
-#define SEND_MS   1000
 #define RETRY_MS  1000 /* doubled with each failure, up to: */
 #define RETRY_MAX 60000
 #define WELL_MS   10000 /* a connection that lived so long was none of them */
@@ -147,11 +146,7 @@ static bool next_frame(struct manager *m, uint64_t now_ms)
     struct ship *s = &m->ship;
 
     s->out = s->n = 0;
-    if (s->at.offset < m->journal.base) {
-        s->at.lost += m->journal.first - s->at.line;
-        s->at.offset = m->journal.base;
-        s->at.line = m->journal.first;
-    }
+    journal_skip(&m->journal, &s->at);
     if (s->at.lost) {
         s->n = syslog_lost(s->frame, s->host, s->at.lost);
         s->lost += s->at.lost;
@@ -162,26 +157,6 @@ static bool next_frame(struct manager *m, uint64_t now_ms)
 }
 
 /* ---- the connection ---- */
-
-/* A stream that only our own link carries. */
-static int call(struct manager *m)
-{
-    struct control_call c = {.link = SHIP_LINK};
-    uint8_t mem[128];
-    struct buf b;
-    int pair[2], rc;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    buf_init(&b, mem, sizeof mem);
-    control_put_call(&b, &c);
-    rc = chan_send_wait(m->control, CONTROL_CALL, &b, &pair[1], 1, SEND_MS);
-    close(pair[1]);
-    if (!rc)
-        return pair[0];
-    close(pair[0]);
-    return rc;
-}
 
 static void failed(struct ship *s, uint64_t now_ms)
 {
@@ -203,7 +178,7 @@ static void connect_due(struct manager *m, uint64_t now_ms)
 
     if (s->fd >= 0 || now_ms < s->next_ms)
         return;
-    fd = call(m);
+    fd = outcall_open(m, SHIP_LINK);
     if (fd < 0) {
         failed(s, now_ms);
         return;
