@@ -123,7 +123,7 @@ $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(wildcard tests/unit/verify*_tes
     $(patsubst %,$(BUILD)/unit/%,rules chain): $(PKI)
 # A whole handshake process, its keyring and its peers.
 WORLD := $(PKI) $(patsubst %,$(BUILD)/tests/unit/%.o,world world_peer keyring_thread)
-$(patsubst %,$(BUILD)/unit/%,certs conn conn_refuse conn_hello process revision): $(WORLD)
+$(patsubst %,$(BUILD)/unit/%,certs conn conn_refuse conn_hello process process_keys revision): $(WORLD)
 .PHONY: unit
 unit: $(UNIT)
 

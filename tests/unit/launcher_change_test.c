@@ -13,17 +13,6 @@
 
 static const enum role voters[] = {ROLE_KEYRING, ROLE_HANDSHAKE, ROLE_JUDGE, ROLE_DATAPLANE};
 
-static enum outcome_kind outcome(struct fake *k, struct err *e)
-{
-    struct change_outcome o = {0};
-
-    if (!change_take_outcome(&k->change, &o))
-        return OUTCOME_NONE;
-    if (e)
-        *e = o.err;
-    return o.kind;
-}
-
 static void expect_aborted(struct fake *k, const struct child *but)
 {
     for (size_t i = 0; i < 4; i++) {
@@ -59,11 +48,11 @@ TEST("keyring, handshake and judge commit before the data plane, and mgmt hears 
     }
     EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_COMMIT);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == 0);
-    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_NONE);
     EXPECT(change_committed(&k.change, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
     change_tick(&k.change, k.now_ms);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     EXPECT(k.change.running && k.change.running->number == revision);
     fake_fini(&k);
 }
@@ -103,7 +92,7 @@ TEST("one refusal aborts everywhere, mgmt gets the reason, and the old revision 
         EXPECT(change_prepared(&k.change, fake_child(&k, voters[(who + 1) % 4]), no.revision,
                                k.now_ms) == 0);
         EXPECT(change_refused(&k.change, fake_child(&k, voters[who]), &no) == 0);
-        EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+        EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
         EXPECT(!strcmp(e.where, "/identities/gw/key"));
         expect_aborted(&k, NULL);
         EXPECT(k.change.running->number == 1);
@@ -122,7 +111,7 @@ TEST("a process that dies while it prepares aborts the change, if there is one t
         fake_propose(&k, ANY);
         c = fake_child(&k, voters[who]);
         fake_die(&k, c);
-        EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+        EXPECT(fake_outcome(&k, NULL) == OUTCOME_FAILED);
         expect_aborted(&k, c);
         fake_fini(&k);
     }
@@ -153,7 +142,7 @@ TEST("the first revision waits for the next process when one dies, and asks only
     EXPECT(change_prepared(&k.change, fake_child(&k, ROLE_DATAPLANE), revision, k.now_ms) == 0);
     change_tick(&k.change, k.now_ms);
     fake_commit_all(&k, revision);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     fake_fini(&k);
 }
 
@@ -183,7 +172,7 @@ TEST(
         if (k.change.phase == CHANGE_SWITCHING)
             EXPECT(change_committed(&k.change, fake_child(&k, ROLE_DATAPLANE), 2, k.now_ms) == 0);
         change_tick(&k.change, k.now_ms);
-        EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+        EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
         EXPECT(k.change.running->number == 2);
         fake_fini(&k);
     }
@@ -197,9 +186,9 @@ TEST("a change is given up when preparing takes longer than its deadline, and no
     fake_run(&k, ANY);
     fake_propose(&k, ANY);
     change_tick(&k.change, k.now_ms + CHANGE_PREPARE_MS - 1);
-    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_NONE);
     change_tick(&k.change, k.now_ms + CHANGE_PREPARE_MS);
-    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_FAILED);
     expect_aborted(&k, NULL);
     fake_fini(&k);
 }
@@ -211,11 +200,11 @@ TEST("a change is given up when mgmt does not compile it in time, or dies over i
     fake_init(&k, 1);
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     change_tick(&k.change, k.now_ms + CHANGE_LOAD_MS);
-    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_FAILED);
     EXPECT(k.change.phase == CHANGE_IDLE);
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     fake_die(&k, fake_child(&k, ROLE_MGMT));
-    EXPECT(outcome(&k, NULL) == OUTCOME_FAILED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_FAILED);
     EXPECT(k.change.phase == CHANGE_IDLE);
     fake_fini(&k);
 }
@@ -256,7 +245,7 @@ TEST("what mgmt rejects ends there: nobody was asked, and mgmt is not told what 
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     err_set(&no.err, -EINVAL, "/links/a", "a link", "no link");
     change_reject(&k.change, &no);
-    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(!strcmp(e.where, "/links/a"));
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_LOAD);
     for (size_t i = 0; i < 4; i++)
@@ -293,7 +282,7 @@ TEST("an incomplete, a foreign or an unsealed image is refused before anybody is
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
     EXPECT(fake_attach(&k, 1, ATTACH_IMAGE_KEYRING, memfd_seal("k", "k", 1)) == 0);
     EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
-    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "incomplete") != NULL);
 
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
@@ -301,7 +290,7 @@ TEST("an incomplete, a foreign or an unsealed image is refused before anybody is
     EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 2, ATTACH_IMAGE_DATAPLANE, fake_image(1, ANY, "unix:/b")) == 0);
     EXPECT(change_start(&k.change, 2, k.now_ms) == 0);
-    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "can not be read") != NULL);
 
     change_load(&k.change, "test.json", memfd_seal("text", "{}", 2), k.now_ms);
@@ -309,7 +298,7 @@ TEST("an incomplete, a foreign or an unsealed image is refused before anybody is
     EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_HANDSHAKE, memfd_seal("k", "k", 1)) == 0);
     EXPECT(fake_attach(&k, 3, ATTACH_IMAGE_DATAPLANE, memfd_create("open", MFD_CLOEXEC)) == 0);
     EXPECT(change_start(&k.change, 3, k.now_ms) == 0);
-    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(strstr(e.what, "can not be read") != NULL);
     for (size_t i = 0; i < 4; i++)
         EXPECT(fake_last(&k, fake_child(&k, voters[i])) == 0);
@@ -329,7 +318,7 @@ TEST("the first revision after a start has the number that mgmt gives it, later 
     change_tick(&k.change, k.now_ms);
     fake_prepare_all(&k, 57);
     fake_commit_all(&k, 57);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     EXPECT(k.change.running->number == 57 && k.change.next_revision == 58);
     EXPECT(pread(k.change.running->text, text, sizeof text - 1, 0) == 7);
     EXPECT(!strcmp(text, "{\"a\":1}"));
@@ -389,14 +378,14 @@ TEST("a listener whose address stays is the same socket in the next revision")
     EXPECT(before != 0);
     fake_prepare_all(&k, 1);
     fake_commit_all(&k, 1);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     fake_settle(&k);
     fake_propose(&k, ANY);
     after = given_socket(&k);
     EXPECT(after == before);
     fake_prepare_all(&k, 2);
     fake_commit_all(&k, 2);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     fake_propose(&k, "127.0.0.2:0");
     other = given_socket(&k);
     EXPECT(other != 0 && other != before);
@@ -419,7 +408,7 @@ TEST("an address in use is refused with the link's pointer, and the change ends"
     snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(taken.sin_port));
     fake_init(&k, 1);
     fake_propose(&k, text);
-    EXPECT(outcome(&k, &e) == OUTCOME_REFUSED);
+    EXPECT(fake_outcome(&k, &e) == OUTCOME_REFUSED);
     EXPECT(!strcmp(e.where, "/links/a/listen/address"));
     EXPECT(strstr(e.what, text) && strstr(e.what, "in use"));
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
@@ -438,7 +427,7 @@ TEST("mgmt may open a change of its own when none is under way, and is refused w
     change_tick(&k.change, k.now_ms);
     fake_prepare_all(&k, 5);
     fake_commit_all(&k, 5);
-    EXPECT(outcome(&k, NULL) == OUTCOME_APPLIED);
+    EXPECT(fake_outcome(&k, NULL) == OUTCOME_APPLIED);
     EXPECT(k.change.running->number == 5);
     EXPECT(k.change.running->text >= 0);
     fake_settle(&k);
@@ -448,20 +437,6 @@ TEST("mgmt may open a change of its own when none is under way, and is refused w
     EXPECT(change_start(&k.change, 9, k.now_ms) == 0);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
     EXPECT(k.change.phase == CHANGE_LOADING && k.change.pending->number == 6);
-    fake_fini(&k);
-}
-
-TEST("a mgmt that came back and compiles the running text again is told that it runs")
-{
-    struct fake k;
-
-    fake_init(&k, 1);
-    fake_run(&k, ANY);
-    fake_attach_all(&k, 1, ANY);
-    EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_APPLIED);
-    EXPECT(k.change.phase == CHANGE_IDLE);
-    EXPECT(outcome(&k, NULL) == OUTCOME_NONE);
     fake_fini(&k);
 }
 
@@ -475,71 +450,6 @@ TEST("before the first revision mgmt can not start a change that nobody asked fo
     EXPECT(change_start(&k.change, 1, k.now_ms) == 0);
     EXPECT(k.change.phase == CHANGE_IDLE);
     EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == CONTROL_REFUSED);
-    fake_fini(&k);
-}
-
-TEST("a data plane that came back gets its revision, then its channels, then the word to go")
-{
-    int expected[] = {CONTROL_ATTACH, CONTROL_ATTACH, CONTROL_PREPARE};
-    struct control_channel ch;
-    struct child *dataplane;
-    struct chan_msg m;
-    unsigned seen = 0;
-    struct fake k;
-    int type;
-
-    fake_init(&k, 1);
-    fleet_link(&k.fleet);
-    fake_run(&k, ANY);
-    dataplane = fake_child(&k, ROLE_DATAPLANE);
-    fake_die(&k, dataplane);
-    fake_start(&k, dataplane);
-    resume_begin(dataplane, k.change.running, k.now_ms);
-    for (size_t i = 0; i < 3; i++) {
-        EXPECT(fake_next(&k, dataplane, &m) == expected[i]);
-        chan_msg_close_fds(&m);
-    }
-    EXPECT(fake_next(&k, dataplane, &m) == 0);
-    EXPECT(change_prepared(&k.change, dataplane, 1, k.now_ms) == 0);
-    while ((type = fake_next(&k, dataplane, &m)) == CONTROL_CHANNEL) {
-        EXPECT(m.n_fds == 1 && control_get_channel(&m.body, &ch) == 0);
-        seen |= 1u << ch.kind;
-        chan_msg_close_fds(&m);
-    }
-    EXPECT(type == CONTROL_COMMIT);
-    EXPECT(seen == (1u << CHANNEL_HANDOFF | 1u << CHANNEL_JUDGE | 1u << CHANNEL_QUERY |
-                    1u << CHANNEL_NOTICES));
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_HANDSHAKE)) == CONTROL_CHANNEL);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == 0);
-    EXPECT(change_committed(&k.change, dataplane, 1, k.now_ms) == 0);
-    EXPECT(dataplane->stage == STAGE_SERVING);
-    fake_fini(&k);
-}
-
-TEST("a handshake process that came back is linked again, and only its neighbours hear of it")
-{
-    struct child *second;
-    struct fake k;
-
-    fake_init(&k, 2);
-    fleet_link(&k.fleet);
-    fake_run(&k, ANY);
-    second = fleet_find(&k.fleet, ROLE_HANDSHAKE, 1);
-    fake_die(&k, second);
-    fleet_link(&k.fleet);
-    for (unsigned i = 0; i < k.fleet.n; i++)
-        EXPECT(fake_last(&k, &k.fleet.children[i]) == 0);
-    fake_start(&k, second);
-    resume_begin(second, k.change.running, k.now_ms);
-    EXPECT(change_prepared(&k.change, second, 1, k.now_ms) == 0);
-    EXPECT(change_committed(&k.change, second, 1, k.now_ms) == 0);
-    fleet_link(&k.fleet);
-    EXPECT(fake_last(&k, second) == CONTROL_CHANNEL);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_DATAPLANE)) == CONTROL_CHANNEL);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_KEYRING)) == CONTROL_CHANNEL);
-    EXPECT(fake_last(&k, fleet_find(&k.fleet, ROLE_HANDSHAKE, 0)) == 0);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_JUDGE)) == 0);
-    EXPECT(fake_last(&k, fake_child(&k, ROLE_MGMT)) == 0);
     fake_fini(&k);
 }
 
@@ -558,34 +468,6 @@ TEST("unix targets of the running and the prior revision may be dialled, and no 
     fake_run(&k, ANY);
     EXPECT(holding_has_target(k.change.prior, &backend));
     EXPECT(k.change.prior->listeners.n == 0);
-    fake_fini(&k);
-}
-
-TEST("restarts come at once, then 100 ms apart and doubling, and never more than 5 s")
-{
-    static const uint64_t want[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
-
-    for (unsigned i = 0; i < 9; i++)
-        EXPECT(child_backoff_ms(i) == want[i]);
-    EXPECT(child_backoff_ms(1000000) == 5000);
-}
-
-TEST("ten seconds of service forget earlier deaths, less do not")
-{
-    struct child *judge;
-    struct fake k;
-
-    fake_init(&k, 1);
-    judge = fake_child(&k, ROLE_JUDGE);
-    judge->failures = 4;
-    k.now_ms = judge->since_ms + CHILD_HEALTHY_MS - 1;
-    fake_die(&k, judge);
-    EXPECT(judge->due_ms == k.now_ms + 800);
-    fake_start(&k, judge);
-    child_move(judge, STAGE_SERVING, k.now_ms);
-    k.now_ms += CHILD_HEALTHY_MS;
-    fake_die(&k, judge);
-    EXPECT(judge->due_ms == k.now_ms);
     fake_fini(&k);
 }
 

@@ -201,4 +201,16 @@ static inline uint64_t fake_run(struct fake *k, const char *listen)
     return revision;
 }
 
+/* How the change ended, if it has; why not goes to *e unless that is NULL. */
+static inline enum outcome_kind fake_outcome(struct fake *k, struct err *e)
+{
+    struct change_outcome o = {0};
+
+    if (!change_take_outcome(&k->change, &o))
+        return OUTCOME_NONE;
+    if (e)
+        *e = o.err;
+    return o.kind;
+}
+
 #endif
