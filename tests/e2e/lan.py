@@ -4,8 +4,6 @@
     b ---+--- bridge (a namespace of its own)
     c ---'
 """
-import contextlib
-import ctypes
 import os
 
 import netns
@@ -48,22 +46,8 @@ class Lan:
         """Put the cable in, or pull it: the host's own end stays up."""
         run("ip", "-n", self.ns("sw"), "link", "set", "port-" + host, *(("master", "br0") if to_switch else ("nomaster",)))
 
-    @contextlib.contextmanager
     def inside(self, host):
-        """This thread is in the namespace: what it opens stays there."""
-        home, there = (os.open(p, os.O_RDONLY) for p in ("/proc/thread-self/ns/net", "/run/netns/" + self.ns(host)))
-        try:
-            self._enter(there)
-            yield
-        finally:
-            self._enter(home)
-            os.close(home)
-            os.close(there)
-
-    @staticmethod
-    def _enter(fd):
-        if netns.LIBC.setns(fd, netns.CLONE_NEWNET):
-            raise AssertionError("setns: " + os.strerror(ctypes.get_errno()))
+        return netns.inside(self.ns(host))
 
     def close(self):
         for host in [*self.hosts, "sw"]:

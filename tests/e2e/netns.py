@@ -106,6 +106,24 @@ class Wire(threading.Thread):
                 self.take(self.ends.index(end), time.monotonic())
 
 
+@contextlib.contextmanager
+def inside(name):
+    """This thread is in that namespace: what it opens stays there."""
+    home, there = (os.open(path, os.O_RDONLY) for path in ("/proc/thread-self/ns/net", "/run/netns/" + name))
+    try:
+        enter(there)
+        yield
+    finally:
+        enter(home)
+        os.close(home)
+        os.close(there)
+
+
+def enter(fd):
+    if LIBC.setns(fd, CLONE_NEWNET):
+        raise AssertionError("setns: " + os.strerror(ctypes.get_errno()))
+
+
 class Net:
     def __init__(self, mtu=1500, v6=True, **bad):
         """bad: what the line outside does to frames (see Wire)."""
@@ -178,23 +196,8 @@ class Net:
         """What a command line begins with to run there."""
         return ["ip", "netns", "exec", self.ns(side)]
 
-    @contextlib.contextmanager
     def inside(self, side):
-        """This thread is in the namespace: what it opens stays there."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/" + self.ns(side), os.O_RDONLY)
-        try:
-            self._enter(there)
-            yield
-        finally:
-            self._enter(home)
-            os.close(home)
-            os.close(there)
-
-    @staticmethod
-    def _enter(fd):
-        if LIBC.setns(fd, CLONE_NEWNET):
-            raise AssertionError("setns: " + os.strerror(ctypes.get_errno()))
+        return inside(self.ns(side))
 
     def close(self):
         if self.wire:

@@ -63,15 +63,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
 static void begin(void)
 {
-    static bool once;
-
-    if (!once)
-        frames_begin(on_accept);
-    once = true;
-    while (tcp_active_pcbs)
-        tcp_abort(tcp_active_pcbs);
-    while (tcp_tw_pcbs)
-        tcp_abort(tcp_tw_pcbs);
+    frames_fresh(on_accept);
     frames.random = 1;
 }
 

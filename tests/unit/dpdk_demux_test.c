@@ -58,17 +58,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
 static void begin(void)
 {
-    static bool once;
-
-    if (!once)
-        frames_begin(on_accept);
-    once = true;
-    while (tcp_active_pcbs)
-        tcp_abort(tcp_active_pcbs);
-    while (tcp_tw_pcbs)
-        tcp_abort(tcp_tw_pcbs);
+    frames_fresh(on_accept);
     memset(ends, 0, sizeof ends);
-    frames.syn_acks = frames.resets = frames.others = accepted = 0;
+    accepted = 0;
 }
 
 static unsigned active(void)

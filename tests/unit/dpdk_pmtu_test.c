@@ -40,13 +40,8 @@ static void open_one(uint8_t host, bool v6, uint16_t mss)
                         .window = 60000,
                         .options = option,
                         .n_options = 4};
-    static bool once;
 
-    if (!once)
-        frames_begin(on_accept);
-    once = true;
-    while (tcp_active_pcbs)
-        tcp_abort(tcp_active_pcbs);
+    frames_fresh(on_accept);
     frames_segment(&s);
     s.flags = TCP_ACK;
     s.n_options = 0;

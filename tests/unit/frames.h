@@ -185,6 +185,21 @@ static inline void frames_begin(tcp_accept_fn accept)
     tcp_accept(pcb, accept);
 }
 
+/* For each case: the first begins, and of the one before it no connection is left. */
+static inline void frames_fresh(tcp_accept_fn accept)
+{
+    static bool once;
+
+    if (!once)
+        frames_begin(accept);
+    once = true;
+    while (tcp_active_pcbs)
+        tcp_abort(tcp_active_pcbs);
+    while (tcp_tw_pcbs)
+        tcp_abort(tcp_tw_pcbs);
+    frames.syn_acks = frames.resets = frames.others = 0;
+}
+
 static void frames_input(void *arg)
 {
     if (frames.netif.input(arg, &frames.netif) != ERR_OK)
