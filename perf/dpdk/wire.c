@@ -344,15 +344,15 @@ void wire_want(int w, int fd, uint32_t events, void *who)
     note(c);
 }
 
-/* Of what is wanted, what is so. */
+/* Of what is wanted, what is so. Waiting for more than half a window could be for ever. */
 static uint32_t events_of(const struct conn *c)
 {
+    size_t half = quota_worth(wire.conns.used);
     uint32_t have = 0;
 
-    if (c->eof || c->error || (c->rx.n && c->rx.n >= c->patience))
+    if (c->eof || c->error || (c->rx.n && (c->rx.n >= c->patience || c->rx.n >= half)))
         have |= EPOLLIN;
-    if (c->error || !c->pcb ||
-        (c->connected && quota_room(c->pcb, wire.conns.used) >= quota_worth(wire.conns.used)))
+    if (c->error || !c->pcb || (c->connected && quota_room(c->pcb, wire.conns.used) >= half))
         have |= EPOLLOUT;
     return have & c->wanted;
 }

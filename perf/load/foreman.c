@@ -59,11 +59,13 @@ int foreman_pin(const struct options *o, uint32_t which)
     return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
 }
 
-static int child(const struct foreman *m, struct creds *creds, uint32_t which)
+static int child(const struct foreman *m, struct creds *creds, uint32_t which, pid_t parent)
 {
     int rc;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        return -ECHILD;
     rc = foreman_pin(m->o, which);
     if (rc) {
         fprintf(stderr, "penstock-load: --pin %u: %s\n", m->o->cpus[which % m->o->n_cpus],
@@ -75,13 +77,15 @@ static int child(const struct foreman *m, struct creds *creds, uint32_t which)
 
 static int start(struct foreman *m, struct creds *creds)
 {
+    pid_t own = getpid();
+
     for (uint32_t i = 0; i < m->o->processes; i++) {
         pid_t pid = fork();
 
         if (pid < 0)
             return -errno;
         if (!pid) {
-            int rc = child(m, creds, i);
+            int rc = child(m, creds, i, own);
 
             free(m->pids);
             free(m->gateway);

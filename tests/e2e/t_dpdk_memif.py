@@ -1,8 +1,11 @@
 """Goal: the DPDK engine carries a link over shared memory, without a copy on its side, and the generator that loads it
 there counts every byte."""
 import os
+import signal
+import subprocess
 import sys
 
+from gateway import Gateway
 from harness import Skip, equal, expect, test
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "perf", "dpdk"))
@@ -57,3 +60,80 @@ def nobody(t):
     b = bench(t)
     b.start_gateway(wait=False)
     b.gateway.wait(lambda: "nobody is at the other end of net_memif0" in b.gateway.log(), 15)
+
+
+def faults(pid):
+    """Pages that the process has touched for the first time."""
+    with open("/proc/%d/stat" % pid) as f:
+        return int(f.read().rsplit(")", 1)[1].split()[7])
+
+
+def worker_of(pid):
+    """The process of the generator that polls."""
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        pids = f.read().split()
+    return int(pids[0]) if pids else None
+
+
+@test("over shared memory: few packets go round, so that the other end touches little of the gateway's memory", timeout=120,
+      alone=True)
+def few_packets(t):
+    b = bench(t, metered=True)
+    b.start("bulk", "--direction", "up", "--sessions", "1", "--duration", "2", "--warmup", "0")
+    Gateway.wait(lambda: worker_of(b.load.pid), 10, "the generator's process")
+    pid = worker_of(b.load.pid)
+    before = after = faults(pid)
+    b.load.stdin.write("go\n")
+    b.load.stdin.flush()
+    while b.load.poll() is None:
+        try:
+            after = faults(pid)
+            b.load.wait(0.02)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+    frames = int(b.gateway.events("meter")[-1]["frames_out"])
+    expect(frames > 30000, frames)  # more than the pool has
+    expect(after - before < 8000, "%d pages of a pool of 16,000 for %d frames" % (after - before, frames))
+
+
+def spinning(t, before="", after="wait"):
+    """A generator that polls for a gateway, started by a shell that goes on with `after`. The shell, the poller's pid."""
+    reason = memif.why_not()
+    if reason:
+        raise Skip(reason)
+    words = [memif.LOAD, "--memory", "64"]
+    for i, side in enumerate(memif.SIDES):
+        words += ["--" + side, memif.device(i, "server", t.dir, 1500, True)]
+    words += ["--", "bulk", "--connect", memif.GATEWAY_AT, "--plain", "--direction", "up", "--sessions", "1", "--duration", "1"]
+    shell = subprocess.Popen(["sh", "-c", before + '"$@" & echo $!; ' + after, "sh", *words], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    t.defer(shell.stdin.close)
+    pid = int(shell.stdout.readline())
+    t.defer(lambda: gone(pid) or os.kill(pid, signal.SIGKILL))
+    Gateway.wait(lambda: os.path.exists(os.path.join(t.dir, "inside.sock")), 20, "a generator that has its ports")
+    return shell, pid
+
+
+def gone(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@test("a generator that polls ends with the one who started it", timeout=60)
+def orphan(t):
+    shell, pid = spinning(t, after="read _")
+    expect(not gone(pid), "it waits for a gateway")
+    shell.kill()
+    shell.wait()
+    Gateway.wait(lambda: gone(pid), 10, "the end of an orphan")
+
+
+@test("a generator that polls ends by SIGTERM where that was ignored, and has no real-time priority", timeout=60)
+def terminated(t):
+    _, pid = spinning(t, before="trap '' TERM; chrt -f -p 10 $$ || exit 1; ", after="chrt -o -p 0 $$; wait")
+    equal(os.sched_getscheduler(pid), os.SCHED_OTHER)
+    os.kill(pid, signal.SIGTERM)
+    Gateway.wait(lambda: gone(pid), 10, "the end by SIGTERM")
