@@ -27,6 +27,7 @@ struct demux {
     struct list half_open, time_wait; /* oldest first */
     unsigned n_half_open;
     struct list *buckets;
+    struct demux_entry *last; /* found: a burst has many segments of one connection */
 };
 
 /* lwIP is one instance for a worker, and so is this beside it. */
@@ -121,6 +122,8 @@ static void destroyed(u8_t id, void *data)
     list_remove(&e->half_open);
     list_remove(&e->time_wait);
     list_remove(&e->waits);
+    if (table.last == e)
+        table.last = NULL;
     pool_put(&table.entries, e);
 }
 
@@ -211,23 +214,42 @@ int demux_init(void)
         list_init(&table.buckets[i]);
     list_init(&table.half_open);
     list_init(&table.time_wait);
+    table.last = NULL;
     hash_key_init(&table.key);
     pmtu_init();
     return 0;
 }
 
+static bool is_of(const struct demux_entry *e, const struct tuple *t)
+{
+    return memcmp(&e->tuple, t, sizeof *t) == 0;
+}
+
 struct demux_entry *demux_find(const struct tuple *t)
 {
-    struct list *head = bucket(t), *pos;
+    struct list *head, *pos;
 
+    if (table.last && is_of(table.last, t))
+        return table.last;
+    head = bucket(t);
     list_for_each(pos, head)
     {
         struct demux_entry *e = list_entry(pos, struct demux_entry, node);
 
-        if (!memcmp(&e->tuple, t, sizeof *t))
+        if (is_of(e, t)) {
+            table.last = e;
             return e;
+        }
     }
     return NULL;
+}
+
+void demux_ack_next(const struct tuple *t)
+{
+    struct demux_entry *e = demux_find(t);
+
+    if (e && e->pcb->state == ESTABLISHED)
+        tcp_set_flags(e->pcb, TF_ACK_DELAY);
 }
 
 /* Say where we are, but not to everything that a stranger sends. */

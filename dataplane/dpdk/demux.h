@@ -45,6 +45,8 @@ struct demux_entry *demux_find(const struct tuple *t);
 void demux_front(struct tcp_pcb *pcb);
 /* Its handshake is done. */
 void demux_opened(struct tcp_pcb *pcb);
+/* The next data that comes for it is acknowledged at once: it is that of several segments. */
+void demux_ack_next(const struct tuple *t);
 /* Time passes: is what it sent too large for a way whose routers do not say so? */
 void demux_look(struct tcp_pcb *pcb);
 

@@ -13,17 +13,15 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/dpdk/packetpool.h"
 #include "dataplane/dpdk/port.h"
 
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
-#define POOL_CACHE     256
-#define FRAME_OVERHEAD 22 /* Ethernet header and one tag, behind the headroom */
 #define AWAIT_STEP_US  1000
 #define EAL_ARGS       (16 + POLICY_PORTS_MAX)
 
-/* A virtual device is named after its driver: net_af_packet0,iface=eth1. */
-static bool is_virtual(const struct policy_port *p)
+bool device_is_virtual(const struct policy_port *p)
 {
     return strncmp(p->device, "net_", 4) == 0 || strncmp(p->device, "eth_", 4) == 0;
 }
@@ -69,8 +67,8 @@ static void eal_args(struct eal *e, const struct policy_dpdk *p)
         eal_arg(e, "--no-shconf", "");
     }
     for (unsigned i = 0; i < p->n_ports; i++) {
-        pci |= !is_virtual(&p->ports[i]);
-        eal_arg(e, is_virtual(&p->ports[i]) ? "--vdev=" : "--allow=", p->ports[i].device);
+        pci |= !device_is_virtual(&p->ports[i]);
+        eal_arg(e, device_is_virtual(&p->ports[i]) ? "--vdev=" : "--allow=", p->ports[i].device);
     }
     if (!pci)
         eal_arg(e, "--no-pci", "");
@@ -249,31 +247,6 @@ static int device_open(struct port *port, struct err *e)
     return 0;
 }
 
-/*
- * Half of the memory for packets; devices, tables and the edges of pages have the rest. Whose turn
- * it is next is the packet that was given back last (a stack, where DPDK's default is a ring): few
- * packets go round, and stay in the cache. In a ring's order each frame would touch memory that
- * nobody has looked at for the whole pool's length, and that the other end of shared memory may
- * never have mapped.
- */
-static struct rte_mempool *pool_make(const struct policy_dpdk *p)
-{
-    uint16_t mtu = 1500;
-    size_t room, element;
-    unsigned n;
-
-    for (unsigned i = 0; i < p->n_ports; i++)
-        mtu = p->ports[i].mtu > mtu ? p->ports[i].mtu : mtu;
-    room = RTE_PKTMBUF_HEADROOM + FRAME_OVERHEAD + mtu;
-    room = (room + 63) / 64 * 64;
-    if (room < RTE_MBUF_DEFAULT_BUF_SIZE)
-        room = RTE_MBUF_DEFAULT_BUF_SIZE;
-    element = room + sizeof(struct rte_mbuf) + PORT_PRIVATE + 64;
-    n = (unsigned)((size_t)p->memory_mb * 1024 * 1024 / 2 / element);
-    return rte_pktmbuf_pool_create_by_ops("packets", n, POOL_CACHE, PORT_PRIVATE, (uint16_t)room,
-                                          SOCKET_ID_ANY, "stack");
-}
-
 /* Every worker has ports of its own, over the same devices. */
 static void share(struct ports *ports, unsigned workers)
 {
@@ -294,7 +267,7 @@ int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
     if (rc)
         return rc;
     ports->lanes = &lanes;
-    ports->pool = pool_make(p);
+    ports->pool = packetpool_make(p);
     rc = ports->pool ? lanes_init(&lanes, p->n_lcores) : -ENOMEM;
     if (rc)
         return err_set(e, rc, "/dpdk/memory_mb", "give more", "no pool of packets: %s",

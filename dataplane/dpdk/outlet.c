@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/tails.h"
 
 #define SPARE 64 /* frames of the batch that are for what bears no data: acknowledgements, ARP */
 
@@ -29,6 +30,13 @@ static struct leaving look(const struct pbuf *p)
     return l;
 }
 
+static bool was_sent(const struct pbuf *p)
+{
+    struct leaving l = look(p);
+
+    return l.e && !l.bare && TCP_SEQ_LT(l.seq, l.e->pcb->snd_nxt);
+}
+
 static err_t no_room(struct port *port, struct demux_entry *e)
 {
     port->tx_waits++;
@@ -40,14 +48,14 @@ static err_t no_room(struct port *port, struct demux_entry *e)
 err_t outlet_send(struct netif *netif, struct pbuf *p)
 {
     struct port *port = netif->state;
-    struct leaving l = look(p);
+    unsigned room = port_room(port);
     struct rte_mbuf *m;
 
-    if (port_room(port) <= (l.bare ? 0 : SPARE))
-        return no_room(port, l.e);
+    if (!room || (room <= SPARE && !look(p).bare))
+        return no_room(port, look(p).e);
     m = rte_pktmbuf_alloc(port->pool);
     if (!m)
-        return no_room(port, l.e);
+        return no_room(port, look(p).e);
     if (rte_pktmbuf_tailroom(m) < p->tot_len) {
         rte_pktmbuf_free(m);
         return ERR_BUF;
@@ -55,7 +63,8 @@ err_t outlet_send(struct netif *netif, struct pbuf *p)
     for (const struct pbuf *q = p; q; q = q->next)
         memcpy(rte_pktmbuf_append(m, q->len), q->payload, q->len);
     port_put(port, m);
-    port->tx_resent += l.e && !l.bare && TCP_SEQ_LT(l.seq, l.e->pcb->snd_nxt);
+    if (tails_again())
+        port->tx_resent += was_sent(p);
     return ERR_OK;
 }
 

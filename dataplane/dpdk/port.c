@@ -3,126 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <lwip/prot/ethernet.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include "dataplane/dpdk/demux.h"
+#include "dataplane/dpdk/inlet.h"
 #include "dataplane/wire/policy_port.h"
-
-#define HEAP_MAX (256u << 20) /* bytes of received packets outside the pool, of all workers */
-
-/* A received frame, in the room that its mbuf has for us. */
-struct rx_pbuf {
-    struct pbuf_custom custom;
-    struct rte_mbuf *m;
-};
-
-struct heap_pbuf {
-    struct pbuf_custom custom;
-    uint32_t *held; /* bytes in all of them */
-    uint32_t n;
-    uint8_t data[];
-};
-
-_Static_assert(sizeof(struct rx_pbuf) <= PORT_PRIVATE, "fits into a packet's private room");
-
-struct input {
-    struct port *port;
-    struct pbuf *p;
-};
-
-static void rx_free(struct pbuf *p)
-{
-    struct rx_pbuf *rx = (struct rx_pbuf *)p;
-
-    rte_pktmbuf_free(rx->m);
-}
-
-static void heap_free(struct pbuf *p)
-{
-    struct heap_pbuf *h = (struct heap_pbuf *)p;
-
-    *h->held -= h->n;
-    free(h);
-}
-
-static struct pbuf *wrap(struct rte_mbuf *m)
-{
-    struct rx_pbuf *rx = rte_mbuf_to_priv(m);
-    uint16_t n = rte_pktmbuf_data_len(m);
-
-    rx->m = m;
-    rx->custom.custom_free_function = rx_free;
-    return pbuf_alloced_custom(PBUF_RAW, n, PBUF_REF, &rx->custom, rte_pktmbuf_mtod(m, void *), n);
-}
-
-/* The same bytes outside the pool, so that slow sessions can not stop the others' receiving. */
-static struct pbuf *wrap_copy(struct ports *ports, struct rte_mbuf *m)
-{
-    uint16_t n = rte_pktmbuf_data_len(m);
-    struct heap_pbuf *h = ports->heap_held + n <= HEAP_MAX / ports->lanes->n ? malloc(sizeof *h + n)
-                                                                             : NULL;
-
-    if (h) {
-        h->held = &ports->heap_held;
-        h->n = n;
-        h->custom.custom_free_function = heap_free;
-        ports->heap_held += n;
-        memcpy(h->data, rte_pktmbuf_mtod(m, void *), n);
-    }
-    rte_pktmbuf_free(m);
-    return h ? pbuf_alloced_custom(PBUF_RAW, n, PBUF_REF, &h->custom, h->data, n) : NULL;
-}
-
-static void input(void *arg)
-{
-    const struct input *in = arg;
-
-    if (in->port->netif.input(in->p, &in->port->netif) != ERR_OK)
-        pbuf_free(in->p);
-}
-
-/* Is the frame of our network? A tag may stand in the frame, or beside it. */
-static bool vlan_fits(const struct port *port, const struct rte_mbuf *m)
-{
-    const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-    uint16_t vlan = port->policy->vlan;
-
-    if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
-        return (m->vlan_tci & 0xfff) == vlan;
-    if (rte_pktmbuf_data_len(m) >= 18 && p[12] == 0x81 && p[13] == 0)
-        return ((p[14] << 8 | p[15]) & 0xfff) == vlan;
-    return vlan == 0;
-}
-
-/* Sums that the device found right are not computed again. */
-static void set_checks(struct port *port, const struct rte_mbuf *m)
-{
-    const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-    uint16_t flags = NETIF_CHECKSUM_ENABLE_ALL;
-
-    if (port->rx_checks && (m->ol_flags & good) == good)
-        flags &= (uint16_t) ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP);
-    port->netif.chksum_flags = flags;
-}
-
-static void take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool low)
-{
-    struct input in = {.port = port};
-    bool ours = m->nb_segs == 1 && rte_pktmbuf_data_len(m) >= SIZEOF_ETH_HDR && vlan_fits(port, m);
-
-    if (!ours) {
-        rte_pktmbuf_free(m);
-        return;
-    }
-    set_checks(port, m);
-    in.p = low ? wrap_copy(ports, m) : wrap(m);
-    if (in.p && demux_input(in.p->payload, in.p->len, input, &in))
-        return;
-    if (in.p)
-        pbuf_free(in.p);
-    port->rx_dropped++;
-}
 
 /* A copy for each of the others. */
 static void tell_all(struct ports *ports, struct rte_mbuf *m)
@@ -159,9 +43,9 @@ static void sort(struct ports *ports, unsigned i, struct rte_mbuf *m, bool low)
         break;
     }
     if (home == ports->worker)
-        take(ports, port, m, low);
+        inlet_take(ports, port, m, low);
     else if (!lanes_hand(ports->lanes, home, m))
-        port->rx_dropped++;
+        port->refused[REFUSED_LANE]++;
 }
 
 static bool pool_low(const struct ports *ports)
@@ -176,8 +60,19 @@ static unsigned take_handed(struct ports *ports)
     bool low = n && pool_low(ports);
 
     for (unsigned k = 0; k < n; k++)
-        take(ports, &ports->port[m[k]->port], m[k], low);
+        inlet_take(ports, &ports->port[m[k]->port], m[k], low);
     return n;
+}
+
+/* Its sum is next: whoever wrote the frame has it in another cache. */
+static void fetch(struct rte_mbuf *m)
+{
+    const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+    const uint8_t *end = p + rte_pktmbuf_data_len(m);
+
+    rte_prefetch0(rte_mbuf_to_priv(m));
+    for (; p < end; p += RTE_CACHE_LINE_SIZE)
+        rte_prefetch0(p);
 }
 
 static unsigned port_poll(struct ports *ports, unsigned i)
@@ -192,11 +87,15 @@ static unsigned port_poll(struct ports *ports, unsigned i)
     n = rte_eth_rx_burst(port->id, (uint16_t)ports->worker, m, PORT_BURST);
     port->rx_frames += n;
     low = n && pool_low(ports);
+    if (n)
+        fetch(m[0]);
     for (uint16_t k = 0; k < n; k++) {
+        if (k + 1 < n)
+            fetch(m[k + 1]);
         if (ports->lanes->n > 1)
             sort(ports, i, m[k], low);
         else
-            take(ports, port, m[k], low);
+            inlet_take(ports, port, m[k], low);
     }
     return n;
 }
@@ -207,7 +106,10 @@ unsigned ports_poll(struct ports *ports)
 
     for (unsigned i = 0; i < ports->n; i++)
         frames += port_poll(ports, i);
-    return ports->lanes->n > 1 ? frames + take_handed(ports) : frames;
+    if (ports->lanes->n > 1)
+        frames += take_handed(ports);
+    inlet_flush(ports);
+    return frames;
 }
 
 /* Give the device what waits; what it does not take now waits on. */

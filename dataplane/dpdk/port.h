@@ -15,6 +15,7 @@
 #include <lwip/pbuf.h>
 #include "dataplane/base/err.h"
 #include "dataplane/base/list.h"
+#include "dataplane/dpdk/inlet.h"
 #include "dataplane/dpdk/lanes.h"
 #include "dataplane/wire/policy.h"
 
@@ -23,9 +24,17 @@ struct rte_mempool;
 
 struct ports;
 
-#define PORT_BURST   32   /* frames taken or given at once */
-#define PORT_TX      1024 /* frames that wait for a device */
-#define PORT_PRIVATE 64   /* bytes of each packet that are ours */
+#define PORT_BURST 32   /* frames taken or given at once */
+#define PORT_TX    1024 /* frames that wait for a device */
+
+enum port_refusal {                  /* why a received frame went no further */
+                    REFUSED_FOREIGN, /* of another VLAN, or no whole frame */
+                    REFUSED_SUM,
+                    REFUSED_FRAME,  /* nothing that the stack is shown, or out of place (demux) */
+                    REFUSED_MEMORY, /* too many packets are held by those who do not read */
+                    REFUSED_LANE,   /* its worker has too many to take */
+                    PORT_REFUSALS
+};
 
 struct port {
     const struct policy_port *policy; /* in the policy that ports_open() was given */
@@ -40,13 +49,15 @@ struct port {
     struct rte_mempool *pool;
     struct rte_mbuf *tx[PORT_TX]; /* a ring */
     struct list waiting;          /* connections with segments for which there was no room in it */
-    uint64_t rx_frames, rx_dropped, tx_frames, tx_waits, tx_resent;
+    uint64_t refused[PORT_REFUSALS];
+    uint64_t rx_frames, tx_frames, tx_waits, tx_resent;
 };
 
 struct ports { /* as one worker has them */
     struct rte_mempool *pool;
     struct lanes *lanes;
-    unsigned worker;    /* which, from 0 */
+    unsigned worker; /* which, from 0 */
+    struct inlet inlet;
     uint32_t heap_held; /* bytes of received packets that were moved to the heap */
     unsigned n;
     struct port port[POLICY_PORTS_MAX];

@@ -7,6 +7,8 @@
 err_t lwip_output(struct tcp_pcb *pcb);
 err_t lwip_rexmit_rto_prepare(struct tcp_pcb *pcb);
 
+static bool again;
+
 static struct demux_entry *entry_of(const struct tcp_pcb *pcb)
 {
     return pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
@@ -100,7 +102,9 @@ err_t tcp_output(struct tcp_pcb *pcb)
 
     if (skip)
         pcb->unacked = last;
+    again = pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), pcb->snd_nxt);
     rc = lwip_output(pcb);
+    again = false;
     if (e) {
         e->unacked_end = end_of(last ? last : pcb->unacked);
         check_unsent(pcb, e);
@@ -108,6 +112,11 @@ err_t tcp_output(struct tcp_pcb *pcb)
     if (skip)
         rejoin(pcb, first, last);
     return rc;
+}
+
+bool tails_again(void)
+{
+    return again;
 }
 
 /* A time-out: what is under way waits again. lwIP's is called lwip_rexmit_rto_prepare(). */

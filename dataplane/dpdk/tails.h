@@ -10,11 +10,14 @@
 #ifndef PENSTOCK_DPDK_TAILS_H
 #define PENSTOCK_DPDK_TAILS_H
 
+#include <stdbool.h>
 #include <lwip/tcp.h>
 
 /* tcp_write(). */
 err_t tails_write(struct tcp_pcb *pcb, const void *data, u16_t n, u8_t flags);
 /* Its queues are changed otherwise: their ends are looked for the next time. */
 void tails_forget(struct tcp_pcb *pcb);
+/* Is what goes out now sent again, or the first of it? */
+bool tails_again(void);
 
 #endif

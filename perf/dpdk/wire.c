@@ -197,9 +197,9 @@ void wire_end(int w)
         return;
     ports_flush(wire.ports);
     for (unsigned i = 0; i < wire.ports->n; i++)
-        if (wire.ports->port[i].rx_dropped)
+        if (wire.ports->port[i].refused[REFUSED_MEMORY])
             fprintf(stderr, "port %u dropped %" PRIu64 " received frames\n", i,
-                    wire.ports->port[i].rx_dropped);
+                    wire.ports->port[i].refused[REFUSED_MEMORY]);
 }
 
 /* lwIP's own search for a free port walks all connections; here each has its turn. */

@@ -110,6 +110,24 @@ TEST("one port of two hosts, and of two families, is so many connections")
     EXPECT(accepted == 3 && active() == 3);
 }
 
+TEST("what stands for several segments is acknowledged at once, one alone after a while")
+{
+    struct tuple t = {.remote = {10, 9, 0, 2}, .local = {10, 9, 0, 1}};
+
+    begin();
+    frames_open(2, 5000, false, 10);
+    t.remote_port = lwip_htons(5000);
+    t.local_port = lwip_htons(FRAMES_PORT);
+    frames.others = 0;
+    byte(5000, false, 11, 1);
+    EXPECT(!frames.others);
+    frames_wait(100);
+    EXPECT(frames.others == 1 && frames.ack == 12);
+    demux_ack_next(&t);
+    byte(5000, false, 12, 1);
+    EXPECT(frames.others == 2 && frames.ack == 13);
+}
+
 TEST("of more beginnings than are kept the oldest makes room, silently, and a caller after the "
      "flood gets in")
 {

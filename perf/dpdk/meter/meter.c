@@ -56,7 +56,7 @@ static void tell(void)
     if (now_ms < m.told_ms + LINE_MS)
         return;
     for (unsigned i = 0; i < m.ports->n; i++) {
-        lost += m.ports->port[i].rx_dropped;
+        lost += m.ports->port[i].refused[REFUSED_MEMORY];
         waits += m.ports->port[i].tx_waits;
         resent += m.ports->port[i].tx_resent;
     }

@@ -1,0 +1,32 @@
+/*
+ * inlet: frames that a port received, on their way to lwIP.
+ *
+ * Why: a frame becomes a pbuf without a copy; whether it is of our network and its sums are right
+ * is known before lwIP sees it, and a run of segments is one for it.
+ * Owner: the worker's thread, with its set of ports.
+ * Never: more packets held than the pool can spare; beyond that they are copied to the heap, and
+ * dropped (to be sent again) beyond a limit.
+ */
+#ifndef PENSTOCK_DPDK_INLET_H
+#define PENSTOCK_DPDK_INLET_H
+
+#include <stdbool.h>
+#include "dataplane/dpdk/merge.h"
+
+struct pbuf;
+struct port;
+struct ports;
+struct rte_mbuf;
+
+struct inlet { /* of one worker: a run of segments that may go on */
+    struct port *port;
+    struct pbuf *first, *last; /* NULL: none */
+    struct merge run;
+};
+
+/* Takes the frame. low: the pool is, the frame must not be kept. */
+void inlet_take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool low);
+/* No more come for now: what waits goes to lwIP. */
+void inlet_flush(struct ports *ports);
+
+#endif
