@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "appliance-image/src/local.h"
 #include "appliance-image/src/look.h"
 #include "appliance-image/src/menu.h"
+#include "appliance-image/src/plain.h"
 #include "appliance-image/src/screen.h"
 #include "appliance-image/src/terminal.h"
 #include "dataplane/base/clock.h"
@@ -82,6 +84,49 @@ static int set_network(struct console *c, struct err *e)
     return !rc && time.n ? helper_time(c->look.helper, &time, e) : rc;
 }
 
+/* Whoever is at the other end of the line keeps it; a screen keeps nothing. Any key stops it. */
+static int write_bundle(const char *text, size_t n, struct err *e)
+{
+    struct plain p = {.from = text, .n = n};
+    struct pollfd key = {.fd = STDIN_FILENO, .events = POLLIN};
+    char chunk[PLAIN_CHUNK];
+
+    printf("\nsupport bundle begins\n");
+    for (size_t now; (now = plain_next(&p, chunk));) {
+        fwrite(chunk, 1, now, stdout);
+        fflush(stdout);
+        if (poll(&key, 1, 0) == 0)
+            continue;
+        tcflush(STDIN_FILENO, TCIFLUSH);
+        printf("\nsupport bundle is not whole\n");
+        return err_set(e, -ECANCELED, "support bundle", "begin again", "a key stopped it");
+    }
+    printf("\nsupport bundle ends\n");
+    return 0;
+}
+
+static int support(struct console *c, struct err *e)
+{
+    char path[PATH_MAX], *text;
+    size_t n;
+    int status;
+
+    if (terminal_is_screen(STDIN_FILENO))
+        return err_set(e, -ENOTTY, "support bundle",
+                       "ask for it on a serial line, or over REST (penstockctl support)",
+                       "nobody could keep it from this screen");
+    snprintf(path, sizeof path, "%s/penstock.sock", c->look.state);
+    status = local_fetch(path, "/api/v1/support", &text, &n);
+    if (status == 200)
+        status = write_bundle(text, n, e);
+    else
+        status = err_set(e, status < 0 ? status : -EPERM, "gateway",
+                         "try again in a moment; restart, or choose the other version",
+                         "it gives no support bundle (%d)", status);
+    free(text);
+    return status;
+}
+
 static int restart(struct console *c, struct err *e)
 {
     return helper_power(c->look.helper, SYSTEM_REBOOT, e);
@@ -104,6 +149,7 @@ static const struct {
     [MENU_TOKEN] = {open_token, "A one-time token is open."},
     [MENU_NETWORK] = {set_network, "The network is set. Its addresses are above when it is up."},
     [MENU_VERSION] = {choose_version, "The other version starts next. Restart for it."},
+    [MENU_SUPPORT] = {support, "The support bundle stands above, from its first mark to its last."},
     [MENU_RESTART] = {restart, "The appliance restarts."},
     [MENU_SHUTDOWN] = {shut_down, "The appliance shuts down."},
     [MENU_RESET] = {reset, "The appliance restarts, and begins anew."},

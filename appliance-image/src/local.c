@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -70,10 +71,11 @@ static int send_all(int fd, const char *text)
     return 0;
 }
 
-int local_send(const char *socket_path, const char *method, const char *target, const char *body,
-               char *answer, size_t max)
+/* The request is out: its answer can be read from the descriptor. Or -errno. */
+static int request(const char *socket_path, const char *method, const char *target,
+                   const char *body)
 {
-    char head[256], got[4096], *end;
+    char head[256];
     /* It exists, and nobody else changes it yet: any tag will do. */
     int n = snprintf(head, sizeof head,
                      "%s %s HTTP/1.1\r\nHost: localhost\r\nIf-Match: *\r\nContent-Length: %zu\r\n"
@@ -86,15 +88,91 @@ int local_send(const char *socket_path, const char *method, const char *target, 
     rc = send_all(fd, head);
     if (!rc)
         rc = send_all(fd, body);
-    if (!rc) {
-        read_answer(fd, got, sizeof got);
-        rc = status_of(got);
-        end = strstr(got, "\r\n\r\n");
-        if (rc > 0 && answer)
-            snprintf(answer, max, "%s", end ? end + 4 : "");
-    }
+    if (!rc)
+        return fd;
     close(fd);
     return rc;
+}
+
+int local_send(const char *socket_path, const char *method, const char *target, const char *body,
+               char *answer, size_t max)
+{
+    int fd = request(socket_path, method, target, body), rc;
+    char got[4096], *end;
+
+    if (fd < 0)
+        return fd;
+    read_answer(fd, got, sizeof got);
+    close(fd);
+    rc = status_of(got);
+    end = strstr(got, "\r\n\r\n");
+    if (rc > 0 && answer)
+        snprintf(answer, max, "%s", end ? end + 4 : "");
+    return rc;
+}
+
+/* All that comes until the end, terminated. Its bytes or -errno. */
+static ssize_t read_all(int fd, char **all)
+{
+    size_t room = 65536, n = 0;
+    char *got = malloc(room);
+    ssize_t now = got ? 1 : -ENOMEM;
+
+    while (now > 0 && n < LOCAL_MOST) {
+        if (n + 1 == room) {
+            char *more = realloc(got, room *= 2);
+
+            if (!more)
+                break;
+            got = more;
+        }
+        now = recv(fd, got + n, room - 1 - n, 0);
+        n += now > 0 ? (size_t)now : 0;
+    }
+    if (now == 0) {
+        got[n] = '\0';
+        *all = got;
+        return (ssize_t)n;
+    }
+    free(got);
+    return now > 0 ? -EFBIG : now == -1 ? -EIO : now;
+}
+
+/* Is all of the body there that its head tells of? *body is where it begins. */
+static int whole(const char *got, size_t n, const char **body)
+{
+    const char *end = strstr(got, "\r\n\r\n"), *length = strcasestr(got, "\r\nContent-Length:");
+    size_t told;
+
+    if (!end || !length || length > end || sscanf(length + 17, "%zu", &told) != 1)
+        return -EPROTO;
+    *body = end + 4;
+    return n - (size_t)(*body - got) == told ? 0 : -EPROTO;
+}
+
+int local_fetch(const char *socket_path, const char *target, char **body, size_t *n)
+{
+    int fd = request(socket_path, "GET", target, ""), status, rc;
+    const char *from;
+    ssize_t all;
+
+    *body = NULL;
+    if (fd < 0)
+        return fd;
+    all = read_all(fd, body);
+    close(fd);
+    if (all < 0)
+        return (int)all;
+    status = status_of(*body);
+    rc = status < 0 ? status : whole(*body, (size_t)all, &from);
+    if (rc) {
+        free(*body);
+        *body = NULL;
+        return rc;
+    }
+    *n = (size_t)all - (size_t)(from - *body);
+    memmove(*body, from, *n + 1);
+    return status;
 }
 
 int local_ask(const char *socket_path, const char *method, const char *target)

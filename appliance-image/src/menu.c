@@ -13,6 +13,9 @@ const struct menu_item menu_items[MENU_ORDERS - 1] = {
      "This replaces the whole network of the appliance, at once. Do it?"},
     {'v', MENU_VERSION, "start the other version next",
      "The version in the other slot starts next, on trial; restart for it. Choose it?"},
+    {'b', MENU_SUPPORT, "support bundle: status, configuration and log, on this line",
+     "Some hundred kilobytes of text come on this line, without secrets; any key stops them.\n"
+     "Keep what it shows in a file from here on. Begin?"},
     {'r', MENU_RESTART, "restart", "All sessions end. Restart the appliance?"},
     {'s', MENU_SHUTDOWN, "shut down", "All sessions end. Shut the appliance down?"},
     {'x', MENU_RESET, "factory reset",

@@ -21,6 +21,7 @@ enum menu_order {
     MENU_TOKEN,    /* open a new one-time token */
     MENU_NETWORK,  /* the settings of the form */
     MENU_VERSION,  /* the version in the other slot starts next */
+    MENU_SUPPORT,  /* the support bundle, on this line */
     MENU_RESTART,  /* the machine */
     MENU_SHUTDOWN, /* the machine */
     MENU_RESET,    /* factory reset */

@@ -1,6 +1,8 @@
 #include "appliance-image/src/terminal.h"
 
 #include <errno.h>
+#include <linux/kd.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 int terminal_deafen(int fd)
@@ -16,4 +18,11 @@ int terminal_deafen(int fd)
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
     return tcsetattr(fd, TCSAFLUSH, &t) ? -errno : 0;
+}
+
+bool terminal_is_screen(int fd)
+{
+    int mode;
+
+    return ioctl(fd, KDGETMODE, &mode) == 0; /* virtual terminals alone know it */
 }

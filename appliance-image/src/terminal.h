@@ -7,7 +7,11 @@
 #ifndef PENSTOCK_IMAGE_TERMINAL_H
 #define PENSTOCK_IMAGE_TERMINAL_H
 
+#include <stdbool.h>
+
 /* Every byte of the terminal `fd` is read as it is, unseen; a break is nothing. 0 or -errno. */
 int terminal_deafen(int fd);
+/* Is it a screen of this machine, which keeps nothing of what it showed? */
+bool terminal_is_screen(int fd);
 
 #endif

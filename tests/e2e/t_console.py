@@ -1,5 +1,6 @@
 """Goal: a person at the appliance's console sees how it stands and orders what the menu has, and nothing that is typed does more."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -9,6 +10,7 @@ import time
 
 from gateway import BIN
 from harness import equal, expect, test
+from t_bootstrap import Fresh
 from t_system import Disk, MiB, write
 
 
@@ -160,3 +162,32 @@ def orders(t):
     c.wait(r"begins anew")
     equal(mark(d), b"penstock: to be emptied\n")
     d.wait(lambda: powered(d)[2:] == ["--no-block reboot"], "the restart")
+
+
+@test("the support bundle comes on the line, whole and without the token; a key stops it, and a gateway that is gone is said", timeout=120)
+def support(t):
+    f = Fresh(t)
+    c = Console(t, f.g.state, os.path.join(t.dir, "no-helper"))
+    c.wait(r"^Press a key")
+    c.order(b"b", r"any key stops them[^$]*y  yes")
+    c.wait(r"^The support bundle stands above")
+    text = re.search(r"^support bundle begins\n(.*?)\nsupport bundle ends$", c.text, re.M | re.S).group(1)
+    bundle = json.loads(text.replace("\n", ""))
+    over_rest = f.g.api("GET", "/api/v1/support")[2]
+    equal(bundle.keys(), over_rest.keys())
+    equal(bundle["configuration"], over_rest["configuration"])
+    expect(max(map(len, text.split("\n"))) < 4096 and text.isascii() and "\x1b" not in text, "lines for a terminal")
+    token = f.token()
+    expect(token not in text and token.replace("-", "") not in text, "the token")
+    for _ in range(30):  # a key that comes together with the yes, or behind the end, stops nothing
+        c.order(b"b", r"any key stops them[^$]*y  yes")
+        time.sleep(0.005)
+        c.keys(b"-")
+        c.wait(r"^Press a key")
+        if "\nsupport bundle is not whole\n" in c.text:
+            break
+    expect("\nsupport bundle is not whole\n" in c.text, "no key stopped it")
+    f.g.stop()
+    c.wait(r"^the gateway is not ready")
+    c.order(b"b", r"any key stops them[^$]*y  yes")
+    c.wait(r"^Not done: gateway: it gives no support bundle")

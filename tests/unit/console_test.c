@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "appliance-image/src/keys.h"
+#include "appliance-image/src/plain.h"
 #include "appliance-image/src/screen.h"
 #include "dataplane/base/check.h"
 #include "tests/unit/test.h"
@@ -186,4 +187,55 @@ TEST("the screen says how all stands, and is cut rather than overrun")
 int main(void)
 {
     return test_run();
+}
+
+/* All that becomes of this JSON. */
+static const char *plain(const char *json, size_t n)
+{
+    static char out[1 << 16];
+    struct plain p = {.from = json, .n = n};
+    size_t have = 0, now;
+
+    while ((now = plain_next(&p, out + have)) && have + 2 * PLAIN_CHUNK < sizeof out)
+        have += now;
+    out[have] = '\0';
+    return out;
+}
+
+static bool becomes(const char *json, const char *lines)
+{
+    return !strcmp(plain(json, strlen(json)), lines);
+}
+
+TEST("a bundle for the terminal is the same JSON in printable ASCII, whatever a stranger wrote")
+{
+    EXPECT(becomes("{\"a\":[1,\"b, c\"]}", "{\"a\":[1,\"b, c\"]}"));
+    EXPECT(becomes("\"M\xc3\xbcnchen \xe2\x82\xac \xf0\x9f\x94\x92\"",
+                   "\"M\\u00fcnchen \\u20ac \\ud83d\\udd12\""));
+    EXPECT(becomes("\"\x1b[2J\x7f\xc2\x9b\"", "\"\\u001b[2J\\u007f\\u009b\""));
+    /* No UTF-8: a surrogate, too long a form, beyond the last, cut off, a byte that begins none. */
+    EXPECT(becomes("\"\xed\xa0\x80\"", "\"\\ufffd\\ufffd\\ufffd\""));
+    EXPECT(becomes("\"\xc0\xaf\"", "\"\\ufffd\\ufffd\""));
+    EXPECT(becomes("\"\xf4\x90\x80\x80\"", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""));
+    EXPECT(becomes("\"\xe2\x82", "\"\\ufffd\\ufffd"));
+    EXPECT(becomes("[1,\n\t\xc3\xbc 2]", "[1, 2]"));
+}
+
+TEST("a bundle's lines are broken between tokens only")
+{
+    static char json[8000];
+    size_t n = 0, longest = 0, length = 0;
+
+    json[n++] = '[';
+    for (unsigned i = 0; i < 200; i++)
+        n += (size_t)snprintf(json + n, sizeof json - n, "%s\"%u,\\\"[{,\"", i ? "," : "", i);
+    json[n++] = ']';
+    for (const char *at = plain(json, n); *at; at++) {
+        if (*at == '\n')
+            EXPECT(at[-1] == ',' && at[-2] == '"' && at[1] == '"');
+        length = *at == '\n' ? 0 : length + 1;
+        longest = length > longest ? length : longest;
+    }
+    EXPECT(longest >= PLAIN_LINE && longest < PLAIN_LINE + 20);
+    EXPECT(strlen(plain(json, n)) > n); /* nothing is lost: line feeds came to it */
 }
