@@ -134,7 +134,7 @@ deps-build:
 deps-run:
 	@tests/deps build run
 deps-test:
-	@tests/deps build run test dpdk lint vm
+	@tests/deps build run test dpdk lint vm $(if $(MORE),image)
 
 # A second make reads the tree again once the packages are there.
 run: deps-run
@@ -145,7 +145,7 @@ test: deps-test
 	@$(MAKE) --no-print-directory -j2 all unit
 	@$(MAKE) --no-print-directory -j2 VARIANT=asan all unit
 	@$(MAKE) --no-print-directory -j2 VARIANT=tsan all unit
-	@tests/run lint unit asan tsan fuzz e2e e2e-asan e2e-tsan vm
+	@tests/run lint unit asan tsan fuzz e2e e2e-asan e2e-tsan vm $(MORE)
 
 test-long: test
 	@tests/run vm-long
