@@ -1,5 +1,5 @@
 """Goal: after the handshake, and in TLS 1.2, what the RFCs do not know ends the session with its alert."""
-from harness import test
+from harness import expect, test
 from hostile import OK, Watch, flipped, hello_of, longer
 from rawtls import (ALERT, CCS, CERTIFICATE, CERTIFICATE_REQUEST, DATA, ECDSA_SHA1, FINISHED, HANDSHAKE, Client, Client12, certificate,
                     message, u16s)
@@ -133,4 +133,23 @@ def old(t):
     play("a wrong tag", 20, "decrypt", after(lambda c: c.raw(b"\x17\3\3\0\x20" + bytes(32))))
     play("another record version", (20, 70, 10), ("decrypt", "record_type"), after(lambda c: c.raw(b"\x17\3\1" + c.record(DATA, b"x")[3:])))
     play("less than a tag", (20, 50, 22), ("decrypt", "record_size"), after(lambda c: c.raw(b"\x17\3\3\0\3abc")))
+    w.end()
+
+
+@test("two thousand handshakes that stop at each stage end after their time, and others get in meanwhile", timeout=120)
+def half_open(t):
+    w = Watch(t, link={"limits": {"handshake_s": 5, "sessions": 5000, "handshakes_per_second": 10000, "handshakes_per_source": 10000}})
+    stages = [b"", b"\x16", b"\x16\3\1\2\0\1\0"]
+    held = []
+    for i in range(2000):
+        c = Client(t.connect(w.g.port), t.pki.client)
+        c.raw(stages[i % 4] if i % 4 < 3 else c.record(HANDSHAKE, c.hello()))
+        held.append(c)
+    fresh = Client(t.connect(w.g.port), t.pki.client)
+    fresh.connect()
+    expect(fresh.echo(), "another client")
+    fresh.sock.close()
+    for c in held:
+        expect(c.end() in ("closed", "reset"), "not ended")
+        c.sock.close()
     w.end()
