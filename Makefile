@@ -148,7 +148,8 @@ test: deps-test
 	@tests/run lint unit asan tsan fuzz e2e e2e-asan e2e-tsan vm $(MORE)
 
 test-long: test
-	@tests/run vm-long
+	@tests/deps image
+	@tests/run vm-long image
 
 lint:
 	@tests/deps lint
