@@ -1,5 +1,5 @@
 # The appliance image (appliance-image/README.md). Its programs are built with the others.
-IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp penstock-network penstock-first)
+IMAGE_PROGRAMS := $(addprefix $(BIN)/,penstock-state penstock-console penstock-system penstock-vrrp penstock-network penstock-first penstock-seal)
 IMAGE_BASE := $(call archive,dataplane/wire) $(call archive,dataplane/base)
 all: $(IMAGE_PROGRAMS)
 
@@ -15,6 +15,9 @@ IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive ow
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
 $(BIN)/penstock-first: $(call archive,mgmt/model)
 $(BIN)/penstock-first: IMAGE_LIBS := -ljansson
+IMAGE_SEAL := $(patsubst %,$(BUILD)/appliance-image/src/%.o,kekfile proved running entry)
+$(BIN)/penstock-seal: $(patsubst %,$(BUILD)/appliance-image/src/%.o,seal service tpm) $(IMAGE_SEAL)
+$(BIN)/penstock-seal: IMAGE_LIBS := -ltss2-esys -ltss2-mu -ltss2-tctildr
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
 $(BIN)/penstock-vrrp: $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp service) $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
@@ -28,6 +31,7 @@ $(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
 $(BUILD)/unit/first: $(IMAGE_FIRST)
 $(BUILD)/unit/vrrp: $(IMAGE_VRRP)
+$(BUILD)/unit/kekfile: $(IMAGE_SEAL)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 $(BUILD)/fuzz/console: $(IMAGE_CONSOLE)
 

@@ -124,8 +124,8 @@ static int take_channel(struct manager *m, struct chan_msg *msg)
         journal_take(m, fd);
         return 0;
     }
-    if (ch.kind == CHANNEL_VAULT) {
-        vaultline_take(m, fd, ch.index != 0);
+    if (ch.kind == CHANNEL_VAULT && ch.index < KEK_KEPT) {
+        vaultline_take(m, fd, (enum kek_kept)ch.index);
         return 0;
     }
     if (ch.kind != CHANNEL_QUERY || ch.index >= MANAGER_WORKERS_MAX) {

@@ -89,7 +89,7 @@ static void fail_all(struct vaultline *v)
         finish(v, rc, NULL, &e);
 }
 
-void vaultline_take(struct manager *m, int fd, bool kek_in_file)
+void vaultline_take(struct manager *m, int fd, enum kek_kept kek_kept)
 {
     struct vaultline *v = &m->vault;
 
@@ -98,7 +98,7 @@ void vaultline_take(struct manager *m, int fd, bool kek_in_file)
         v->message = malloc(CHAN_HEADER + CHAN_BODY_MAX);
     if (v->message) {
         v->fd = fd;
-        v->kek_in_file = kek_in_file;
+        v->kek_kept = kek_kept;
     } else {
         close(fd);
     }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "dataplane/base/err.h"
+#include "dataplane/wire/sealed.h"
 #include "dataplane/wire/vault.h"
 
 #define VAULTLINE_QUEUE   16    /* requests that wait */
@@ -28,7 +29,7 @@ struct vaultline_request;
 
 struct vaultline {
     int fd; /* -1: the keyring is not there */
-    bool kek_in_file;
+    enum kek_kept kek_kept;
     uint32_t last;                   /* number given to a request */
     struct vaultline_request *queue; /* in their order; the first is the keyring's if `sent` */
     unsigned n_queue;
@@ -39,7 +40,7 @@ struct vaultline {
 
 void vaultline_init(struct vaultline *v);
 /* The keyring's channel (taken); requests of the one before have failed. */
-void vaultline_take(struct manager *m, int fd, bool kek_in_file);
+void vaultline_take(struct manager *m, int fd, enum kek_kept kek_kept);
 /*
  * Ask. body: the request, its number 0 (copied; it is written there); fd: of IMPORT, else -1
  * (duplicated). 0: done will be called once; -EBUSY (too many wait), -EAGAIN (no keyring), -ENOMEM:

@@ -59,6 +59,21 @@ static void warn_clock(const struct manager *m, int64_t now, json_t *list)
         json_array_append_new(list, json_string(wrong));
 }
 
+/* What guards the stored private keys less than it could. */
+static void warn_kek(const struct manager *m, json_t *list)
+{
+    static const char *const words[KEK_KEPT] = {
+        [KEK_FILE] = "the key-encryption key of stored private keys lies beside them, in "
+                     "keyring.kek: seal it as a credential of the service manager; an appliance "
+                     "with a TPM 2.0 does so by itself",
+        [KEK_TPM] = "the key-encryption key is sealed by the TPM, but Secure Boot is off: whoever "
+                    "starts another system on this machine can open it",
+    };
+
+    if (list && words[m->vault.kek_kept])
+        json_array_append_new(list, json_string(words[m->vault.kek_kept]));
+}
+
 /* What is near its end, with the days left, beside the warnings of the load. */
 static json_t *warnings_now(const struct manager *m, int64_t now)
 {
@@ -86,10 +101,7 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
         json_array_append_new(list, json_sprintf("the store was damaged and begun anew; the old "
                                                  "one is %s",
                                                  m->store.put_aside));
-    if (list && m->vault.kek_in_file)
-        json_array_append_new(list, json_string("the key-encryption key of stored private keys "
-                                                "lies beside them, in keyring.kek: seal it as a "
-                                                "credential of the service manager"));
+    warn_kek(m, list);
     return list;
 }
 

@@ -66,11 +66,12 @@ static void on_state(void *arg, int rc, const struct appliance_answer *a, const 
         call_problem(c, 503, "Service Unavailable", "%s", rc ? e->what : "no status came");
     else
         call_answer(c, 200,
-                    json_pack("{s:o, s:s, s:b, s:I, s:s, s:{s:o, s:o}}", "version",
+                    json_pack("{s:o, s:s, s:b, s:I, s:s, s:s, s:{s:o, s:o}}", "version",
                               version_json(s->version), "slot", s->running ? "b" : "a",
                               "installing", s->installing, "uptime_s", (json_int_t)s->uptime_s,
-                              "kernel", s->kernel, "slots", "a", slot_json(&s->slots[0]), "b",
-                              slot_json(&s->slots[1])));
+                              "kernel", s->kernel, "key_encryption_key",
+                              kek_kept_names[c->m->vault.kek_kept], "slots", "a",
+                              slot_json(&s->slots[0]), "b", slot_json(&s->slots[1])));
     call_done(c);
 }
 

@@ -165,6 +165,8 @@ void table_system(const json_t *body, bool wide)
     cell_put(cell_text(body, "slot"), 0);
     printf("up %lld s  Linux ", up);
     cell_put(cell_text(body, "kernel"), 0);
+    printf("\nkey-encryption key: ");
+    cell_put(cell_text(body, "key_encryption_key"), 0);
     printf("%s\nSLOT  VERSION         STATE\n",
            json_is_true(json_object_get(body, "installing")) ? "an update is coming in" : "");
     json_object_foreach(slots, name, slot)

@@ -188,8 +188,8 @@ static void link_pair(struct fleet *f, const struct link_row *row, unsigned i)
                   strerror(-rc));
         return;
     }
-    send_channel(near, row->kind,
-                 row->kind == CHANNEL_VAULT ? f->kek_in_file : index_for(f, near, i), pair[0]);
+    send_channel(near, row->kind, row->kind == CHANNEL_VAULT ? f->kek_kept : index_for(f, near, i),
+                 pair[0]);
     send_channel(far, row->kind, index_for(f, far, i), pair[1]);
     close(pair[0]);
     close(pair[1]);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "dataplane/wire/control.h"
+#include "dataplane/wire/sealed.h"
 #include "mgmt/launcher/args.h"
 #include "mgmt/launcher/child.h"
 
@@ -31,7 +32,7 @@ struct fleet {
     int local_fd;                  /* mgmt's listening local socket, or -1 */
     int state_fd;                  /* mgmt's directory, or -1 */
     int kek_fd;                    /* the keyring's key-encryption key, or -1 */
-    bool kek_in_file;              /* and nothing else guards it */
+    enum kek_kept kek_kept;        /* where that is kept, for mgmt */
     int log_write, log_read;       /* the pipe of all log lines: theirs, and mgmt's; 0: none */
     bool stopping;
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,28 @@ static int unusable(struct err *e, int rc, const char *where)
                    strerror(-rc));
 }
 
-static int judge(const struct stat *st, const char *where, struct err *e)
+/* What a TPM has sealed in this file, if it is such a file. */
+static bool is_sealed(int fd, struct sealed *s)
 {
+    uint8_t bytes[SEALED_FILE_MAX + 1];
+    ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+
+    return n > 0 && !sealed_get(bytes, (size_t)n, s);
+}
+
+static int judge(int fd, const struct stat *st, const char *where, struct err *e)
+{
+    struct sealed sealed;
+
     if (!S_ISREG(st->st_mode))
         return unusable(e, -EINVAL, where);
     if (st->st_mode & 077)
         return err_set(e, -EPERM, where, "see who has read it, then chmod 0600",
                        "others than its owner may use the key-encryption key (mode %04o)",
                        (unsigned)st->st_mode & 07777);
+    if (is_sealed(fd, &sealed))
+        return err_set(e, -ENOKEY, where, "see why penstock-seal has not opened it",
+                       "the key-encryption key is sealed by a TPM");
     if (st->st_size != KEK_BYTES)
         return err_set(e, -EINVAL, where, FIX_FILE,
                        "the key-encryption key has %lld bytes instead of %d",
@@ -48,7 +63,7 @@ static int read_key(int dir, const char *name, uint8_t key[KEK_BYTES], struct er
 
     if (fd < 0)
         return errno == ENOENT ? -ENOENT : unusable(e, -errno, name);
-    rc = fstat(fd, &st) ? unusable(e, -errno, name) : judge(&st, name, e);
+    rc = fstat(fd, &st) ? unusable(e, -errno, name) : judge(fd, &st, name, e);
     if (!rc && pread(fd, key, KEK_BYTES, 0) != KEK_BYTES)
         rc = unusable(e, -EIO, name);
     close(fd);
@@ -65,6 +80,20 @@ static int credential(uint8_t key[KEK_BYTES], struct err *e)
     rc = read_key(dir, KEK_NAME, key, e);
     close(dir);
     return rc;
+}
+
+/* Whose word the credential is: that of a TPM, where the file beside the state is sealed. */
+static enum kek_kept kept_by(int dir)
+{
+    int fd = openat(dir, KEK_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct sealed s;
+    bool sealed = fd >= 0 && is_sealed(fd, &s);
+
+    if (fd >= 0)
+        close(fd);
+    if (!sealed)
+        return KEK_CREDENTIAL;
+    return s.binding == SEALED_SECURE_BOOT ? KEK_TPM_SECURE_BOOT : KEK_TPM;
 }
 
 static int write_key(int fd, const uint8_t key[KEK_BYTES])
@@ -102,13 +131,13 @@ static int make(int dir, uint8_t key[KEK_BYTES], struct err *e)
                    "the key-encryption key can not be made (%s)", strerror(-rc));
 }
 
-int kek_open(int dir, bool *in_file, struct err *e)
+int kek_open(int dir, enum kek_kept *kept, struct err *e)
 {
     uint8_t key[KEK_BYTES];
     int rc = credential(key, e), fd;
 
-    *in_file = rc == -ENOENT;
-    if (*in_file)
+    *kept = rc == -ENOENT ? KEK_FILE : kept_by(dir);
+    if (rc == -ENOENT)
         rc = read_key(dir, KEK_NAME, key, e);
     if (rc == -ENOENT)
         rc = make(dir, key, e);

@@ -300,8 +300,8 @@ static int prepare(struct launcher *l, struct err *e)
     rc = statedir_open(&l->state, l->args->state, e);
     if (rc)
         return rc;
-    l->kek = kek_open(l->state.dir, &l->kek_in_file, e);
-    if (l->kek_in_file)
+    l->kek = kek_open(l->state.dir, &l->kek_kept, e);
+    if (l->kek >= 0 && l->kek_kept == KEK_FILE)
         log_event(LOG_WARN, "kek_in_file",
                   "path=\"%s/" KEK_NAME "\" fix=\"give the unit LoadCredentialEncrypted=" KEK_NAME
                   ", sealed by a TPM, and remove the file\"",
@@ -367,7 +367,7 @@ int launcher_run(const struct args *args)
     l->fleet.vrrp = args->vrrp;
     l->fleet.modules = l->files.modules = &args->modules;
     l->fleet.kek_fd = l->kek;
-    l->fleet.kek_in_file = l->kek_in_file;
+    l->fleet.kek_kept = l->kek_kept;
     l->fleet.log_read = l->log_read;
     l->fleet.log_write = l->log_write;
     change_init(&l->change, &l->fleet, &l->files);

@@ -31,12 +31,12 @@ struct launcher {
     int signal_fd;
     int log_read, log_write; /* the pipe of all log lines (logtap.h); 0: none */
     int kek;                 /* sealed copy of the key-encryption key, or -1 */
-    bool kek_in_file;        /* that is guarded by nothing but its mode */
-    int text;                /* configuration text that waits to be loaded, or -1 */
-    bool ready;              /* the ready line was printed */
-    unsigned failures;       /* changes that failed before that */
-    const char *notify;      /* NOTIFY_SOCKET, or NULL */
-    uint8_t *message;        /* where messages are received */
+    enum kek_kept kek_kept;
+    int text;           /* configuration text that waits to be loaded, or -1 */
+    bool ready;         /* the ready line was printed */
+    unsigned failures;  /* changes that failed before that */
+    const char *notify; /* NOTIFY_SOCKET, or NULL */
+    uint8_t *message;   /* where messages are received */
 };
 
 /* Run until asked to end. Returns the exit status: 0, 1 (failure), 2 (bad configuration). */
