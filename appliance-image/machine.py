@@ -52,6 +52,15 @@ def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=No
     return words + list(more)
 
 
+def tpm(folder):
+    """A TPM 2.0 whose memory is in this folder, and words for it. It ends with the machine."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "socket")
+    subprocess.run(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + folder, "--ctrl", "type=unixio,path=" + path,
+                    "--terminate", "--daemon"], check=True)
+    return ["-chardev", "socket,id=tpm,path=" + path, "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"]
+
+
 def drive(folder):
     """Words for a configuration drive with the files of this folder: a FAT file system that QEMU makes of it."""
     return ["-blockdev", "driver=vvfat,node-name=drive,floppy=on,read-only=on,label=PENSTOCKCFG,dir=" + os.path.abspath(folder),

@@ -27,12 +27,13 @@ class Appliance:
         self.management = next((h for h, g in forwards.items() if str(g).split(":")[-1] == "9443"), None)
         self.more = None  # QEMU's own words, in place of a console that goes to a file
         self.drive = None  # a folder that is the configuration drive
+        self.tpm = None  # a folder that is the memory of its TPM
         self.qemu = None
 
     def boot(self):
         open(self.console_path, "wb").close()
         more = [*(self.more or ["-serial", "file:" + self.console_path]), "-no-reboot",
-                *(machine.drive(self.drive) if self.drive else [])]
+                *(machine.drive(self.drive) if self.drive else []), *(machine.tpm(self.tpm) if self.tpm else [])]
         self.started = time.monotonic()
         self.qemu = subprocess.Popen(
             machine.command(self.path, self.disk, self.forwards, self.memory, self.secure_boot, self.credentials, more),
