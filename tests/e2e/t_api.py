@@ -168,6 +168,7 @@ def once(t):
     for pid in g.children()["penstock-mgmt"]:
         os.kill(pid, signal.SIGKILL)
     g.wait(lambda: g.api("GET", "/healthz")[0] == 200, 20, "the next management")
+    running(g)
     status, headers, _ = g.api("POST", "/api/v1/config/rollback", {"revision": 1}, care)
     equal((status, headers["Penstock-Revision"], g.status()["revision"]), (200, "2", 2))
     slow = [g.api_start("POST", "/api/v1/keys", {"kind": "rsa-4096"}, {"Idempotency-Key": "slow"}) for _ in range(2)]
