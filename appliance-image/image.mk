@@ -9,7 +9,7 @@ $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console l
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
 IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings service local partition) \
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings checkup filter listeners service local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
 IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
@@ -19,7 +19,7 @@ IMAGE_SEAL := $(patsubst %,$(BUILD)/appliance-image/src/%.o,kekfile proved runni
 $(BIN)/penstock-seal: $(patsubst %,$(BUILD)/appliance-image/src/%.o,seal service tpm) $(IMAGE_SEAL)
 $(BIN)/penstock-seal: IMAGE_LIBS := -ltss2-esys -ltss2-mu -ltss2-tctildr
 IMAGE_VRRP := $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp_conf keeper)
-$(BIN)/penstock-vrrp: $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp service) $(IMAGE_VRRP)
+$(BIN)/penstock-vrrp: $(patsubst %,$(BUILD)/appliance-image/src/%.o,vrrp filter service) $(IMAGE_VRRP)
 $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
@@ -30,8 +30,9 @@ $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE
 $(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
 $(BUILD)/unit/first: $(IMAGE_FIRST)
-$(BUILD)/unit/vrrp: $(IMAGE_VRRP)
+$(BUILD)/unit/vrrp $(BUILD)/unit/keeper: $(IMAGE_VRRP)
 $(BUILD)/unit/kekfile: $(IMAGE_SEAL)
+$(BUILD)/unit/checkup: $(patsubst %,$(BUILD)/appliance-image/src/%.o,checkup listeners)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 $(BUILD)/fuzz/console: $(IMAGE_CONSOLE)
 

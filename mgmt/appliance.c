@@ -159,6 +159,9 @@ static bool take_answer(struct appliance_heard *heard, struct chan_msg *msg,
     case SYSTEM_TIME_IS:
         a->time = &heard->time;
         return !system_get_time(&msg->body, &heard->time);
+    case SYSTEM_CHECKUP_IS:
+        a->checkup = &heard->checkup;
+        return !system_get_checkup(&msg->body, &heard->checkup);
     default:
         return false;
     }

@@ -28,6 +28,7 @@ struct appliance_answer {
     const struct system_network *network;
     const struct system_links *links;
     const struct system_time *time;
+    const struct system_checkup *checkup;
     uint64_t version;
 };
 typedef void appliance_done(void *arg, int rc, const struct appliance_answer *a,
@@ -48,6 +49,7 @@ struct appliance_heard {
     struct system_network network;
     struct system_links links;
     struct system_time time;
+    struct system_checkup checkup;
 };
 
 struct appliance {

@@ -10,7 +10,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "appliance-image/src/checkup.h"
+#include "appliance-image/src/filter.h"
 #include "appliance-image/src/install.h"
+#include "appliance-image/src/listeners.h"
 #include "appliance-image/src/partition.h"
 #include "appliance-image/src/server_parts.h"
 #include "appliance-image/src/service.h"
@@ -245,6 +248,23 @@ static int on_reset(struct server *s, unsigned i, struct buf *b)
     return 0;
 }
 
+static int on_checkup(struct server *s, unsigned i, struct buf *b)
+{
+    static struct system_checkup m;
+    static uint8_t mem[CHAN_BODY_MAX];
+    struct buf out;
+
+    if (system_get_empty(b))
+        return -EPROTO;
+    checkup_units(s->manager, &m);
+    filter_counters(&m);
+    listeners_look(&m);
+    buf_init(&out, mem, sizeof mem);
+    system_put_checkup(&out, &m);
+    server_answer(s, i, SYSTEM_CHECKUP_IS, &out);
+    return 0;
+}
+
 static const struct {
     uint8_t type;
     int (*take)(struct server *s, unsigned i, struct buf *b);
@@ -262,6 +282,7 @@ static const struct {
     {SYSTEM_TIME, server_time},
     {SYSTEM_TIME_SET, server_time_set},
     {SYSTEM_RESET, on_reset},
+    {SYSTEM_CHECKUP, on_checkup},
 };
 
 /* One message. 0, or -errno: the caller is gone or breaks the rules. */

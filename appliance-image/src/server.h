@@ -25,8 +25,9 @@ struct server {
     uid_t user; /* who may call, besides root */
     struct slots *slots;
     struct settings *settings;
-    const char *state; /* path of the state partition */
-    uint64_t version;  /* that runs */
+    const char *state;   /* path of the state partition */
+    const char *manager; /* path of systemctl */
+    uint64_t version;    /* that runs */
     uint8_t key[BUNDLE_KEY];
     /* the server's own */
     int listener;            /* SOCK_SEQPACKET */

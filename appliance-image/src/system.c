@@ -187,6 +187,7 @@ static int start(struct helper *h, struct err *e)
     h->server.slots = &h->slots;
     h->server.settings = &h->settings;
     h->server.state = h->words[STATE];
+    h->server.manager = h->words[POWER];
     h->server.version = h->version;
     rc = server_open(&h->server, h->words[SOCKET], e);
     if (rc)

@@ -8,6 +8,8 @@ const char *const system_slot_states[SYSTEM_SLOT_STATES] = {
     "empty", "incomplete", "installed", "trial", "good", "failed", "aside",
 };
 
+const char *const system_protocols[SYSTEM_PROTOCOLS] = {"tcp", "udp", "raw"};
+
 int system_get_empty(struct buf *b)
 {
     return codec_done(b);
@@ -207,5 +209,91 @@ int system_get_time(struct buf *b, struct system_time *m)
     m->max_error_us = (int64_t)buf_get_u64(b);
     m->built_s = (int64_t)buf_get_u64(b);
     network_get_time(b, &m->time);
+    return codec_done(b);
+}
+
+static void put_unit(struct buf *b, const struct system_unit *u)
+{
+    buf_put_str(b, u->name);
+    buf_put_str(b, u->active);
+    buf_put_str(b, u->sub);
+    buf_put_str(b, u->result);
+    buf_put_u32(b, u->restarts);
+    buf_put_u64(b, u->memory);
+}
+
+static void get_word(struct buf *b, char *out, size_t cap)
+{
+    buf_get_str(b, out, cap);
+    for (const char *at = out; *at; at++)
+        if (*at < ' ' || *at > '~')
+            b->bad = true;
+}
+
+static void get_unit(struct buf *b, struct system_unit *u)
+{
+    get_word(b, u->name, sizeof u->name);
+    get_word(b, u->active, sizeof u->active);
+    get_word(b, u->sub, sizeof u->sub);
+    get_word(b, u->result, sizeof u->result);
+    u->restarts = buf_get_u32(b);
+    u->memory = buf_get_u64(b);
+}
+
+static void put_counter(struct buf *b, const struct system_counter *c)
+{
+    buf_put_str(b, c->name);
+    buf_put_u64(b, c->packets);
+    buf_put_u64(b, c->bytes);
+}
+
+static void get_counter(struct buf *b, struct system_counter *c)
+{
+    get_word(b, c->name, sizeof c->name);
+    c->packets = buf_get_u64(b);
+    c->bytes = buf_get_u64(b);
+}
+
+static void put_listener(struct buf *b, const struct system_listener *l)
+{
+    buf_put_u8(b, l->protocol);
+    network_put_prefix(b, &l->address);
+    buf_put_u16(b, l->port);
+    buf_put_u32(b, l->user);
+}
+
+static void get_listener(struct buf *b, struct system_listener *l)
+{
+    l->protocol = codec_get_upto(b, SYSTEM_PROTOCOLS - 1);
+    network_get_prefix(b, &l->address);
+    l->port = buf_get_u16(b);
+    l->user = buf_get_u32(b);
+}
+
+void system_put_checkup(struct buf *b, const struct system_checkup *m)
+{
+    buf_put_u8(b, m->n_units);
+    for (unsigned i = 0; i < m->n_units; i++)
+        put_unit(b, &m->units[i]);
+    buf_put_u8(b, m->n_counters);
+    for (unsigned i = 0; i < m->n_counters; i++)
+        put_counter(b, &m->counters[i]);
+    buf_put_u8(b, m->n_listeners);
+    for (unsigned i = 0; i < m->n_listeners; i++)
+        put_listener(b, &m->listeners[i]);
+}
+
+int system_get_checkup(struct buf *b, struct system_checkup *m)
+{
+    memset(m, 0, sizeof *m);
+    m->n_units = codec_get_upto(b, SYSTEM_UNITS);
+    for (unsigned i = 0; i < m->n_units && buf_ok(b); i++)
+        get_unit(b, &m->units[i]);
+    m->n_counters = codec_get_upto(b, SYSTEM_COUNTERS);
+    for (unsigned i = 0; i < m->n_counters && buf_ok(b); i++)
+        get_counter(b, &m->counters[i]);
+    m->n_listeners = codec_get_upto(b, SYSTEM_LISTENERS);
+    for (unsigned i = 0; i < m->n_listeners && buf_ok(b); i++)
+        get_listener(b, &m->listeners[i]);
     return codec_done(b);
 }

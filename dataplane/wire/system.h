@@ -7,6 +7,7 @@
  *   M: NETWORK, LINKS, TIME           S: NETWORK_IS, LINKS_ARE, TIME_IS
  *   M: NETWORK_SET, NETWORK_CONFIRM   S: DONE
  *   M: TIME_SET                       S: DONE
+ *   M: CHECKUP                        S: CHECKUP_IS
  *   RESET                             S: DONE    from the console only
  *
  * Why: writing partitions and starting the machine again take rights that M, which hears strangers
@@ -32,6 +33,11 @@
 #define SYSTEM_LIVE_IPS    16 /* addresses of one that are told */
 #define SYSTEM_LIVE_ROUTES 128
 #define SYSTEM_CONFIRM_MAX 86400
+#define SYSTEM_UNITS       128 /* of the service manager, that are told */
+#define SYSTEM_UNIT_NAME   96
+#define SYSTEM_WORD        32
+#define SYSTEM_COUNTERS    16 /* of the packet filter */
+#define SYSTEM_LISTENERS   255
 
 enum system_type {
     SYSTEM_STATE = 1,
@@ -47,11 +53,13 @@ enum system_type {
     SYSTEM_TIME,
     SYSTEM_TIME_SET,
     SYSTEM_RESET,
+    SYSTEM_CHECKUP,
     SYSTEM_STATUS = 16,
     SYSTEM_DONE,
     SYSTEM_NETWORK_IS,
     SYSTEM_LINKS_ARE,
     SYSTEM_TIME_IS,
+    SYSTEM_CHECKUP_IS,
 };
 
 /* How a version in a slot stands; in the order of the words, as the API spells them. */
@@ -135,10 +143,41 @@ struct system_time {
     struct network_time time;
 };
 
+/* A unit in the service manager's own words, which are printable ASCII. */
+struct system_unit {
+    char name[SYSTEM_UNIT_NAME];
+    char active[SYSTEM_WORD], sub[SYSTEM_WORD], result[SYSTEM_WORD];
+    uint32_t restarts;
+    uint64_t memory; /* bytes; 0: not known */
+};
+
+struct system_counter {
+    char name[SYSTEM_WORD];
+    uint64_t packets, bytes;
+};
+
+enum system_protocol { SYSTEM_TCP, SYSTEM_UDP, SYSTEM_RAW_IP, SYSTEM_PROTOCOLS };
+extern const char *const system_protocols[SYSTEM_PROTOCOLS];
+
+/* A socket that can be spoken to. */
+struct system_listener {
+    uint8_t protocol;              /* enum system_protocol */
+    struct network_prefix address; /* all bits */
+    uint16_t port;                 /* of RAW_IP: the protocol's number */
+    uint32_t user;                 /* its owner */
+};
+
+struct system_checkup {
+    uint8_t n_units, n_counters, n_listeners;
+    struct system_unit units[SYSTEM_UNITS];
+    struct system_counter counters[SYSTEM_COUNTERS];
+    struct system_listener listeners[SYSTEM_LISTENERS];
+};
+
 /*
  * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END, RESET, NETWORK,
- * NETWORK_CONFIRM, LINKS and TIME have no body (system_get_empty); DATA is bytes of the update and
- * nothing else, 1 to SYSTEM_DATA_MAX.
+ * NETWORK_CONFIRM, LINKS, TIME and CHECKUP have no body (system_get_empty); DATA is bytes of the
+ * update and nothing else, 1 to SYSTEM_DATA_MAX.
  */
 int system_get_empty(struct buf *b);
 const uint8_t *system_get_data(struct buf *b, size_t *n); /* NULL: -EPROTO */
@@ -156,5 +195,7 @@ void system_put_links(struct buf *b, const struct system_links *m);
 int system_get_links(struct buf *b, struct system_links *m);
 void system_put_time(struct buf *b, const struct system_time *m);
 int system_get_time(struct buf *b, struct system_time *m);
+void system_put_checkup(struct buf *b, const struct system_checkup *m);
+int system_get_checkup(struct buf *b, struct system_checkup *m);
 
 #endif

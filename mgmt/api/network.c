@@ -23,7 +23,7 @@ static void show_network(struct call *c, const struct system_network *n)
     call_answer(c, 200, doc);
 }
 
-static void on_network(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+void system_tell_network(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
 {
     struct call *c = arg;
 
@@ -31,7 +31,12 @@ static void on_network(void *arg, int rc, const struct appliance_answer *a, cons
         system_refuse(c, rc, e);
     else
         show_network(c, a->network);
-    call_done(c);
+}
+
+static void on_network(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    system_tell_network(arg, rc, a, e);
+    call_done(arg);
 }
 
 void network_get_settings(struct call *c)
@@ -77,7 +82,7 @@ static json_t *links_json(const struct system_links *l)
     return json_pack("{s:o, s:o}", "items", items, "routes", routes);
 }
 
-static void on_links(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+void system_tell_links(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
 {
     struct call *c = arg;
 
@@ -85,7 +90,12 @@ static void on_links(void *arg, int rc, const struct appliance_answer *a, const 
         system_refuse(c, rc, e);
     else
         call_answer(c, 200, links_json(a->links));
-    call_done(c);
+}
+
+static void on_links(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    system_tell_links(arg, rc, a, e);
+    call_done(arg);
 }
 
 void network_get_links(struct call *c)
@@ -231,7 +241,7 @@ static json_t *date(int64_t at_s)
     return json_string(text);
 }
 
-static void on_time(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+void system_tell_time(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
 {
     struct call *c = arg;
     json_t *doc;
@@ -239,7 +249,6 @@ static void on_time(void *arg, int rc, const struct appliance_answer *a, const s
 
     if (rc || !a->time) {
         system_refuse(c, rc, e);
-        call_done(c);
         return;
     }
     doc = network_form_write_time(&a->time->time);
@@ -253,7 +262,12 @@ static void on_time(void *arg, int rc, const struct appliance_answer *a, const s
     if (wrong)
         json_object_set_new(json_object_get(doc, "clock"), "warning", json_string(wrong));
     call_answer(c, 200, doc);
-    call_done(c);
+}
+
+static void on_time(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    system_tell_time(arg, rc, a, e);
+    call_done(arg);
 }
 
 void network_get_time_settings(struct call *c)

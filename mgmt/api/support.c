@@ -12,6 +12,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/clock.h"
 #include "mgmt/api/handlers.h"
+#include "mgmt/api/system_parts.h"
 #include "mgmt/manager.h"
 #include "mgmt/redact.h"
 #include "mgmt/store/audit.h"
@@ -41,13 +42,11 @@ static void add(json_t *bundle, const struct manager *m, const char *name, json_
     json_object_set_new(bundle, name, section ? section : json_null());
 }
 
-/* What another request would be answered with; the call is as it was. */
-static json_t *ask(struct call *c, void (*answer)(struct call *c))
+/* The answer of another request, taken from the call, which is as it was. */
+static json_t *take_answer(struct call *c)
 {
-    json_t *out;
+    json_t *out = c->answer ? json_incref(c->answer) : c->text ? json_string(c->text) : json_null();
 
-    answer(c);
-    out = c->answer ? json_deep_copy(c->answer) : c->text ? json_string(c->text) : json_null();
     json_decref(c->answer);
     free(c->text);
     c->answer = NULL;
@@ -57,6 +56,17 @@ static json_t *ask(struct call *c, void (*answer)(struct call *c))
     c->revision = 0;
     c->answered = false;
     return out;
+}
+
+static json_t *ask(struct call *c, void (*answer)(struct call *c))
+{
+    json_t *copy, *out;
+
+    answer(c);
+    out = take_answer(c);
+    copy = json_deep_copy(out); /* it may be a part of what runs */
+    json_decref(out);
+    return copy;
 }
 
 /* "model name" of the first processor, if the system tells. */
@@ -130,6 +140,112 @@ static int note(struct call *c, struct err *e)
     return c->m->store.db ? audit_add(&c->m->store, &row, e) : 0;
 }
 
+/* ---- of an appliance: its helper is asked for one part after the other ---- */
+
+struct asking {
+    struct call *call;
+    json_t *bundle;
+    size_t next; /* of appliance_parts */
+};
+
+static json_t *unit_json(const struct system_unit *u)
+{
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", u->name, "active", u->active,
+                            "sub", u->sub, "result", u->result, "restarts",
+                            (json_int_t)u->restarts);
+
+    if (u->memory)
+        json_object_set_new(out, "memory_bytes", json_integer((json_int_t)u->memory));
+    return out;
+}
+
+static json_t *listener_json(const struct system_listener *l)
+{
+    char text[NETWORK_TEXT];
+
+    return json_pack("{s:s, s:s, s:i, s:I}", "protocol", system_protocols[l->protocol], "address",
+                     network_text(&l->address, false, text), "port", (int)l->port, "user",
+                     (json_int_t)l->user);
+}
+
+static json_t *checkup_json(const struct system_checkup *k)
+{
+    json_t *units = json_array(), *counters = json_object(), *listeners = json_array();
+
+    for (unsigned i = 0; i < k->n_units; i++)
+        json_array_append_new(units, unit_json(&k->units[i]));
+    for (unsigned i = 0; i < k->n_counters; i++)
+        json_object_set_new(counters, k->counters[i].name,
+                            json_pack("{s:I, s:I}", "packets", (json_int_t)k->counters[i].packets,
+                                      "bytes", (json_int_t)k->counters[i].bytes));
+    for (unsigned i = 0; i < k->n_listeners; i++)
+        json_array_append_new(listeners, listener_json(&k->listeners[i]));
+    return json_pack("{s:o, s:o, s:o}", "units", units, "packet_filter", counters, "listeners",
+                     listeners);
+}
+
+static void tell_checkup(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    if (rc || !a->checkup)
+        system_refuse(arg, rc, e);
+    else
+        call_answer(arg, 200, checkup_json(a->checkup));
+}
+
+static const struct {
+    const char *name;
+    uint8_t type;
+    appliance_done *tell;
+} appliance_parts[] = {{"system", SYSTEM_STATE, system_tell},
+                       {"network", SYSTEM_NETWORK, system_tell_network},
+                       {"interfaces", SYSTEM_LINKS, system_tell_links},
+                       {"time", SYSTEM_TIME, system_tell_time},
+                       {"checkup", SYSTEM_CHECKUP, tell_checkup}};
+
+static void ask_next(struct asking *q);
+
+static void on_part(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    struct asking *q = arg;
+
+    appliance_parts[q->next].tell(q->call, rc, a, e);
+    add(q->bundle, q->call->m, appliance_parts[q->next].name, take_answer(q->call));
+    q->next++;
+    ask_next(q);
+}
+
+static void ask_next(struct asking *q)
+{
+    struct call *c = q->call;
+    struct err e;
+    int line = -ENOTSUP;
+
+    if (q->next < ARRAY_LEN(appliance_parts)) {
+        line = appliance_ask(c->m, appliance_parts[q->next].type, NULL, on_part, q, &e);
+        if (line >= 0)
+            return;
+        add(q->bundle, c->m, "appliance", json_pack("{s:s}", "left_out", e.what));
+    }
+    call_answer(c, 200, q->bundle);
+    free(q);
+    call_done(c);
+}
+
+static void ask_appliance(struct call *c, json_t *bundle)
+{
+    struct asking *q = calloc(1, sizeof *q);
+
+    if (!q) {
+        json_decref(bundle);
+        call_problem(c, 503, "Service Unavailable", "out of memory");
+        return;
+    }
+    q->call = c;
+    q->bundle = bundle;
+    c->waits = true;
+    ask_next(q);
+}
+
 void support_get(struct call *c)
 {
     static const struct {
@@ -157,5 +273,8 @@ void support_get(struct call *c)
     add(bundle, m, "configuration", json_deep_copy(m->document));
     add(bundle, m, "audit", audit(m));
     add(bundle, m, "log", log_lines(m));
-    call_answer(c, 200, bundle);
+    if (m->appliance.path[0])
+        ask_appliance(c, bundle);
+    else
+        call_answer(c, 200, bundle);
 }

@@ -57,7 +57,7 @@ static json_t *slot_json(const struct system_slot *s)
     return out;
 }
 
-static void on_state(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+void system_tell(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
 {
     struct call *c = arg;
     const struct system_status *s = rc ? NULL : a->status;
@@ -72,7 +72,12 @@ static void on_state(void *arg, int rc, const struct appliance_answer *a, const 
                               "kernel", s->kernel, "key_encryption_key",
                               kek_kept_names[c->m->vault.kek_kept], "slots", "a",
                               slot_json(&s->slots[0]), "b", slot_json(&s->slots[1])));
-    call_done(c);
+}
+
+static void on_state(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    system_tell(arg, rc, a, e);
+    call_done(arg);
 }
 
 /* Ask the helper; the call waits for it. */

@@ -304,6 +304,44 @@ def power(t):
         equal(post(g, "activate", body)[0], 422, body)
 
 
+UNITS = b"""Id=penstockd.service
+ActiveState=active
+SubState=running
+Result=success
+NRestarts=1
+MemoryCurrent=1048576
+
+Id=penstock-first.service
+ActiveState=failed
+SubState=failed
+Result=exit-code
+NRestarts=0
+MemoryCurrent=[not set]
+"""
+
+
+@test("the support bundle also has versions, network, clock and units, and is made when the helper or the service manager is silent", timeout=60)
+def support(t):
+    d = Disk(t)
+    write(os.path.join(d.path, "units.txt"), UNITS)
+    write(d.power, b"#!/bin/sh\n[ \"$1\" = show ] && exec cat %s/units.txt\n" % d.path.encode())
+    g = d.gateway()
+    bundle = g.api("GET", "/api/v1/support")[2]
+    equal(bundle["system"]["version"], OLD)
+    equal(bundle["network"]["interfaces"], {})
+    expect("items" in bundle["interfaces"] and "clock" in bundle["time"] and bundle["log"], list(bundle))
+    equal(bundle["checkup"]["units"][0], {"name": "penstockd.service", "active": "active", "sub": "running", "result": "success",
+                                          "restarts": 1, "memory_bytes": 1 << 20})
+    equal([u["active"] for u in bundle["checkup"]["units"]], ["active", "failed"])
+    address, port = g.api("GET", "/api/v1/config")[2]["links"]["in"]["listen"]["address"][0].split(":")
+    expect(("tcp", address, int(port)) in [(x["protocol"], x["address"], x["port"]) for x in bundle["checkup"]["listeners"]], bundle["checkup"])
+    write(d.power, b"#!/bin/sh\nexit 1\n")
+    equal(g.api("GET", "/api/v1/support")[2]["checkup"]["units"], [])
+    d.stop()
+    bundle = g.api("GET", "/api/v1/support")[2]
+    expect("helper" in bundle["appliance"]["left_out"] and bundle["log"] and "checkup" not in bundle, bundle["appliance"])
+
+
 @test("a gateway that is no appliance says so, and takes no update", timeout=60)
 def elsewhere(t):
     g = t.terminate(t.server().address)

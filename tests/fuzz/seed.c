@@ -221,6 +221,13 @@ static void seed_system(void)
     static struct system_links links = {
         .n = 1, .n_routes = 2, .links = {{.name = "eth0", .n_addresses = 1}}};
     struct system_time time = {.synchronised = true, .time = {1, {"ntp.test"}}};
+    static const struct system_checkup checkup = {
+        .n_units = 1,
+        .n_listeners = 1,
+        .listeners = {{SYSTEM_UDP, {AF_INET, 32, {127, 0, 0, 1}}, 53, 990}},
+        .units = {{"penstockd.service", "active", "running", "success", 2, 1 << 20}},
+        .n_counters = 1,
+        .counters = {{"dropped", 3, 180}}};
     struct buf b = begin(SYSTEM_ACTIVATE);
 
     check(!network_parse(&network.network.links[0].addresses[0], "192.0.2.1/24"));
@@ -237,6 +244,7 @@ static void seed_system(void)
     SEED(SYSTEM_NETWORK_IS, system_put_network, network, "system", "network");
     SEED(SYSTEM_LINKS_ARE, system_put_links, links, "system", "links");
     SEED(SYSTEM_TIME_IS, system_put_time, time, "system", "time");
+    SEED(SYSTEM_CHECKUP_IS, system_put_checkup, checkup, "system", "checkup");
     SEED(SYSTEM_DONE, system_put_done, yes, "system", "yes");
     SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
 }

@@ -1,6 +1,8 @@
 /* system: do mgmt and the appliance's helper read what the other wrote, and nothing else? */
 #include "dataplane/wire/system.h"
 
+#include <sys/socket.h>
+
 #include "tests/unit/decode.h"
 #include "tests/unit/test.h"
 
@@ -8,6 +10,7 @@ DECODER(system_get_version, uint64_t);
 DECODER(system_get_power, enum system_power);
 DECODER(system_get_status, struct system_status);
 DECODER(system_get_done, struct system_done);
+DECODER(system_get_checkup, struct system_checkup);
 
 static uint8_t mem[2048];
 
@@ -33,6 +36,27 @@ TEST("a status comes back as it was, and only whole")
     EXPECT(refuses(decode_system_get_status, mem, b.len, 9, 2));
     EXPECT(refuses(decode_system_get_status, mem, b.len, b.len - 2, SYSTEM_SLOT_STATES));
     EXPECT(refuses(decode_system_get_status, mem, b.len, b.len - 1, SYSTEM_LEFT_MAX + 1));
+}
+
+TEST("how the units are comes back as it was, only whole, and in printable words")
+{
+    static const struct system_checkup m = {
+        .n_units = 1,
+        .n_counters = 1,
+        .n_listeners = 1,
+        .listeners = {{SYSTEM_UDP, {AF_INET, 32, {127, 0, 0, 1}}, 53, 990}},
+        .units = {{"a.service", "failed", "failed", "exit-code", 3, 4096}},
+        .counters = {{"dropped", 5, 300}}};
+    static struct system_checkup got;
+    struct buf b, r;
+
+    buf_init(&b, mem, sizeof mem);
+    system_put_checkup(&b, &m);
+    buf_init_read(&r, mem, b.len);
+    EXPECT(!system_get_checkup(&r, &got) && !memcmp(&got, &m, sizeof m));
+    EXPECT(only_whole(decode_system_get_checkup, mem, b.len));
+    EXPECT(refuses(decode_system_get_checkup, mem, b.len, 0, SYSTEM_UNITS + 1));
+    EXPECT(refuses(decode_system_get_checkup, mem, b.len, 3, '\n'));
 }
 
 TEST("a failure says why, a success does not, and a mixture is refused")
