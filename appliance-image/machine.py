@@ -65,3 +65,8 @@ def drive(folder):
     """Words for a configuration drive with the files of this folder: a FAT file system that QEMU makes of it."""
     return ["-blockdev", "driver=vvfat,node-name=drive,floppy=on,read-only=on,label=PENSTOCKCFG,dir=" + os.path.abspath(folder),
             "-device", "virtio-blk-pci,drive=drive"]
+
+
+def second_card(tap, mac):
+    """Words for one more network card, on the tap device with this descriptor."""
+    return ["-netdev", "tap,id=second,fd=%d" % tap, "-device", "virtio-net-pci,netdev=second,romfile=,mac=" + mac]

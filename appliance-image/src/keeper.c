@@ -20,6 +20,8 @@
 
 #define AGAIN_MS 1000
 #define END_MS   5000 /* for keepalived, before it is killed */
+/* keepalived starts its own child again when that dies, and says nothing of it. */
+#define PATIENCE_MS 15000
 
 /* ---- what it is ---- */
 
@@ -139,6 +141,7 @@ static void start(struct keeper *k)
     if (k->watch >= 0) {
         (void)fcntl(k->watch, F_SETFD, FD_CLOEXEC);
         say(k, VRRP_STARTING, "");
+        k->mute_ms = clock_mono_ms() + k->patience_ms;
         return;
     }
     if (k->pid > 0) {
@@ -247,6 +250,12 @@ void keeper_run(struct keeper *k)
         k->next_ms = 0;
         apply(k);
     }
+    if (k->mute_ms && clock_mono_ms() >= k->mute_ms) {
+        k->mute_ms = 0;
+        if (k->status.state == VRRP_STARTING)
+            say(k, VRRP_FAILED,
+                "keepalived has not said what it is: its last lines in the log say why");
+    }
     if (k->fault_ms && clock_mono_ms() >= k->fault_ms) {
         k->fault_ms = 0;
         if (k->status.state == VRRP_FAULT)
@@ -263,6 +272,7 @@ int keeper_open(struct keeper *k, const char *folder, const char *program, struc
     k->folder = folder;
     k->program = program;
     k->watch = -1;
+    k->patience_ms = PATIENCE_MS;
     k->status.since_s = clock_wall_s();
     rc = vrrp_conf_write(folder, VRRP_CONF_HEALTH, "1\n", e);
     if (rc)

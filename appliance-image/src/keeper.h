@@ -3,6 +3,7 @@
  *
  *   OFF --set--> STARTING --word on the FIFO--> PASSIVE | ACTIVE | FAULT      set off: OFF
  *                    ^--- a second after it ended: FAILED --'
+ *   STARTING without a word: FAILED, until one comes
  *
  * Why: whoever speaks VRRP must end with whoever judges the gateway, and be told at once when that
  * is not well: a file that keepalived watches, and no program that it runs.
@@ -24,13 +25,15 @@ struct keeper {
     const char *folder, *program; /* borrowed */
     struct vrrp_set set;
     struct vrrp_status status;
-    bool good;         /* the gateway is well */
-    pid_t pid;         /* 0: it does not run */
-    int watch;         /* pidfd of it, -1 */
-    int fifo;          /* what it says */
-    uint64_t next_ms;  /* when it is started again; 0: not */
-    uint64_t fault_ms; /* when to see why it is still in FAULT; 0: not */
-    char line[128];    /* of the FIFO, so far */
+    bool good;            /* the gateway is well */
+    pid_t pid;            /* 0: it does not run */
+    int watch;            /* pidfd of it, -1 */
+    int fifo;             /* what it says */
+    uint64_t next_ms;     /* when it is started again; 0: not */
+    uint64_t fault_ms;    /* when to see why it is still in FAULT; 0: not */
+    unsigned patience_ms; /* with one that does not say what it is */
+    uint64_t mute_ms;     /* when one that is still STARTING has failed; 0: not */
+    char line[128];       /* of the FIFO, so far */
     unsigned n_line;
     bool changed; /* the status, since the caller looked */
 };

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "appliance-image/src/filter.h"
 #include "appliance-image/src/keeper.h"
 #include "appliance-image/src/service.h"
 #include "dataplane/base/check.h"
@@ -81,6 +82,15 @@ static void send_status(struct helper *h)
         hang_up(h);
 }
 
+/* Where there is no packet filter of ours, nobody keeps the partner out. */
+static void let_in(const struct vrrp_set *set)
+{
+    int rc = filter_partner(set);
+
+    if (rc && rc != -ENOENT)
+        log_event(LOG_ERROR, "partner_not_let_in", "error=\"%s\"", strerror(-rc));
+}
+
 static int on_set(struct helper *h, struct chan_msg *m)
 {
     struct vrrp_set set;
@@ -90,6 +100,7 @@ static int on_set(struct helper *h, struct chan_msg *m)
     if (h->launcher >= 0)
         close(h->launcher);
     h->launcher = chan_msg_take_fd(m, 0);
+    let_in(&set);
     keeper_set(&h->keeper, &set);
     send_status(h);
     return 0;

@@ -4,12 +4,15 @@
     b ---+--- bridge (a namespace of its own)
     c ---'
 """
+import fcntl
 import os
+import struct
 
 import netns
 from netns import run
 
 _count = [0]
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 0x0002, 0x1000
 
 
 class Lan:
@@ -45,6 +48,14 @@ class Lan:
     def plug(self, host, to_switch):
         """Put the cable in, or pull it: the host's own end stays up."""
         run("ip", "-n", self.ns("sw"), "link", "set", "port-" + host, *(("master", "br0") if to_switch else ("nomaster",)))
+
+    def tap(self, name):
+        """One more port of the switch, for a virtual machine: its descriptor. The port goes when that is closed."""
+        with self.inside("sw"):
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        run("ip", "-n", self.ns("sw"), "link", "set", name, "master", "br0", "up")
+        return fd
 
     def inside(self, host):
         return netns.inside(self.ns(host))

@@ -2,8 +2,9 @@
 import json
 import os
 
-from appliance import Appliance
+from appliance import CTL, Appliance, patient
 from harness import equal, expect, free_port, test
+from pki import CA
 
 
 def static(name, address):
@@ -11,7 +12,17 @@ def static(name, address):
             "time": {"servers": ["10.0.2.3"]}}
 
 
-@test("a drive with a mistake is refused on the console and changes nothing; a credential, then a good drive count; after the first administrator none does",
+def administrators(ca, rule):
+    with open(ca.pem, encoding="utf-8") as f:
+        return {"administrators": {"trust": {"anchors": [f.read()], "revocation": "none"}, "access": [{"peer": rule, "roles": ["admin"]}]}}
+
+
+def come_in(a, spki, leaf, *words):
+    """penstockctl's answer for somebody with a certificate of his own, who knows the appliance by its key."""
+    return patient([CTL, "--url", a.url(), "--server-spki", spki, "--cert", leaf.chain, "--key", leaf.key, *(words or ["status"])])
+
+
+@test("a drive with a mistake is refused on the console and changes nothing; a credential, then a good drive count, whose CA opens REST; after that none does",
       timeout=3600)
 def first(t):
     a = Appliance(t.dir, {free_port(): "10.0.2.78:9443"})
@@ -35,15 +46,25 @@ def first(t):
     boot(drive=bad, credential=static(name, "10.0.2.77"))
     a.wait(r"^address \S+ 10\.0\.2\.77$")
     a.wait(r"^first configuration taken from the credential")
-    boot(drive=static(name, "10.0.2.78"))
+    own, other = CA(t.dir, "operations"), CA(t.dir, "others")
+    ann, eve = (ca.issue(who, "URI:spiffe://operations.example/ann", "clientAuth") for ca, who in ((own, "ann"), (other, "eve")))
+    rule = {"uri": "spiffe://operations.example/ann"}
+    boot(drive={**static(name, "10.0.2.78"), **administrators(own, rule)})
     a.wait(r"^address \S+ 10\.0\.2\.78$")
     a.wait(r"^first configuration taken from the drive")
-    r = a.wait_ready().enroll("ann", a.token())
+    a.wait(r"^its administrators can come in")
+    spki = a.wait(r"^server-spki-sha256 (\S+)").group(1)
+    r = come_in(a, spki, ann)
     equal(r.returncode, 0, r.stderr)
-    equal(a.json("time")["servers"], ["10.0.2.3"])
-    boot(drive=static(name, "10.0.2.79"), credential=static(name, "10.0.2.77"))
+    equal(json.loads(come_in(a, spki, ann, "time", "--json").stdout)["servers"], ["10.0.2.3"])
+    expect(come_in(a, spki, eve).returncode != 0, "the same name of another CA comes in")
+    a.wait(r"^the token is closed")
+    boot(drive={**static(name, "10.0.2.79"), **administrators(other, rule)}, credential=static(name, "10.0.2.77"))
     a.wait_ready()
-    equal(a.ctl("status", check=False).returncode, 0, "the administrator, at the address before")
+    spki = a.wait(r"^server-spki-sha256 (\S+)").group(1)
+    r = come_in(a, spki, ann)
+    equal(r.returncode, 0, "the administrator, at the address before: " + r.stderr)
+    expect(come_in(a, spki, eve).returncode != 0, "a later drive lets its administrators in")
     console = a.console()
     expect("10.0.2.79" not in console and "10.0.2.77" not in console, "another address")
     expect("first configuration" not in console and "\ntoken " not in console, "a drive counts after the first administrator")
