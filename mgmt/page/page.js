@@ -53,11 +53,12 @@ function span(s) {
 
 const utc = t => new Date(t).toISOString().replace("T", " ").replace(/:\d\d\.\d+Z$/, " UTC");
 
-async function ask(path) {
+async function ask(path, optional) {
   const stop = new AbortController(), timer = setTimeout(() => stop.abort(), LATE_MS);
   try {
     const answer = await fetch(path, { signal: stop.signal, credentials: "same-origin", cache: "no-store" });
     if (answer.status === 403) return null; /* not for this caller's role */
+    if (optional && !answer.ok) return answer.status === 409 ? false : null; /* it never will; not now */
     const body = await answer.json();
     if (!answer.ok && path !== "readyz") throw new Error(body.detail || "the gateway answered " + answer.status);
     return body;
@@ -188,6 +189,40 @@ function showExpiry(inventory, now) {
   }), "nothing");
 }
 
+/* A section of facts, [name, text, class] each; hidden where there are none. */
+function facts(section, list) {
+  $(section).hidden = !list;
+  if (list) $(section).querySelector("dl").replaceChildren(...list.flatMap(([name, text, className]) =>
+    [element("dt", name), element("dd", text, className)]));
+}
+
+const because = why => why ? ": " + why : "";
+const since = s => s ? ", since " + utc(1000 * s) : "";
+
+function showPair(pair) {
+  const p = pair && pair.partner, c = pair && pair.configuration;
+  const list = pair && [["This gateway", pair.role + since(pair.since) + because(pair.why),
+    pair.role === "active" || pair.role === "passive" ? "good" : "bad"]];
+  if (p) list.push(
+    ["The partner", p.reachable ? p.role + ", at " + p.management : "does not answer" + because(p.why), p.reachable ? "" : "bad"],
+    ["Configuration", c.word + since(c.since) + because(c.why), c.word === "same" ? "good" : "warn"]);
+  facts("pair", pair && (p || pair.role !== "off" || pair.why) ? list : null);
+}
+
+const KEPT = { file: "in clear on the disk", tpm: "sealed by the TPM", "tpm-secure-boot": "sealed by the TPM, with Secure Boot" };
+
+function slot(s) {
+  return s.state + (s.version ? ", version " + s.version : "") + (s.starts_left ? ", " + s.starts_left + " starts left" : "");
+}
+
+function showAppliance(s) {
+  const other = s && s.slots[s.slot === "a" ? "b" : "a"], kept = s && s.key_encryption_key;
+  facts("appliance", !s ? null : [
+    ["Version", s.version + " in slot " + s.slot + ", " + s.slots[s.slot].state + ", up for " + span(s.uptime_s)],
+    ["Other slot", s.installing ? "an update comes" : slot(other), other.state === "failed" ? "bad" : ""],
+    ["Stored keys", KEPT[kept] || kept, kept === "file" ? "warn" : ""]]);
+}
+
 function showChange(revisions) {
   const r = revisions.items[0];
   if (r) $("facts").textContent += ", by " + r.actor + (r.comment ? " (" + r.comment + ")" : "");
@@ -195,19 +230,23 @@ function showChange(revisions) {
 
 /* ---- the clock ---- */
 
-let slowAt = 0, expiryAt = 0, change = null;
+let slowAt = 0, expiryAt = 0, change = null, appliance = null;
 
 async function slow(now) {
   slowAt = now;
-  const [links, sessions, refusals, revisions] = await Promise.all(
-    [ask("api/v1/links"), ask("api/v1/sessions?limit=100"), ask("api/v1/refusals?limit=1000"), ask("api/v1/config/revisions?limit=1")]);
+  const [links, sessions, refusals, revisions, pair] = await Promise.all(
+    [ask("api/v1/links"), ask("api/v1/sessions?limit=100"), ask("api/v1/refusals?limit=1000"), ask("api/v1/config/revisions?limit=1"),
+      ask("api/v1/availability/status")]);
   if (links) learnKinds(links);
   if (sessions) learnEngines(sessions);
   if (refusals) showRefusals(refusals);
+  showPair(pair);
   change = revisions;
   if (now - expiryAt > 6 * SLOW_MS) {
     const inventory = await ask("api/v1/inventory");
     if (inventory) showExpiry(inventory, now);
+    if (appliance !== false) appliance = await ask("api/v1/system", true);
+    showAppliance(appliance);
     expiryAt = now;
   }
 }

@@ -44,7 +44,7 @@ class Remote(http.client.HTTPConnection):
 class Managed:
     """A gateway with one ordinary link and the management link, an own CA, and a certificate for each role."""
 
-    def __init__(self, t, **more):
+    def __init__(self, t, args=(), **more):
         self.ca = CA(t.dir, "management-ca")
         crl = self.ca.crl()
         server = self.ca.issue("mgmt", "DNS:gw.test,IP:127.0.0.1", "serverAuth")
@@ -59,7 +59,7 @@ class Managed:
             "access": [{"peer": {"uri": "spiffe://ops.test/" + who}, "roles": [who]} for who in WHO], **more}
         self.config = config
         self.link_port = int(config["links"]["in"]["listen"]["address"][0].split(":")[1])
-        self.g = Gateway(t.dir, config)
+        self.g = Gateway(t.dir, config, args=args)
         t.defer(lambda: self.g.proc.poll() is None and self.g.stop(expect=None))
 
     def as_(self, who, timeout=20):

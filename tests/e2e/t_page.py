@@ -13,6 +13,7 @@ from harness import equal, expect, free_port, recv_exactly, test
 from pki import CA
 from t_first_light import client_context
 from t_management import Managed
+from t_system import NEW, Disk, post, upload
 
 
 def connect(t, port, cert=None):
@@ -61,6 +62,7 @@ def page(t):
     expect("certificate of gw" in text and "revocation list of partners" in text and "anchor of operators" in text, text)
     expect("revision 1, applied" in b.run("document.getElementById('facts').textContent"), b.run("document.getElementById('facts').textContent"))
     equal(b.run("document.querySelectorAll('main img').length"), 0)
+    equal(b.run("document.getElementById('pair').hidden && document.getElementById('appliance').hidden"), True)
     if os.environ.get("PICTURES"):
         b.picture(os.path.join(os.environ["PICTURES"], "page.png"))
         b.emulate(dark=True, width=420)
@@ -73,7 +75,8 @@ def page(t):
     b.until("document.getElementById('state').textContent === 'ready' && document.getElementById('age').textContent !== %s" % json.dumps(mark), 60)
     shown = [e for e in b.log("browser") if "favicon" not in e["message"]]
     # A connection that was cut under it is the network's word; anything else would be ours.
-    expect(all("net::ERR" in e["message"] or "503" in e["message"] for e in shown), shown)
+    expect(all("net::ERR" in e["message"] or "503" in e["message"] or "system - " in e["message"] and "409" in e["message"] for e in shown), shown)
+    equal(len([e for e in shown if "409" in e["message"]]), 1, shown)  # which no appliance is asked once only
     asked = set()
     for entry in b.log("performance"):
         message = json.loads(entry["message"])["message"]
@@ -81,6 +84,35 @@ def page(t):
             asked.add((message["params"]["request"]["method"], message["params"]["request"]["url"].split("?")[0]))
     own = [(method, to) for method, to in asked if not to.startswith(("data:", "chrome"))]
     expect(own and all(method == "GET" and to.startswith(url) for method, to in own), own)
+    b.close()
+
+
+@test("the page of an appliance has its versions and how its keys are kept; that of one of a pair has the role, the partner and whose configuration goes", timeout=180)
+def box(t):
+    d = Disk(t)
+    m = Managed(t, args=("--appliance", d.socket))
+    equal(upload(m.g, d.make())[0], 201)
+    equal(post(m.g, "activate", {"version": NEW})[0], 200)
+    cert = m.certs["viewer"]
+    settings = {"interface": "lo", "router": 51, "addresses": ["192.0.2.10/24"], "source": "127.0.0.1",
+                "partner": {"address": "127.0.0.2", "management": "127.0.0.2:%d" % free_port(), "identity": "gw", "trust": "partners",
+                            "spki_sha256": "00" * 32}}
+    status, _, said = m.g.api("PUT", "/api/v1/availability", settings, {"If-None-Match": "*"})
+    equal(status, 200, said)
+    b = Browser(t, "https://gw.test:%d" % m.port, m.ca, cert)
+    b.open("https://gw.test:%d/" % m.port)
+
+    def shows(section, words):
+        b.until("(e => !e.hidden && /%s/.test(e.innerText))(document.getElementById('%s'))" % (words, section), 30)
+
+    shows("appliance", "in slot a, good")
+    shows("appliance", "trial, version %s, 3 starts left" % NEW)
+    shows("appliance", "Stored keys[^]*in clear on the disk")
+    shows("pair", "The partner[^]*does not answer: ")
+    shows("pair", "no helper speaks VRRP here")
+    shows("pair", "Configuration[^]*unknown")
+    if os.environ.get("PICTURES"):
+        b.picture(os.path.join(os.environ["PICTURES"], "box.png"))
     b.close()
 
 
