@@ -34,6 +34,9 @@
 #define SECURE_BOOT_AT 0x1ec /* of struct boot_params, which the kernel's own loader fills */
 #define SECURE_BOOT_ON 3
 
+#define TRIES  10 /* a TPM may be busy with itself: its own tests, a command that took too long */
+#define WAIT_S 2
+
 enum option { STATE, OUT, TPM, BOOT, CMDLINE, ESP, OPTIONS };
 
 static const struct service_option options[OPTIONS] = {
@@ -74,10 +77,26 @@ static bool secure_boot_on(const char *path)
 /* A TPM that does not work is as none: what it has sealed stays shut, the rest goes on. */
 static void find_tpm(struct sealer *s)
 {
-    if (tpm_open(s->words[TPM], &s->tpm, &s->no_tpm))
-        s->tpm = NULL;
-    else
+    int rc = tpm_open(s->words[TPM], &s->tpm, &s->no_tpm);
+
+    for (unsigned i = 1; rc == -EAGAIN && i < TRIES; i++) {
+        sleep(WAIT_S);
+        rc = tpm_open(s->words[TPM], &s->tpm, &s->no_tpm);
+    }
+    if (!rc)
         s->secure_boot = secure_boot_on(s->words[BOOT]) && tpm_measured(s->tpm);
+}
+
+/* Only what the TPM can not do now is tried again, not what it refuses. */
+static int unseal(struct sealer *s, struct err *e)
+{
+    int rc = tpm_unseal(s->tpm, &s->file.sealed, s->key, e);
+
+    for (unsigned i = 1; rc == -EAGAIN && i < TRIES; i++) {
+        sleep(WAIT_S);
+        rc = tpm_unseal(s->tpm, &s->file.sealed, s->key, e);
+    }
+    return rc;
 }
 
 static int open_directories(struct sealer *s, struct err *e)
@@ -192,7 +211,7 @@ static int on_sealed(struct sealer *s, struct err *e)
                        "start it on its own machine with the TPM enabled; or reset to factory "
                        "settings and restore a backup",
                        "the key-encryption key is sealed by a TPM, and %.200s", s->no_tpm.what);
-    rc = tpm_unseal(s->tpm, &s->file.sealed, s->key, e);
+    rc = unseal(s, e);
     if (rc)
         return rc;
     if (s->secure_boot && s->settled && s->file.sealed.binding == SEALED_TPM && seal(s, e))

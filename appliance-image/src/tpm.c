@@ -44,9 +44,18 @@ struct tpm {
     ESYS_TR root; /* the storage root key */
 };
 
+/* It is busy or was cut off, and may do it later. */
+static bool is_passing(TSS2_RC rc)
+{
+    TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
+
+    return layer == TSS2_TCTI_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER ||
+           (!layer && (rc & TPM2_RC_WARN) == TPM2_RC_WARN && !(rc & TPM2_RC_FMT1));
+}
+
 static int failed(struct err *e, const char *doing, TSS2_RC rc)
 {
-    return err_set(e, -EIO, WHERE,
+    return err_set(e, is_passing(rc) ? -EAGAIN : -EIO, WHERE,
                    "see the firmware's settings of the TPM; clearing it there loses "
                    "what it has sealed",
                    "it can not %s (code 0x%x)", doing, (unsigned)rc);

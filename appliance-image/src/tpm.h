@@ -22,7 +22,7 @@ struct tpm;
 
 /*
  * conf: as libtss2-tctildr takes it: "device:/dev/tpmrm0". 0 with *t, or -errno with *e: -ENODEV
- * (there is none), -EIO (it does not work).
+ * (there is none), -EAGAIN (it can not do it now; so of all below), -EIO (it does not work).
  */
 int tpm_open(const char *conf, struct tpm **t, struct err *e);
 void tpm_close(struct tpm *t);

@@ -72,11 +72,11 @@ class SoftTPM:
 
 
 class Sniffer:
-    """Both channels of a TPM through here; .seen is every byte that crossed."""
+    """Both channels of a TPM through here; .seen is every byte that crossed. The first `cuts` connections for commands end without an answer."""
 
-    def __init__(self, t, tpm):
-        self.seen = bytearray()
-        self.port = port_pair()
+    def __init__(self, t, tpm, cuts=0):
+        self.seen, self.cuts = bytearray(), cuts
+        self.port, self.commands = port_pair(), tpm.port
         for i in (0, 1):
             s = socket.socket()
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,11 +89,19 @@ class Sniffer:
         while True:
             try:
                 here = s.accept()[0]
+                if to == self.commands and self.cuts:
+                    self.cuts -= 1
+                    threading.Thread(target=self.cut, args=(here,), daemon=True).start()
+                    continue
                 there = socket.create_connection(("127.0.0.1", to), 10)
             except OSError:
                 return
             for a, b in ((here, there), (there, here)):
                 threading.Thread(target=self.carry, args=(a, b), daemon=True).start()
+
+    def cut(self, here):
+        here.recv(65536)
+        here.close()
 
     def carry(self, a, b):
         try:

@@ -220,6 +220,15 @@ def bus(t):
         expect(kek not in ear.seen, "the key was heard")
 
 
+@test("a TPM that does not answer at first is asked again, and opens the key")
+def again(t):
+    tpm, box = SoftTPM(t).start(), Box(t)
+    kek = box.seal(tpm).good().key()
+    ear = Sniffer(t, tpm, cuts=2)  # the library's look whether anybody is there, and a command
+    equal(box.seal(tpm.conf(ear.port)).good().key(), kek)
+    equal(ear.cuts, 0, "nothing was cut")
+
+
 @test("a TPM that can not seal leaves a new appliance as one without, and says why")
 def unwilling(t):
     tpm, box = SoftTPM(t).start(), Box(t)
