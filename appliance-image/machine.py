@@ -1,6 +1,6 @@
 """The QEMU machine that the appliance boots in: for `run` and for tests/image.
 
-Why: both must boot the same thing. UEFI firmware (OVMF), one processor, emulated without KVM, user networking with
+Why: both must boot the same thing. UEFI firmware (OVMF), emulated without KVM, user networking with
 ports on the host's loopback.
 Never: writes to the image itself; a machine runs on a copy-on-write disk.
 """
@@ -35,13 +35,14 @@ def firmware(path, secure_boot):
             *(["-global", "driver=cfi.pflash01,property=secure,value=on"] if secure_boot else [])]
 
 
-def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=None, more=()):
+def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=None, more=(), processors=1):
     """QEMU's command line. forwards: port on the host's loopback -> port of the appliance, or
-    its `ADDRESS:PORT` where DHCP does not give the address; credentials: name -> file."""
+    its `ADDRESS:PORT` where DHCP does not give the address; credentials: name -> file; each
+    of the processors takes one of the host's."""
     net = "user,id=net" + "".join(",hostfwd=tcp:127.0.0.1:%d-%s" % (here, there if isinstance(there, str) else ":%d" % there)
                                  for here, there in forwards.items())
-    words = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max",
-             "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", "1",
+    words = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,thread=" + ("multi" if processors > 1 else "single"), "-cpu", "max",
+             "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", str(processors),
              "-nodefaults", "-no-user-config", "-display", "none", *firmware(path, secure_boot),
              "-drive", "if=none,id=disk,format=qcow2,file=" + disk, "-device", "virtio-blk-pci,drive=disk",
              "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"]
