@@ -220,7 +220,7 @@ function showAppliance(s) {
   facts("appliance", !s ? null : [
     ["Version", s.version + " in slot " + s.slot + ", " + s.slots[s.slot].state + ", up for " + span(s.uptime_s)],
     ["Other slot", s.installing ? "an update comes" : slot(other), other.state === "failed" ? "bad" : ""],
-    ["Stored keys", KEPT[kept] || kept, kept === "file" ? "warn" : ""]]);
+    ["Key-encryption key", KEPT[kept] || kept, kept === "file" ? "warn" : ""]]);
 }
 
 function showChange(revisions) {

@@ -107,7 +107,7 @@ def box(t):
 
     shows("appliance", "in slot a, good")
     shows("appliance", "trial, version %s, 3 starts left" % NEW)
-    shows("appliance", "Stored keys[^]*in clear on the disk")
+    shows("appliance", "Key-encryption key[^]*in clear on the disk")
     shows("pair", "The partner[^]*does not answer: ")
     shows("pair", "no helper speaks VRRP here")
     shows("pair", "Configuration[^]*unknown")
