@@ -344,15 +344,21 @@ void wire_want(int w, int fd, uint32_t events, void *who)
     note(c);
 }
 
-/* Of what is wanted, what is so. Waiting for more than half a window could be for ever. */
+/* Waiting for more than half a window could be for ever. */
+static bool is_worth_reading(const struct conn *c)
+{
+    return c->rx.n && (c->rx.n >= c->patience || !c->pcb || c->rx.n >= c->pcb->rcv_wnd);
+}
+
+/* Of what is wanted, what is so. */
 static uint32_t events_of(const struct conn *c)
 {
-    size_t half = quota_worth(wire.conns.used);
     uint32_t have = 0;
 
-    if (c->eof || c->error || (c->rx.n && (c->rx.n >= c->patience || c->rx.n >= half)))
+    if (c->eof || c->error || is_worth_reading(c))
         have |= EPOLLIN;
-    if (c->error || !c->pcb || (c->connected && quota_room(c->pcb, wire.conns.used) >= half))
+    if (c->error || !c->pcb ||
+        (c->connected && quota_room(c->pcb, wire.conns.used) >= quota_worth(wire.conns.used)))
         have |= EPOLLOUT;
     return have & c->wanted;
 }

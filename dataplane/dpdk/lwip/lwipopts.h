@@ -61,6 +61,8 @@
 #define LWIP_WND_SCALE             1
 #define TCP_RCV_SCALE              6
 #define TCP_WND                    (512 * 1024)
+/* Who is out of window hears of more at once, however little his part is (quota). */
+#define TCP_WND_UPDATE_THRESHOLD   LWIP_MIN(4u * pcb->mss, 16u * 1024)
 #define TCP_SND_BUF                (512 * 1024)
 #define TCP_SND_QUEUELEN           4096
 #define TCP_SNDLOWAT               (16 * 1024)

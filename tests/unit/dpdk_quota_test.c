@@ -1,0 +1,84 @@
+/* What one of many connections may hold, and that who is out of window hears of more at once. */
+#include "dataplane/dpdk/quota.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/test.h"
+
+#define PORT 5000
+#define MANY 5000 /* connections, as far as the quota knows: 32 KiB for each */
+#define SIZE 1024
+
+static struct tcp_pcb *own;
+static uint32_t withheld;
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+    (void)arg;
+    (void)pcb;
+    (void)err;
+    if (p)
+        pbuf_free(p);
+    return ERR_OK;
+}
+
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    (void)arg;
+    (void)err;
+    demux_opened(pcb);
+    own = pcb;
+    tcp_recv(pcb, on_recv);
+    quota_begin(pcb, MANY, &withheld);
+    return ERR_OK;
+}
+
+/* n segments that nobody reads yet, the first with number seq. */
+static void fill(uint32_t seq, unsigned n)
+{
+    static const uint8_t data[SIZE];
+
+    for (unsigned i = 0; i < n; i++)
+        frames_segment(&(struct segment){.host = 2,
+                                         .port = PORT,
+                                         .flags = TCP_ACK,
+                                         .seq = seq + i * SIZE,
+                                         .ack = 0xffffff00u + PORT + 1,
+                                         .window = 8192,
+                                         .data = data,
+                                         .n = SIZE});
+}
+
+static void begin(void)
+{
+    frames_fresh(on_accept);
+    withheld = 0;
+    frames_open(2, PORT, false, 10);
+}
+
+TEST(
+    "one of many has a window of 64 KiB at first, as its SYN told, and of 32 KiB once that is read")
+{
+    begin();
+    EXPECT(own->rcv_wnd == UINT16_MAX);
+    fill(11, 63);
+    quota_read(own, MANY, &withheld, 63 * SIZE);
+    EXPECT(own->rcv_wnd == 32 << 10);
+}
+
+TEST("whoever has filled his part hears at once when a record of it was read")
+{
+    unsigned answers;
+
+    begin();
+    fill(11, 63);
+    quota_read(own, MANY, &withheld, 63 * SIZE);
+    fill(11 + 63 * SIZE, 32);
+    EXPECT(own->rcv_wnd == 0 && own->rcv_ann_wnd == 0);
+    answers = frames.others;
+    quota_read(own, MANY, &withheld, 16 << 10);
+    EXPECT(frames.others == answers + 1 && own->rcv_ann_wnd >= 16 << 10);
+}
+
+int main(void)
+{
+    return test_run();
+}
