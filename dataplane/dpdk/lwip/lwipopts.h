@@ -62,10 +62,10 @@
 #define TCP_RCV_SCALE              6
 #define TCP_WND                    (512 * 1024)
 /* Who is out of window hears of more at once, however little his part is (quota). */
-#define TCP_WND_UPDATE_THRESHOLD   LWIP_MIN(4u * pcb->mss, 16u * 1024)
-#define TCP_SND_BUF                (512 * 1024)
-#define TCP_SND_QUEUELEN           4096
-#define TCP_SNDLOWAT               (16 * 1024)
+#define TCP_WND_UPDATE_THRESHOLD LWIP_MIN(4u * pcb->mss, 16u * 1024)
+#define TCP_SND_BUF              (512 * 1024)
+#define TCP_SND_QUEUELEN         4096
+#define TCP_SNDLOWAT             (16 * 1024)
 #define LWIP_DISABLE_TCP_SANITY_CHECKS                                                             \
     1 /* they want the receive window in a pool that is unused                                     \
        */
