@@ -32,8 +32,8 @@ static void ending(const struct entry *e, char *to, size_t n)
     else if (e->state == ENTRY_GOOD)
         snprintf(to, n, ".efi");
     else
-        snprintf(to, n, "+%u-%u.efi", e->state == ENTRY_TRIAL ? e->left : 0,
-                 e->state == ENTRY_ASIDE ? 0 : e->done);
+        snprintf(to, n, "+%u-%u.efi", e->state == ENTRY_TRIAL ? e->left : 0U,
+                 e->state == ENTRY_ASIDE ? 0U : e->done);
 }
 
 void entry_name(const struct entry *e, char name[ENTRY_NAME_MAX])
