@@ -250,8 +250,25 @@ static void add_links(json_t *links, json_t *by_name, const struct query_stats *
     }
 }
 
+/* Each worker counts what came by its own queues. */
+static void add_ports(json_t *ports, const struct query_stats *st)
+{
+    for (unsigned i = 0; i < st->n_ports; i++) {
+        json_t *row = json_object(), *have = json_object_get(ports, st->ports[i].name);
+
+        for (unsigned k = 0; k < FRAMES_COUNTS; k++)
+            json_object_set_new(row, query_frames_name(k),
+                                json_integer((json_int_t)st->ports[i].frames[k]));
+        if (have)
+            add_up(have, row);
+        else
+            json_object_set(ports, st->ports[i].name, row);
+        json_decref(row);
+    }
+}
+
 static int worker_stats(struct manager *m, unsigned worker, uint64_t end_ms, struct query_stats *st,
-                        json_t *links, json_t *by_name, uint64_t *reasons)
+                        json_t *links, json_t *by_name, json_t *ports, uint64_t *reasons)
 {
     uint32_t next = 0;
 
@@ -269,6 +286,8 @@ static int worker_stats(struct manager *m, unsigned worker, uint64_t end_ms, str
         add_links(links, by_name, st);
         for (unsigned i = 0; i < REASON_COUNT && next == 0; i++)
             reasons[i] += st->reasons[i];
+        if (next == 0)
+            add_ports(ports, st);
         next = st->n_links ? st->first + st->n_links : st->total;
     } while (next < st->total);
     return 0;
@@ -280,18 +299,19 @@ json_t *ask_stats(struct manager *m)
     uint64_t end_ms = clock_mono_ms() + QUERY_MS;
     uint64_t reasons[REASON_COUNT] = {0};
     json_t *links = json_array(), *by_name = json_object(), *by_reason = json_object();
+    json_t *ports = json_object();
     int missing = 0;
 
     for (unsigned i = 0; st && i < m->n_workers; i++)
-        missing += worker_stats(m, i, end_ms, st, links, by_name, reasons) != 0;
+        missing += worker_stats(m, i, end_ms, st, links, by_name, ports, reasons) != 0;
     for (unsigned i = 1; i < REASON_COUNT; i++)
         if (reasons[i])
             json_object_set_new(by_reason, reason_name((enum reason)i),
                                 json_integer((json_int_t)reasons[i]));
     free(st);
     json_decref(by_name);
-    return json_pack("{s:o, s:o, s:i}", "links", links, "reasons", by_reason, "missing_workers",
-                     missing);
+    return json_pack("{s:o, s:o, s:o, s:i}", "links", links, "reasons", by_reason, "ports", ports,
+                     "missing_workers", missing);
 }
 
 /* Every worker is asked in turn: which one holds a session is the data plane's to know. */

@@ -142,6 +142,10 @@ static const struct sandbox_call token_calls[] = {
 };
 
 #define SET(table) {table, ARRAY_LEN(table)}
+/* What packet sockets have counted. */
+static const struct sandbox_call dpdk_calls[] = {
+    {CALL(getsockopt)},
+};
 /* clang-format on */
 
 static const struct sandbox_set profile_sets[][SANDBOX_SETS] = {
@@ -149,7 +153,7 @@ static const struct sandbox_set profile_sets[][SANDBOX_SETS] = {
     [SANDBOX_KEYRING] = {SET(base_calls), SET(one_thread_calls)},
     [SANDBOX_TOKEN] = {SET(base_calls), SET(thread_calls), SET(token_calls)},
     [SANDBOX_DATAPLANE] = {SET(base_calls), SET(thread_calls), SET(dataplane_calls)},
-    [SANDBOX_DPDK] = {SET(base_calls), SET(thread_calls)},
+    [SANDBOX_DPDK] = {SET(base_calls), SET(thread_calls), SET(dpdk_calls)},
     [SANDBOX_MGMT] = {SET(base_calls), SET(thread_calls), SET(mgmt_calls)},
 };
 

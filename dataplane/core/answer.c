@@ -102,6 +102,8 @@ static uint8_t answer_stats(struct worker *w, uint64_t first, struct buf *out)
     for (unsigned i = 0; i < REASON_COUNT; i++)
         st->reasons[i] = w->reasons[i];
     st->stale_ids = w->stale_ids;
+    if (w->net->count_frames)
+        w->net->count_frames(w, st);
     query_put_stats(out, st);
     free(st);
     return QUERY_STATS_PAGE;

@@ -106,6 +106,8 @@ struct net_ops {
     void (*stop_listening)(struct worker *w);
     /* The channel of mgmt's questions is this one now (-1: none). */
     void (*watch_query)(struct worker *w, int fd);
+    /* What this worker knows of its ports' frames. NULL: there are none. */
+    void (*count_frames)(struct worker *w, struct query_stats *st);
 };
 
 struct worker {

@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/port.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <rte_ethdev.h>
@@ -146,6 +147,36 @@ void ports_flush(struct ports *ports)
     for (unsigned i = 0; i < ports->n; i++)
         if (ports->port[i].n_tx)
             port_flush(&ports->port[i]);
+}
+
+_Static_assert(FRAMES_LANE - FRAMES_FOREIGN == REFUSED_LANE, "reasons have one order");
+
+static void count_device(const struct port *port, uint64_t *frames)
+{
+    struct rte_eth_stats s;
+
+    if (rte_eth_stats_get(port->id, &s))
+        return;
+    frames[FRAMES_MISSED] = s.imissed;
+    frames[FRAMES_NO_MEMORY] = s.rx_nombuf;
+    frames[FRAMES_BAD] = s.ierrors;
+    frames[FRAMES_NOT_SENT] = s.oerrors;
+}
+
+void ports_count(const struct ports *ports, struct query_stats *st)
+{
+    for (unsigned i = 0; i < ports->n; i++) {
+        const struct port *port = &ports->port[i];
+        struct query_port_stats *q = &st->ports[st->n_ports++];
+
+        snprintf(q->name, sizeof q->name, "%s", port->policy->name);
+        q->frames[FRAMES_RECEIVED] = port->rx_frames;
+        q->frames[FRAMES_SENT] = port->tx_frames;
+        for (unsigned why = 0; why < PORT_REFUSALS; why++)
+            q->frames[FRAMES_FOREIGN + why] = port->refused[why];
+        if (ports->worker == 0)
+            count_device(port, q->frames);
+    }
 }
 
 unsigned port_room(struct port *port)

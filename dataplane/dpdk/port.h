@@ -18,6 +18,7 @@
 #include "dataplane/dpdk/inlet.h"
 #include "dataplane/dpdk/lanes.h"
 #include "dataplane/wire/policy.h"
+#include "dataplane/wire/query.h"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -77,6 +78,9 @@ int ports_await(const struct ports *ports, unsigned ms, struct err *e);
 unsigned ports_poll(struct ports *ports);
 /* Send what was put out since. */
 void ports_flush(struct ports *ports);
+
+/* What came and went, and why not; the device's own counts are told by its first worker. */
+void ports_count(const struct ports *ports, struct query_stats *st);
 
 /* How many frames fit into the batch now. */
 unsigned port_room(struct port *port);

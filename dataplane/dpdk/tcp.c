@@ -429,6 +429,11 @@ static void watch_query(struct worker *w, int fd)
     (void)fd;
 }
 
+static void count_frames(struct worker *w, struct query_stats *st)
+{
+    ports_count(tcp_of(w)->ports, st);
+}
+
 const struct net_ops tcp_net = {
     .read = net_read,
     .write = net_write,
@@ -449,4 +454,5 @@ const struct net_ops tcp_net = {
     .listen = tcp_listen_on,
     .stop_listening = tcp_stop_listening,
     .watch_query = watch_query,
+    .count_frames = count_frames,
 };

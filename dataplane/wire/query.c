@@ -139,9 +139,32 @@ static void get_link(struct buf *b, struct query_link_stats *l)
     l->down_bytes = buf_get_u64(b);
 }
 
+const char *query_frames_name(unsigned what)
+{
+    static const char *const names[FRAMES_COUNTS] = {"received", "sent",     "missed",  "no_memory",
+                                                     "bad",      "not_sent", "foreign", "bad_sum",
+                                                     "refused",  "held",     "lane"};
+
+    return what < FRAMES_COUNTS ? names[what] : "unknown";
+}
+
+static void put_port(struct buf *b, const struct query_port_stats *p)
+{
+    buf_put_str(b, p->name);
+    for (unsigned i = 0; i < FRAMES_COUNTS; i++)
+        buf_put_u64(b, p->frames[i]);
+}
+
+static void get_port(struct buf *b, struct query_port_stats *p)
+{
+    buf_get_str(b, p->name, sizeof p->name);
+    for (unsigned i = 0; i < FRAMES_COUNTS; i++)
+        p->frames[i] = buf_get_u64(b);
+}
+
 void query_put_stats(struct buf *b, const struct query_stats *m)
 {
-    if (m->n_links > QUERY_LINKS_MAX) {
+    if (m->n_links > QUERY_LINKS_MAX || m->n_ports > POLICY_PORTS_MAX) {
         b->bad = true;
         return;
     }
@@ -153,6 +176,9 @@ void query_put_stats(struct buf *b, const struct query_stats *m)
     for (unsigned i = 0; i < REASON_COUNT; i++)
         buf_put_u64(b, m->reasons[i]);
     buf_put_u64(b, m->stale_ids);
+    buf_put_u16(b, m->n_ports);
+    for (unsigned i = 0; i < m->n_ports; i++)
+        put_port(b, &m->ports[i]);
 }
 
 /* A page without links may begin anywhere. */
@@ -177,6 +203,11 @@ int query_get_stats(struct buf *b, struct query_stats *m)
     for (unsigned i = 0; i < REASON_COUNT; i++)
         m->reasons[i] = buf_get_u64(b);
     m->stale_ids = buf_get_u64(b);
+    m->n_ports = buf_get_u16(b);
+    if (m->n_ports > POLICY_PORTS_MAX)
+        return -EPROTO;
+    for (unsigned i = 0; i < m->n_ports; i++)
+        get_port(b, &m->ports[i]);
     return codec_done(b);
 }
 

@@ -4,7 +4,7 @@
  * Why: a worker answers from its own tables between two events, a bounded page at a time, so that a
  * look at 5,000 sessions never stalls traffic.
  *   mgmt: SESSIONS(cursor)   worker: PAGE(next cursor, rows...)      cursor 0 begins, next 0 ends
- *   mgmt: STATS              worker: STATS_PAGE (counters by link and by reason, targets)
+ *   mgmt: STATS              worker: STATS_PAGE (counters by link, by reason and by port)
  *   mgmt: END(session)       worker: ENDED(error)
  *   mgmt: PEERS(cursor)      worker: PEERS_PAGE (live peers with their chains; of all workers)
  */
@@ -69,12 +69,35 @@ struct query_link_stats {
     uint64_t accepted, keyed, refused, up_bytes, down_bytes;
 };
 
+enum query_frames { /* of a port of the dpdk engine */
+                    FRAMES_RECEIVED,
+                    FRAMES_SENT,
+                    FRAMES_MISSED,    /* by the device: nobody took them in time, */
+                    FRAMES_NO_MEMORY, /* or there was no packet for them */
+                    FRAMES_BAD,       /* errors of the device, */
+                    FRAMES_NOT_SENT,  /* either way */
+                    FRAMES_FOREIGN,   /* by us: enum port_refusal */
+                    FRAMES_SUM,
+                    FRAMES_REFUSED,
+                    FRAMES_HELD,
+                    FRAMES_LANE,
+                    FRAMES_COUNTS
+};
+const char *query_frames_name(unsigned what); /* as a metric's label has it */
+
+struct query_port_stats {
+    char name[POLICY_NAME_MAX];
+    uint64_t frames[FRAMES_COUNTS];
+};
+
 struct query_stats {
     uint32_t first, total; /* links in this page begin at `first` of `total` */
     uint16_t n_links;
     struct query_link_stats links[QUERY_LINKS_MAX];
     uint64_t reasons[REASON_COUNT]; /* ends and refusals by reason */
     uint64_t stale_ids;             /* messages dropped for a stale session id */
+    uint16_t n_ports;
+    struct query_port_stats ports[POLICY_PORTS_MAX];
 };
 
 #define QUERY_PEERS_ROWS  32

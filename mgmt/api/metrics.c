@@ -79,6 +79,26 @@ static void reason_family(FILE *out, json_t *reasons)
     }
 }
 
+static void port_family(FILE *out, json_t *ports)
+{
+    const char *port, *what;
+    json_t *counts, *n;
+
+    if (!json_object_size(ports))
+        return;
+    family(out, "penstock_port_frames_total", "counter",
+           "Frames of a port of the dpdk engine, and why some went no further.");
+    json_object_foreach(ports, port, counts)
+    {
+        json_object_foreach(counts, what, n)
+        {
+            fprintf(out, "penstock_port_frames_total{");
+            label(out, "port", port);
+            fprintf(out, ",what=\"%s\"} %" JSON_INTEGER_FORMAT "\n", what, json_integer_value(n));
+        }
+    }
+}
+
 static void single(FILE *out, const char *name, const char *type, const char *help, double value)
 {
     family(out, name, type, help);
@@ -175,6 +195,7 @@ static void write_all(FILE *out, const struct manager *m, const json_t *stats)
     ship_family(out, m);
     link_families(out, json_object_get(stats, "links"));
     reason_family(out, json_object_get(stats, "reasons"));
+    port_family(out, json_object_get(stats, "ports"));
 }
 
 void metrics_get(struct call *c)

@@ -238,3 +238,26 @@ def strangers(t):
     equal(g.children()["penstock-dataplane-dpdk"], [pid], "the engine's process")
     four.close()
     six.close()
+
+
+def frames(g, port):
+    """What the metrics say of a port's frames."""
+    start = 'penstock_port_frames_total{port="%s",what="' % port
+    lines = [x[len(start):].split('"} ') for x in g.api("GET", "/metrics")[2].splitlines() if x.startswith(start)]
+    return {what: int(n) for what, n in lines}
+
+
+@test("a port's frames are in the metrics: what came and went, and why some went no further", timeout=120)
+def counted(t):
+    d = Dpdk(t)
+    g = d.gateway({"in": d.outer(PORT, d.server().address)})
+    stranger = Stranger(d.net, "out", "o0", FOUR, OUT, PORT)
+    there_and_back(d.tls(PORT), 100000)
+    before = frames(g, "outside")
+    expect(before["received"] > 10 and before["sent"] > 10 and frames(g, "inside")["received"] > 10, before)
+    equal((before["bad_sum"], before["held"], before["lane"], before["not_sent"]), (0, 0, 0, 0))
+    for _ in range(5):
+        stranger.segment(ACK, seq=1, ack=1, data=b"x" * 100, wrong=1)
+        stranger.packet(ip4(FOUR, OUT, tcp(FOUR, OUT, (9, PORT), SYN), options=b"\x07\x07\x04" + bytes(4) + b"\0"))
+    g.wait(lambda: frames(g, "outside")["bad_sum"] == 5, 10, "five wrong sums")
+    g.wait(lambda: frames(g, "outside")["refused"] >= before["refused"] + 5, 10, "five refused frames")

@@ -158,7 +158,7 @@ TEST("stats have their golden bytes and are refused cut or longer")
     stats.links[0] = (struct query_link_stats){"pay", 1, 2, 3, 4, 5, 6, 7};
     stats.reasons[REASON_CLOSED] = 9;
     n = put_stats();
-    EXPECT(n == head + 8 * REASON_COUNT + 8);
+    EXPECT(n == head + 8 * REASON_COUNT + 8 + 2);
     EXPECT(hex_equal(mem, head + 16,
                      "00000001"
                      "00000002"
@@ -173,8 +173,27 @@ TEST("stats have their golden bytes and are refused cut or longer")
                      "0000000000000007"
                      "0000000000000000"
                      "0000000000000009"));
-    EXPECT(hex_equal(mem + n - 8, 8, "0000000000000003"));
+    EXPECT(hex_equal(mem + n - 10, 10, "00000000000000030000"));
     EXPECT(only_whole(decode_query_get_stats, mem, n));
+}
+
+TEST("ports in stats have their golden bytes, and more than there may be are neither written nor "
+     "read")
+{
+    size_t n;
+
+    memset(&stats, 0, sizeof stats);
+    stats.n_ports = 1;
+    stats.ports[0] = (struct query_port_stats){"out", {[FRAMES_RECEIVED] = 5, [FRAMES_LANE] = 6}};
+    n = put_stats();
+    EXPECT(hex_equal(mem + n - 8 * FRAMES_COUNTS - 7, 15,
+                     "000100036f7574"
+                     "0000000000000005"));
+    EXPECT(hex_equal(mem + n - 8, 8, "0000000000000006"));
+    EXPECT(only_whole(decode_query_get_stats, mem, n));
+    EXPECT(
+        refuses(decode_query_get_stats, mem, n, n - 8 * FRAMES_COUNTS - 6, POLICY_PORTS_MAX + 1));
+    EXPECT(!strcmp(query_frames_name(FRAMES_LANE), "lane") && query_frames_name(FRAMES_COUNTS));
 }
 
 TEST("stats whose links lie beyond the total are refused; a page without links may begin anywhere")
