@@ -52,7 +52,8 @@ static void draw_state(struct page *p, const struct screen *s)
         draw_slots(p, &s->status);
     if (s->first[0])
         say(p, "\n%s", s->first);
-    if (s->token[0])
+    /* Before a revision runs, nobody can use one, and nobody knows yet whether there is one. */
+    if (s->ready && s->token[0])
         say(p, "\n%s", s->token);
     else if (s->ready)
         say(p, "\nthe token is closed\nserver-spki-sha256 %s\n", s->server);
