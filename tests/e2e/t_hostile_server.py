@@ -20,9 +20,11 @@ class Watch:
         self.g = Gateway(t.dir, {
             "identities": {"me": {"certificate": t.pki.client.chain, "key": t.pki.client.key}},
             "trust": {"partners": t.pki.trust()},
+            # The first group's share is the one that is sent, and the script's server knows none of the hybrid ones.
+            "profiles": {"classic": {"groups": ["X25519", "P-256", "P-384"]}},
             "links": {"out": {"listen": {"address": ["127.0.0.1:%d" % self.port]},
                               "forward": {"to": [self.server.address],
-                                          "tls": {"identity": "me", "trust": "partners", "server_name": "server.test", "peers": [{"dns": "server.test"}]}},
+                                          "tls": {"identity": "me", "trust": "partners", "profile": "classic", "server_name": "server.test", "peers": [{"dns": "server.test"}]}},
                               "engine": t.engine}}})
         t.defer(lambda: self.g.stop(expect=None))
 

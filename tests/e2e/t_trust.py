@@ -109,7 +109,7 @@ def forms(t):
             (pki.inter.issue("limits", NAME, ext="nameConstraints=permitted;DNS:a.test\n"), "chain", "leaf with name constraints"),
             (pki.inter.issue("wild", NAME + ",DNS:*.partner.example"), "name_invalid", "wildcard"),
             (bound.issue("outside", NAME), "chain", "permitted subtree"),
-            (bound.issue("hidden", "URI:https://else.example?x=.partner.example"), "chain", "can not judge"),
+            (bound.issue("hidden", "URI:https://else.example?x=.partner.example"), "chain", ("can not judge", "permitted subtree")),  # OpenSSL 3.5 can
             (odd.issue("dotted", NAME), "chain", "a malformed DNS name")):
         count = len(g.events("refused")) + 1
         refusal(pki, g.port, cert)
@@ -119,7 +119,7 @@ def forms(t):
         first = answer["reasons"][0]
         equal((status, answer["verdict"], first["reason"], event["reason"]), (200, "deny", reason, reason), cert.name)
         equal(first["text"], event["text"], cert.name)
-        expect(words in first["text"], "%s: %s" % (cert.name, first["text"]))
+        expect(any(w in first["text"] for w in (words if isinstance(words, tuple) else (words,))), "%s: %s" % (cert.name, first["text"]))
     equal(server.connections, 0, "connections at the target")
 
 
