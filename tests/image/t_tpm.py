@@ -6,6 +6,7 @@ from appliance import Appliance
 from harness import equal, expect, free_port, test
 from t_box import Line, shows
 from t_damage import answers
+from t_update import built_version, choose, next_version, wait_good
 
 
 def passphrase(t):
@@ -73,3 +74,22 @@ def story(t):
     equal(a.enroll("bob", a.token()).returncode, 0)
     a.ctl("restore", backup, "--passphrase-file", passphrase(t), name="bob")
     expect(usable(a, key, "bob"), "the key of the backup")
+
+
+@test("an update and the way back open the key that the version before has sealed", timeout=7200)
+def updated(t):
+    old = built_version()
+    new, new_file = next_version(old)
+    a = Appliance(t.dir, {free_port(): 9443}, secure_boot=True)
+    t.defer(a.kill)
+    a.tpm = os.path.join(t.dir, "tpm")
+    a.boot().wait_ready()
+    equal(a.enroll("ann", a.token()).returncode, 0)
+    key = json.loads(a.ctl("make-key", "ec-p256", "--json"))["id"]
+    a.ctl("update", new_file)
+    for version in new, old:
+        choose(a, version)
+        a.boot().wait_ready()
+        wait_good(a, version)
+        equal(kept(a), "tpm-secure-boot")
+        expect(usable(a, key), version)
