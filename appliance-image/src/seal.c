@@ -163,6 +163,8 @@ static int hand_over(const struct sealer *s, struct err *e)
         rc = err_set(e, -EIO, s->words[OUT], "free memory", "can not be written to");
     if (fd >= 0)
         close(fd);
+    if (rc)
+        (void)unlinkat(s->out, "keyring.kek", 0); /* half of a key is none */
     return rc;
 }
 

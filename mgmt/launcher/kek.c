@@ -31,8 +31,10 @@ static bool is_sealed(int fd, struct sealed *s)
 {
     uint8_t bytes[SEALED_FILE_MAX + 1];
     ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+    bool sealed = n > 0 && !sealed_get(bytes, (size_t)n, s);
 
-    return n > 0 && !sealed_get(bytes, (size_t)n, s);
+    secret_wipe(bytes, sizeof(bytes)); /* else it is a key in clear */
+    return sealed;
 }
 
 static int judge(int fd, const struct stat *st, const char *where, struct err *e)
