@@ -139,7 +139,7 @@ static int keep_clear(int dir)
 
     secret_wipe(f.key, sizeof f.key);
     if (rc || f.kind != KEKFILE_CLEAR)
-        return 0;
+        return rc;
     if (unlinkat(dir, CLEAR, 0) && errno != ENOENT) /* a name of this same file, or none */
         return -errno;
     return linkat(dir, NAME, dir, CLEAR, 0) ? -errno : sync_dir(dir);

@@ -120,6 +120,21 @@ TEST("a sealed key takes the place of one in clear, whose bytes are overwritten"
     end(dir);
 }
 
+TEST("a key in clear that can not be looked at is not replaced: nothing would overwrite it")
+{
+    int dir = begin();
+    const struct sealed s = sample(SEALED_TPM);
+    struct kekfile f;
+    struct err e;
+
+    put(dir, "keyring.kek", clear, 32, 0640);
+    EXPECT(!kekfile_prepare(dir, &s, &e) && kekfile_swap(dir, &e) == -EPERM);
+    put(dir, "keyring.kek", clear, 32, 0600);
+    EXPECT(!kekfile_look(dir, &f, &e) && f.kind == KEKFILE_CLEAR && !memcmp(f.key, clear, 32));
+    EXPECT(!kekfile_swap(dir, &e) && !kekfile_look(dir, &f, &e) && f.kind == KEKFILE_SEALED);
+    end(dir);
+}
+
 TEST("after a power cut at any step there is one key that counts, and the steps go on")
 {
     struct sealed s = sample(SEALED_TPM);
