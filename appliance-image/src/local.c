@@ -122,8 +122,10 @@ static ssize_t read_all(int fd, char **all)
         if (n + 1 == room) {
             char *more = realloc(got, room *= 2);
 
-            if (!more)
+            if (!more) {
+                now = -ENOMEM;
                 break;
+            }
             got = more;
         }
         now = recv(fd, got + n, room - 1 - n, 0);

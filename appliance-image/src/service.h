@@ -1,6 +1,6 @@
 /*
- * service: what the helpers that wait for penstock-mgmt have in common: the words of their command
- * line, and where they listen.
+ * service: what the appliance's helpers have in common: the words of their command line, and, of
+ * those that wait for penstock-mgmt, where they listen.
  *
  * Owner: the caller, of the descriptor. Never: a socket that others than the group could reach,
  * not for a moment.

@@ -1,11 +1,14 @@
 """Goal: a person at the appliance's console sees how it stands and orders what the menu has, and nothing that is typed does more."""
+import errno
 import fcntl
 import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import termios
+import threading
 import time
 
 from gateway import BIN
@@ -164,6 +167,26 @@ def orders(t):
     d.wait(lambda: powered(d)[2:] == ["--no-block reboot"], "the restart")
 
 
+def half_answers(t, path):
+    """A gateway each of whose answers ends too early."""
+    if os.path.exists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    t.defer(listener.close)
+
+    def serve():
+        try:
+            while True:
+                with listener.accept()[0] as conn:
+                    conn.recv(4096)
+                    conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":")
+        except OSError:
+            pass
+    threading.Thread(target=serve, daemon=True).start()
+
+
 @test("the support bundle comes on the line, whole and without the token; a key stops it, and a gateway that is gone is said", timeout=120)
 def support(t):
     f = Fresh(t)
@@ -191,3 +214,7 @@ def support(t):
     c.wait(r"^the gateway is not ready")
     c.order(b"b", r"any key stops them[^$]*y  yes")
     c.wait(r"^Not done: gateway: it gives no support bundle")
+    half_answers(t, os.path.join(f.g.state, "penstock.sock"))
+    c.wait(r"^penstock ready")
+    c.order(b"b", r"any key stops them[^$]*y  yes")
+    c.wait(r"^Not done: gateway: it gives no support bundle \(-%d\)" % errno.EPROTO)
