@@ -26,7 +26,7 @@ struct inlet { /* of one worker: a run of segments that may go on */
 
 /* Takes the frame. low: the pool is, the frame must not be kept. */
 void inlet_take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool low);
-/* No more come for now: what waits goes to lwIP. */
+/* The burst is over: what waits goes to lwIP. */
 void inlet_flush(struct ports *ports);
 
 #endif

@@ -156,14 +156,20 @@ def explain(t):
     g.wait(lambda: ask({"chain": read(t.pki.client.chain)})[2].get("verdict") == "allow", 10, "another judge")
 
 
-@test("an uploaded CRL takes its issuer's place and ends exactly the sessions that it must, within a second")
-def crl_upload(t):
+def with_leaver(t):
+    """A gateway with certificates of its own, one of which is to be revoked."""
     pki = PKI(os.path.join(t.dir, "own-pki"))
     leaver = pki.inter.issue("leaver", "URI:spiffe://partner.example/client", "clientAuth")
     config = t.terminate_config(t.server().address, free_port(), pki=pki)
     g = Gateway(t.dir, config)
     t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
     port = int(config["links"]["in"]["listen"]["address"][0].split(":")[1])
+    return g, pki, leaver, port
+
+
+@test("an uploaded CRL takes its issuer's place and ends exactly the sessions that it must, within a second")
+def crl_upload(t):
+    g, pki, leaver, port = with_leaver(t)
 
     def dial(cert):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -227,12 +233,7 @@ def private_kb(g):
 @test("a list of 100,000 entries comes again and again: traffic goes on, each listed certificate is known, and no memory stays", timeout=120, alone=True)
 def large_list(t):
     need(not os.environ.get("PENSTOCK_VM") and "PENSTOCK_BIN" not in os.environ, "a sanitizer's memory is not the gateway's, and an emulator takes minutes")
-    pki = PKI(os.path.join(t.dir, "own-pki"))
-    leaver = pki.inter.issue("leaver", "URI:spiffe://partner.example/client", "clientAuth")
-    config = t.terminate_config(t.server().address, free_port(), pki=pki)
-    g = Gateway(t.dir, config)
-    t.defer(lambda: g.proc.poll() is None and g.stop(expect=None))
-    port = int(config["links"]["in"]["listen"]["address"][0].split(":")[1])
+    g, pki, leaver, port = with_leaver(t)
     others = ["%040x" % (0x4000000000000000000000000000000000000000 + i * 7919) for i in range(100000)]
     kept = dict(pki=pki, ctx=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     kept["ctx"].load_verify_locations(pki.root.pem)
