@@ -275,6 +275,13 @@ static json_t *without_token(json_t *state)
     return own;
 }
 
+/* Nobody can come in: the first administrator needs a token. */
+static bool wants_token(const json_t *state)
+{
+    return !json_array_size(json_object_get(state, "administrators")) &&
+           !json_is_string(json_object_get(state, "token"));
+}
+
 json_t *authority_state(struct manager *m, const json_t *base, const json_t *document,
                         struct err *e)
 {
@@ -295,16 +302,17 @@ json_t *authority_state(struct manager *m, const json_t *base, const json_t *doc
         (!json_equal(names, json_object_get(server, "names")) || due(server, clock_wall_s())))
         rc = renew_server(m, state, names, e);
     json_decref(names);
-    if (!rc && authority_lets_in(document) &&
-        !json_array_size(json_object_get(state, "administrators")) &&
-        !json_is_string(json_object_get(state, "token")))
+    if (!rc && keep && !json_equal(state, m->authority)) {
+        authority_adopt(m, state);
+        json_decref(state);
+        state = json_deep_copy(m->authority);
+    }
+    if (!rc && authority_lets_in(document) && wants_token(state))
         rc = new_token(state, e);
     if (rc) {
         json_decref(state);
         return NULL;
     }
-    if (keep && (!m->authority || !json_equal(state, m->authority)))
-        authority_adopt(m, state);
     return authority_lets_in(document) ? state : without_token(state);
 }
 

@@ -40,7 +40,8 @@ bool authority_lets_in(const json_t *document);
 /*
  * What the state has to be for this document: a new reference. base: a change of it that is to run,
  * or NULL: what is kept. Makes what is missing (CA, server certificate, the first token); of what
- * is kept that counts at once, as nothing of it can do harm alone. NULL with *e.
+ * is kept that counts at once, as nothing of it can do harm alone, but for the token: that opens
+ * with the revision that runs. NULL with *e.
  */
 json_t *authority_state(struct manager *m, const json_t *base, const json_t *document,
                         struct err *e);

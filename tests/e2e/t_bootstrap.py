@@ -278,3 +278,17 @@ def owned(t):
     n.f.g.wait(lambda: n.f.g.api("GET", "/api/v1/administrators")[2]["items"] == [], 10, "her end")
     expect(not n.is_open(), "after the last one")
     equal(n.insert({"time": {"servers": []}}), ([0, 0], ""))
+
+
+@test("an owned gateway that starts again makes no token")
+def again(t):
+    n = New(t)
+    with open(t.pki.root.pem, encoding="utf-8") as f:
+        equal(n.insert({"administrators": administrators(f.read())})[0], [0, 0])
+    n.f.g.wait(lambda: not os.path.exists(os.path.join(n.state, "mgmt", "bootstrap")), 10, "the token's end")
+    for _ in range(2):
+        n.f.g.stop()
+        n.f.start()
+        expect("bootstrap_open" not in n.f.g.log() and not os.path.exists(os.path.join(n.state, "mgmt", "bootstrap")), "no token")
+        with open(os.path.join(n.state, "mgmt", "authority.json"), encoding="utf-8") as f:
+            equal(json.load(f)["token"], None)
