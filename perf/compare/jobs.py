@@ -10,6 +10,7 @@ FEW = 10          # sessions in bulk
 AT_ONCE = 32      # handshakes under way
 TRIP_RATE = 2000  # requests a second
 STORM_RATE = 200  # the same while handshakes storm
+WORKER_RATE = 400 # handshakes a second for each worker
 WARMUP = 0.4      # seconds
 LARGE = 262144    # the buffers of the peers' variants for bulk
 
@@ -149,16 +150,27 @@ class Storm(Trips):
 
 class Workers(Job):
     """What a unit of work costs with one worker and with two. On less than four processors the gateway's two are the
-    generator's as well, both times."""
+    generator's as well, both times: as many handshakes as they can are then hardly more for two workers than for one, and
+    each of two has half of the load, which makes a handshake dearer for one worker too. So the same load for each worker is a
+    row of its own."""
     kinds = ((Penstock, "penstock", {"pair": True, "workers": 1}), (Penstock, "penstock 2 workers", {"pair": True, "workers": 2}))
     alone = False
 
+    def work(self, gateway):
+        if self.name == "workers-bulk":
+            return "bulk", "--direction", "both", "--sessions", 2 * FEW
+        if self.name == "workers-handshake":
+            return "handshakes", "--concurrency", AT_ONCE
+        return "handshakes", "--rate", WORKER_RATE * gateway.settings["workers"], "--concurrency", 2 * AT_ONCE
+
     def measure(self, world, gateway):
         cpus = world.cpus[2:] if len(world.cpus) >= 4 else world.cpus[:2]
+        r = world.load(gateway, *self.work(gateway), *seconds(world), cpus=cpus)
         if self.name == "workers-bulk":
-            r = world.load(gateway, "bulk", "--direction", "both", "--sessions", 2 * FEW, *seconds(world), cpus=cpus)
             return {self.name: r["gateway"]["cpu_s_per_gb"]}, r
-        r = world.load(gateway, "handshakes", "--concurrency", AT_ONCE, *seconds(world), cpus=cpus)
+        came = r["per_second"]["handshakes"]
+        if self.name == "workers-handshake-rate" and came < 0.95 * WORKER_RATE * gateway.settings["workers"]:
+            r["doubts"].append("%.0f handshakes a second, less than was asked for" % came)
         return {self.name: r["gateway"]["cpu_us_each"]}, r
 
 
@@ -176,4 +188,5 @@ JOBS = (
     Many("many-down", direction="down"),
     Workers("workers-bulk"),
     Workers("workers-handshake"),
+    Workers("workers-handshake-rate"),
 )

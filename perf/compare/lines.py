@@ -54,8 +54,10 @@ LINES = (
     Line("CPU per GB, up, many sessions over 10", "many-up", "many-up", "", 1.15, relay_floor("many-up"), over=None),
     Line("CPU per GB, down, many sessions over 10", "many-down", "many-down", "", 1.15, relay_floor("many-down"), over=None),
     Line("CPU per GB, two workers over one", "workers-bulk", "workers-bulk", "s", 1.10, who="penstock 2 workers", over="penstock"),
-    Line("CPU per handshake, two workers over one", "workers-handshake", "workers-handshake", "us", 1.10,
+    Line("CPU per handshake, two workers over one, as many as they can", "workers-handshake", "workers-handshake", "us", 1.10,
          who="penstock 2 workers", over="penstock"),
+    Line("CPU per handshake, two workers over one, the same load for each", "workers-handshake-rate", "workers-handshake-rate",
+         "us", 1.10, who="penstock 2 workers", over="penstock"),
 )
 
 
