@@ -6,6 +6,7 @@
 #include "dataplane/core/event.h"
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
+#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/quota.h"
@@ -395,6 +396,7 @@ static void retry(struct tcp *t, struct conn *c)
 void tcp_tick(struct tcp *t)
 {
     drain(t, &t->starved, retry);
+    checks_tick(t);
 }
 
 int tcp_begin(struct tcp *t, struct worker *w, struct ports *ports)
@@ -408,6 +410,7 @@ int tcp_begin(struct tcp *t, struct worker *w, struct ports *ports)
     list_init(&t->ready);
     list_init(&t->accepted);
     list_init(&t->starved);
+    checks_begin(t);
     w->ring = t;
     w->net = &tcp_net;
     return 0;
