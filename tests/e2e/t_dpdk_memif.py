@@ -195,3 +195,9 @@ def late(t):
     r = bench(t, Slow).run("handshakes", "--concurrency", "2", "--duration", "0.5", "--warmup", "0")
     whole(r)
     expect(r["total"]["attempts"] > 0, r)
+
+
+@test("over shared memory an idle gateway sleeps: less than a twentieth of a processor", timeout=120, alone=True)
+def idle(t):
+    used = bench(t).idle_share()
+    expect(used < 0.05, "it used %.2f of a processor" % used)
