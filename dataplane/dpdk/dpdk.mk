@@ -72,10 +72,11 @@ $(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach 
 	@$(CC) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,$(METERED)) \
 	    $(patsubst %,-Wl$(comma)--defsym=loop_engine_%=loop_engine,$(STACK_COPIES)) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_dpdk)
-# Without a device: the sums of DPDK's headers are inlined, no library of it is needed.
+# Without a device: most of what is used of DPDK is inlined.
 LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
 $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \
 $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter tests/fuzz/%,$(DPDK_TESTS))): $(LWIP_TESTED)
+$(BUILD)/unit/dpdk_inlet: SYS_all += -lrte_mempool -lrte_eal
 else
 NOT_BUILT := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 endif
