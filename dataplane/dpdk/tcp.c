@@ -178,8 +178,10 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
         rc = tails_write(
             c->pcb, data + done, (u16_t)step,
             (u8_t)(TCP_WRITE_FLAG_COPY | (more || done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
-        if (rc == ERR_MEM)
+        if (rc == ERR_MEM) {
+            c->starved = true;
             break;
+        }
         if (rc != ERR_OK)
             return -EPIPE;
         done += step;
@@ -298,12 +300,9 @@ static void net_want_out(struct worker *w, struct session *s, struct leg *leg)
         return;
     bind_leg(c, s, leg);
     leg->armed_out = true;
-    /* Room, but lwIP had no memory for more, and nothing is out that would bring an event. */
-    if (c->pcb && c->connected && !c->pcb->unacked)
-        c->starved = true;
-    else if (writable(c))
+    if (!c->starved && writable(c))
         note(c);
-    if (c->starved && list_empty(&c->node))
+    else if (c->starved && list_empty(&c->node))
         list_push(&c->tcp->starved, &c->node);
 }
 
