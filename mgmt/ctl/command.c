@@ -13,9 +13,9 @@
 #define TRIES     3
 #define CRL_ROOM  (8 * 1024 * 1024)
 
-int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
+/* 0: there is an answer; or 3, and it was said that there is none. */
+static int reach(const struct options *o, const struct http_ask *q, struct http_answer *a)
 {
-    const char *detail, *pointer, *remedy;
     int rc = http_request(&o->gateway, q, a);
 
     for (int i = 0; !rc && a->again && a->status >= 400 && i < TRIES; i++) {
@@ -29,8 +29,14 @@ int command_ask(const struct options *o, const struct http_ask *q, struct http_a
             fprintf(stderr, "penstockctl: is penstockd running with --state %s?\n", o->state);
         return 3;
     }
-    if (a->status >= 200 && a->status < 300)
-        return 0;
+    return 0;
+}
+
+/* Says what the gateway has against it. 1. */
+static int refused(const struct options *o, struct http_answer *a)
+{
+    const char *detail, *pointer, *remedy;
+
     if (o->json && a->json) {
         json_dumpf(a->json, stdout, JSON_INDENT(1));
         printf("\n");
@@ -43,6 +49,15 @@ int command_ask(const struct options *o, const struct http_ask *q, struct http_a
     }
     http_free(a);
     return 1;
+}
+
+int command_ask(const struct options *o, const struct http_ask *q, struct http_answer *a)
+{
+    int rc = reach(o, q, a);
+
+    if (rc)
+        return rc;
+    return a->status >= 200 && a->status < 300 ? 0 : refused(o, a);
 }
 
 static void show(const struct options *o, const struct command *c, const struct http_answer *a)
@@ -107,24 +122,46 @@ json_t *command_read_json(const char *file)
     return document;
 }
 
+/* The document's tag, as it is now: what the change is of. 0, or an exit status. */
+static int read_tag(const struct options *o, const char *path, struct http_ask *q,
+                    struct http_answer *now)
+{
+    struct http_ask get = {.method = "GET", .path = path};
+    int rc = reach(o, &get, now);
+
+    if (rc)
+        return rc;
+    if (now->status != 200 && now->status != 404)
+        return refused(o, now);
+    q->none_match = now->status == 404 ? "*" : NULL;
+    q->if_match = now->status == 404 ? NULL : now->tag;
+    return 0;
+}
+
+/* Somebody else's change in between is no reason against this one: it is made of what came then. */
 int command_change(const struct options *o, const struct command *c, const char *read,
                    struct http_ask *q)
 {
-    struct http_answer now;
-    struct http_ask get = {.method = "GET", .path = read};
+    struct http_answer now, a;
     int rc;
 
-    if (http_request(&o->gateway, &get, &now)) {
+    for (int i = 0;; i++) {
+        rc = read_tag(o, read, q, &now);
+        if (rc)
+            return rc;
+        rc = reach(o, q, &a);
         http_free(&now);
-        return command_ask(o, &get, &now); /* says why */
+        if (rc || a.status != 412 || i == TRIES)
+            break;
+        http_free(&a);
     }
-    if (now.status == 404)
-        q->none_match = "*";
-    else
-        q->if_match = now.tag;
-    rc = command_finish(o, c, q);
-    http_free(&now);
-    return rc;
+    if (rc)
+        return rc;
+    if (a.status < 200 || a.status >= 300)
+        return refused(o, &a);
+    show(o, c, &a);
+    http_free(&a);
+    return 0;
 }
 
 /* 1 as well when the trail is broken: scripts look at the code. */

@@ -1,14 +1,16 @@
 """Goal: a bad file is told in one line that says where, what and what would be right, and changes nothing."""
 import copy
 import hashlib
+import json
 import os
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
-from gateway import Gateway
+from gateway import BIN, Gateway
 from harness import equal, expect, free_port, need, recv_exactly, test
 
 SECOND = 6 if os.environ.get("PENSTOCK_VM") or "PENSTOCK_BIN" in os.environ else 1  # emulators and sanitizers are many times slower
@@ -179,3 +181,70 @@ def kill_under_load(t):
     start = time.monotonic()
     g.wait(lambda: answers(t, g.port), 5, "a new session after penstock-dataplane")
     expect(time.monotonic() - start < SECOND, "after the data plane: %.2f s" % (time.monotonic() - start))
+
+
+def said(status, document, more=""):
+    text = json.dumps(document)
+    return ("HTTP/1.1 %d x\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s" % (status, more, len(text), text)).encode()
+
+
+class Between:
+    """What stands between penstockctl and a gateway's local socket: before(method, path) may act, or answer in its place."""
+
+    def __init__(self, t, g, before):
+        self.g, self.before, self.asked = g, before, []
+        self.state = os.path.join(t.dir, "between")
+        os.mkdir(self.state)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(self.state, "penstock.sock"))
+        listener.listen()
+        t.defer(listener.close)
+        threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                client = listener.accept()[0]
+            except OSError:
+                return
+            with client, client.makefile("rb") as f:
+                method, path = f.readline().decode().split()[:2]
+                headers = dict(line.decode().strip().split(": ", 1) for line in iter(f.readline, b"\r\n"))
+                body = f.read(int(headers.get("Content-Length", 0)))
+                self.asked.append(method)
+                client.sendall(self.before(method, path) or self.answer(method, path, headers, body))
+
+    def answer(self, method, path, headers, body):
+        status, got, document = self.g.api(method, path, body or None, {k: v for k, v in headers.items() if k.startswith(("If-", "Content-T"))})
+        return said(status, document, "ETag: %s\r\n" % got["ETag"] if got.get("ETag") else "")
+
+    def ctl(self, *args):
+        self.asked.clear()
+        r = subprocess.run([os.path.join(BIN, "penstockctl"), "--state", self.state, *args], capture_output=True, text=True, timeout=30)
+        return r.returncode, r.stderr
+
+
+@test("a change by penstockctl is made of what is there by then, and is never taken for done when the gateway could not be read")
+def change_meets_change(t):
+    g = t.terminate(t.server().address)
+    path = os.path.join(t.dir, "new.json")
+    document = g.api("GET", "/api/v1/config")[2]
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**document, "drain_s": 7}, f)
+    others = [5, 6]
+
+    def before(method, _):
+        if method == "PUT" and others:  # somebody else comes first
+            equal(g.api("PATCH", "/api/v1/config", {"drain_s": others.pop()}, {"If-Match": "*"})[0], 200)
+
+    between = Between(t, g, before)
+    equal(between.ctl("apply", path)[0], 0)
+    equal((between.asked, g.api("GET", "/api/v1/config")[2]["drain_s"]), (["GET", "PUT"] * 3, 7))
+    between.before = lambda method, _: said(500, {"detail": "no disk is there"}) if method == "GET" else None
+    code, err = between.ctl("apply", path)
+    equal((code, between.asked), (1, ["GET"]), err)
+    expect("no disk is there" in err, err)
+    cut = [b"HT"]
+    between.before = lambda method, _: cut.pop() if cut else None
+    code, err = between.ctl("apply", path)
+    equal((code, between.asked), (3, ["GET"]), err)
