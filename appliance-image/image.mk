@@ -9,7 +9,7 @@ $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console l
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
 IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings checkup filter listeners service local partition) \
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings checkup words filter listeners service local partition) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
 IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
@@ -32,7 +32,7 @@ $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
 $(BUILD)/unit/first: $(IMAGE_FIRST)
 $(BUILD)/unit/vrrp $(BUILD)/unit/keeper: $(IMAGE_VRRP)
 $(BUILD)/unit/kekfile: $(IMAGE_SEAL)
-$(BUILD)/unit/checkup: $(patsubst %,$(BUILD)/appliance-image/src/%.o,checkup listeners)
+$(BUILD)/unit/checkup: $(patsubst %,$(BUILD)/appliance-image/src/%.o,checkup words listeners)
 $(BUILD)/fuzz/bundle: $(IMAGE_UPDATE)
 $(BUILD)/fuzz/console: $(IMAGE_CONSOLE)
 

@@ -142,6 +142,21 @@ static void fail(struct appliance_line *l, int rc)
     finish(l, rc, NULL, &e);
 }
 
+static bool take_journal(struct appliance_heard *heard, struct buf *body)
+{
+    size_t n = 0;
+    const uint8_t *text = system_get_data(body, &n);
+
+    if (!text)
+        return false;
+    memcpy(heard->journal, text, n);
+    heard->journal[n] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if ((text[i] < ' ' || text[i] > '~') && text[i] != '\n')
+            return false;
+    return true;
+}
+
 /* An answer of its own type. False: it is none. */
 static bool take_answer(struct appliance_heard *heard, struct chan_msg *msg,
                         struct appliance_answer *a)
@@ -162,6 +177,9 @@ static bool take_answer(struct appliance_heard *heard, struct chan_msg *msg,
     case SYSTEM_CHECKUP_IS:
         a->checkup = &heard->checkup;
         return !system_get_checkup(&msg->body, &heard->checkup);
+    case SYSTEM_JOURNAL_IS:
+        a->journal = heard->journal;
+        return take_journal(heard, &msg->body);
     default:
         return false;
     }

@@ -29,6 +29,7 @@ struct appliance_answer {
     const struct system_links *links;
     const struct system_time *time;
     const struct system_checkup *checkup;
+    const char *journal;
     uint64_t version;
 };
 typedef void appliance_done(void *arg, int rc, const struct appliance_answer *a,
@@ -50,6 +51,7 @@ struct appliance_heard {
     struct system_links links;
     struct system_time time;
     struct system_checkup checkup;
+    char journal[SYSTEM_DATA_MAX + 1];
 };
 
 struct appliance {

@@ -1,22 +1,12 @@
 #include "appliance-image/src/checkup.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "dataplane/base/check.h"
-#include "dataplane/base/clock.h"
+#include "appliance-image/src/words.h"
 #include "dataplane/base/log.h"
 
 #define TEXT_MAX (64 * 1024)
-#define WAIT_MS  10000
 
 /* ---- its words ---- */
 
@@ -80,74 +70,55 @@ void checkup_read(char *text, struct system_checkup *out)
 
 /* ---- asking ---- */
 
-static pid_t start(const char *manager, int to)
-{
-    static const char *const words[] = {
-        "systemctl",  "show",
-        "--no-pager", "--property=Id,ActiveState,SubState,Result,NRestarts,MemoryCurrent",
-        "*.service",  "*.mount",
-        NULL};
-    union {
-        const char *const *mine;
-        char *const *theirs; /* posix_spawn(3) changes none of them */
-    } argv = {words};
-    char *const environment[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid = -1;
-
-    if (posix_spawn_file_actions_init(&actions))
-        return -1;
-    if (posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO) ||
-        posix_spawn(&pid, manager, &actions, NULL, argv.theirs, environment))
-        pid = -1;
-    posix_spawn_file_actions_destroy(&actions);
-    return pid;
-}
-
-/* All that comes until its end, terminated. False: it takes too long, or is too much. */
-static bool read_all(int fd, char text[TEXT_MAX])
-{
-    uint64_t until_ms = clock_mono_ms() + WAIT_MS;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    size_t n = 0;
-
-    while (n + 1 < TEXT_MAX) {
-        uint64_t now_ms = clock_mono_ms();
-        ssize_t got;
-
-        if (now_ms >= until_ms || poll(&p, 1, (int)(until_ms - now_ms)) <= 0)
-            return false;
-        got = read(fd, text + n, TEXT_MAX - 1 - n);
-        if (got < 0)
-            return false;
-        n += (size_t)got;
-        text[n] = '\0';
-        if (!got)
-            return true;
-    }
-    return false;
-}
-
 void checkup_units(const char *manager, struct system_checkup *out)
 {
     static char text[TEXT_MAX];
-    int ends[2], status = -1;
-    bool whole;
-    pid_t pid;
+    const char *const words[] = {
+        manager,      "show",
+        "--no-pager", "--property=Id,ActiveState,SubState,Result,NRestarts,MemoryCurrent",
+        "*.service",  "*.mount",
+        NULL};
+    int rc = words_of(words, text, sizeof text, false);
 
     out->n_units = 0;
-    if (pipe2(ends, O_CLOEXEC))
-        return;
-    pid = start(manager, ends[1]);
-    close(ends[1]);
-    whole = pid > 0 && read_all(ends[0], text);
-    close(ends[0]);
-    if (pid > 0 && !whole)
-        kill(pid, SIGKILL);
-    if (pid > 0)
-        (void)waitpid(pid, &status, 0);
-    if (whole && status == 0)
+    if (rc >= 0)
         checkup_read(text, out);
     else
-        log_event(LOG_WARN, "units_not_told", "by=\"%.200s\"", manager);
+        log_event(LOG_WARN, "units_not_told", "by=\"%.200s\" error=\"%s\"", manager, strerror(-rc));
+}
+
+/* A first line that is not whole goes, and what is no ASCII. */
+static size_t clean(char *text, size_t n, bool whole)
+{
+    char *first = whole ? text : memchr(text, '\n', n);
+    size_t left;
+
+    if (!first)
+        return 0;
+    first += whole ? 0 : 1;
+    left = n - (size_t)(first - text);
+    memmove(text, first, left);
+    for (size_t i = 0; i < left; i++)
+        if ((text[i] < ' ' || text[i] > '~') && text[i] != '\n')
+            text[i] = '?';
+    return left;
+}
+
+int checkup_journal(const char *journal, char *text, size_t cap)
+{
+    const char *const words[] = {
+        journal, "--boot", "--no-pager", "--quiet", "--output=short-iso", "--lines=500", NULL};
+    static char all[2 * SYSTEM_DATA_MAX];
+    int rc = words_of(words, all, sizeof all, true);
+    size_t n, from;
+
+    if (rc < 0) {
+        log_event(LOG_WARN, "journal_not_told", "by=\"%.200s\" error=\"%s\"", journal,
+                  strerror(-rc));
+        return rc;
+    }
+    from = (size_t)rc > cap ? (size_t)rc - cap : 0;
+    n = (size_t)rc - from;
+    memcpy(text, all + from, n);
+    return (int)clean(text, n, !from);
 }

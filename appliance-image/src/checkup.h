@@ -1,7 +1,8 @@
 /*
- * checkup: how the machine's parts are: the service manager's units, the packet filter's counters.
+ * checkup: how the machine's parts are: the service manager's units, and what stands in the
+ * journal.
  *
- * Why: whoever is asked for help wants to see which unit has failed, and the box has no shell.
+ * Why: whoever is asked for help wants to see which unit has failed, and why; the box has no shell.
  * Owner: main; single-threaded. Never: takes a word of a caller's; waits for the service manager
  * without an end.
  */
@@ -14,7 +15,13 @@
 
 /* What `manager` (systemctl) tells of services and mounts; none when it fails or takes too long. */
 void checkup_units(const char *manager, struct system_checkup *out);
-/* Its words: paragraphs of NAME=VALUE, one for each unit. text is terminated, and changed. */
+/*
+ * The journal's last whole lines since the start by `journal` (journalctl), cap bytes at most, as
+ * ASCII. Their length, or -errno.
+ */
+int checkup_journal(const char *journal, char *text, size_t cap);
+/* systemctl's words: paragraphs of NAME=VALUE, one for each unit. text is terminated, and changed.
+ */
 void checkup_read(char *text, struct system_checkup *out);
 
 #endif

@@ -265,6 +265,27 @@ static int on_checkup(struct server *s, unsigned i, struct buf *b)
     return 0;
 }
 
+static int on_journal(struct server *s, unsigned i, struct buf *b)
+{
+    static char text[SYSTEM_DATA_MAX];
+    struct buf out;
+    struct err e;
+    int n;
+
+    if (system_get_empty(b))
+        return -EPROTO;
+    n = checkup_journal(s->journal, text, sizeof text);
+    if (n <= 0) {
+        n = err_set(&e, n ? n : -ENODATA, "journal", "see the console", "the journal says nothing");
+        server_done(s, i, n, 0, &e);
+        return 0;
+    }
+    buf_init(&out, text, (size_t)n);
+    out.len = (size_t)n;
+    server_answer(s, i, SYSTEM_JOURNAL_IS, &out);
+    return 0;
+}
+
 static const struct {
     uint8_t type;
     int (*take)(struct server *s, unsigned i, struct buf *b);
@@ -283,6 +304,7 @@ static const struct {
     {SYSTEM_TIME_SET, server_time_set},
     {SYSTEM_RESET, on_reset},
     {SYSTEM_CHECKUP, on_checkup},
+    {SYSTEM_JOURNAL, on_journal},
 };
 
 /* One message. 0, or -errno: the caller is gone or breaks the rules. */

@@ -27,6 +27,7 @@ struct server {
     struct settings *settings;
     const char *state;   /* path of the state partition */
     const char *manager; /* path of systemctl */
+    const char *journal; /* path of journalctl */
     uint64_t version;    /* that runs */
     uint8_t key[BUNDLE_KEY];
     /* the server's own */

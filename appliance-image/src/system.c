@@ -39,6 +39,7 @@ enum option {
     CMDLINE,
     GATEWAY,
     POWER,
+    JOURNAL,
     LIMIT,
     KEPT,
     NETWORK,
@@ -56,6 +57,7 @@ static const struct service_option options[OPTIONS] = {
     [CMDLINE] = {"--cmdline", "/proc/cmdline"},
     [GATEWAY] = {"--gateway", "/state/penstock/penstock.sock"},
     [POWER] = {"--power", "/usr/bin/systemctl"},
+    [JOURNAL] = {"--journal", "/usr/bin/journalctl"},
     [LIMIT] = {"--trial-s", NULL},
     [KEPT] = {"--settings", "/state/system"},
     [NETWORK] = {"--network-units", "/run/systemd/network"},
@@ -188,6 +190,7 @@ static int start(struct helper *h, struct err *e)
     h->server.settings = &h->settings;
     h->server.state = h->words[STATE];
     h->server.manager = h->words[POWER];
+    h->server.journal = h->words[JOURNAL];
     h->server.version = h->version;
     rc = server_open(&h->server, h->words[SOCKET], e);
     if (rc)

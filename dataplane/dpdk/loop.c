@@ -11,7 +11,6 @@
 #include "dataplane/base/check.h"
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
-#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/port.h"
@@ -132,7 +131,6 @@ static void loop_fini(void *self)
 {
     struct loop *l = self;
 
-    checks_end(&l->tcp);
     ports_flush(l->ports);
     rte_thread_unregister();
 }

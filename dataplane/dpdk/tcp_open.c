@@ -3,7 +3,6 @@
 #include <string.h>
 #include <lwip/sys.h>
 #include "dataplane/core/flow.h"
-#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
@@ -109,7 +108,6 @@ int tcp_listen_on(struct worker *w, const struct policy *p, const int *fds, unsi
             return -EADDRNOTAVAIL;
         t->n_listeners++;
     }
-    checks_set(t);
     return 0;
 }
 
@@ -135,10 +133,10 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-static struct port *choose_port(struct tcp *t, const struct policy_link *l, const struct addr *to,
+static struct port *choose_port(struct tcp *t, const struct session *s, const struct addr *to,
                                 struct addr *from)
 {
-    const struct addr *source = &l->source;
+    const struct addr *source = &s->link->policy->source;
     bool asked = source->len && source->sa.sa_family == to->sa.sa_family;
     struct port *port = asked ? ports_with(t->ports, source) : ports_towards(t->ports, to);
 
@@ -173,12 +171,14 @@ static bool choose_number(struct tcp *t, const struct port *port, struct tcp_pcb
     return false;
 }
 
-int tcp_connect_to(struct tcp *t, const struct policy_link *l, const struct addr *to)
+/* 0 with the connection under way, or -errno. */
+static int dial(struct tcp *t, struct session *s, const struct addr *to)
 {
+    struct leg *inner = &s->leg[LEG_INNER];
     struct tcp_pcb *pcb;
     struct addr from;
     ip_addr_t ip;
-    struct port *port = choose_port(t, l, to, &from);
+    struct port *port = choose_port(t, s, to, &from);
     struct conn *c;
 
     if (!port)
@@ -199,19 +199,19 @@ int tcp_connect_to(struct tcp *t, const struct policy_link *l, const struct addr
         conn_free(c);
         return -EADDRNOTAVAIL;
     }
-    return conn_index(c);
+    inner->fd = conn_index(c);
+    return 0;
 }
 
 void tcp_dial(struct worker *w, struct session *s, const struct policy_target *target)
 {
     struct leg *inner = &s->leg[LEG_INNER];
-    int rc = tcp_connect_to(w->ring, s->link->policy, &target->addr);
+    int rc = dial(w->ring, s, &target->addr);
 
-    if (rc < 0) {
+    if (rc) {
         flow_dialled(s, rc);
         return;
     }
-    inner->fd = rc;
     w->net->options(w, inner, s->link->policy->keepalive_s, s->link->policy->user_timeout_s);
     w->net->want_out(w, s, inner);
 }

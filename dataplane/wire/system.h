@@ -8,6 +8,7 @@
  *   M: NETWORK_SET, NETWORK_CONFIRM   S: DONE
  *   M: TIME_SET                       S: DONE
  *   M: CHECKUP                        S: CHECKUP_IS
+ *   M: JOURNAL                        S: JOURNAL_IS
  *   RESET                             S: DONE    from the console only
  *
  * Why: writing partitions and starting the machine again take rights that M, which hears strangers
@@ -60,6 +61,8 @@ enum system_type {
     SYSTEM_LINKS_ARE,
     SYSTEM_TIME_IS,
     SYSTEM_CHECKUP_IS,
+    SYSTEM_JOURNAL = 48,
+    SYSTEM_JOURNAL_IS,
 };
 
 /* How a version in a slot stands; in the order of the words, as the API spells them. */
@@ -176,8 +179,8 @@ struct system_checkup {
 
 /*
  * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END, RESET, NETWORK,
- * NETWORK_CONFIRM, LINKS, TIME and CHECKUP have no body (system_get_empty); DATA is bytes of the
- * update and nothing else, 1 to SYSTEM_DATA_MAX.
+ * NETWORK_CONFIRM, LINKS, TIME, CHECKUP and JOURNAL have no body (system_get_empty); DATA is bytes
+ * of the update and nothing else, 1 to SYSTEM_DATA_MAX; JOURNAL_IS as many of text, in lines.
  */
 int system_get_empty(struct buf *b);
 const uint8_t *system_get_data(struct buf *b, size_t *n); /* NULL: -EPROTO */

@@ -192,6 +192,25 @@ static void tell_checkup(void *arg, int rc, const struct appliance_answer *a, co
         call_answer(arg, 200, checkup_json(a->checkup));
 }
 
+/* Its lines, the last one last. */
+static void tell_journal(void *arg, int rc, const struct appliance_answer *a, const struct err *e)
+{
+    json_t *lines;
+
+    if (rc || !a->journal) {
+        system_refuse(arg, rc, e);
+        return;
+    }
+    lines = json_array();
+    for (const char *at = a->journal; *at;) {
+        size_t n = strcspn(at, "\n");
+
+        json_array_append_new(lines, json_stringn(at, n));
+        at += n + (at[n] == '\n');
+    }
+    call_answer(arg, 200, lines);
+}
+
 static const struct {
     const char *name;
     uint8_t type;
@@ -200,7 +219,8 @@ static const struct {
                        {"network", SYSTEM_NETWORK, system_tell_network},
                        {"interfaces", SYSTEM_LINKS, system_tell_links},
                        {"time", SYSTEM_TIME, system_tell_time},
-                       {"checkup", SYSTEM_CHECKUP, tell_checkup}};
+                       {"checkup", SYSTEM_CHECKUP, tell_checkup},
+                       {"journal", SYSTEM_JOURNAL, tell_journal}};
 
 static void ask_next(struct asking *q);
 

@@ -88,7 +88,7 @@ class Disk:
         public = write(os.path.join(self.path, "update.pub"), update.public(self.key))
         words = [*self.within, os.path.join(BIN, "penstock-system"), "--socket", self.socket, "--partitions", self.path, "--state", self.state, "--esp",
                  os.path.join(self.path, "esp"), "--key", public, "--os-release", release, "--cmdline", cmdline,
-                 "--gateway", gateway, "--power", self.power, "--settings", os.path.join(self.path, "kept"),
+                 "--gateway", gateway, "--power", self.power, "--journal", os.path.join(self.path, "journal"), "--settings", os.path.join(self.path, "kept"),
                  "--network-units", os.path.join(self.path, "units"), "--time-units", os.path.join(self.path, "times"), *(["--trial-s", str(trial)] if trial is not None else [])]
         try:
             gid = pwd.getpwnam("penstock").pw_gid
@@ -325,9 +325,13 @@ def support(t):
     d = Disk(t)
     write(os.path.join(d.path, "units.txt"), UNITS)
     write(d.power, b"#!/bin/sh\n[ \"$1\" = show ] && exec cat %s/units.txt\n" % d.path.encode())
+    journal = os.path.join(d.path, "journal")
+    write(journal, b"#!/bin/sh\necho one\nprintf 'two \\303\\244\\n'\n")
+    os.chmod(journal, 0o755)
     g = d.gateway()
     bundle = g.api("GET", "/api/v1/support")[2]
     equal(bundle["system"]["version"], OLD)
+    equal(bundle["journal"], ["one", "two ??"])
     equal(bundle["network"]["interfaces"], {})
     expect("items" in bundle["interfaces"] and "clock" in bundle["time"] and bundle["log"], list(bundle))
     equal(bundle["checkup"]["units"][0], {"name": "penstockd.service", "active": "active", "sub": "running", "result": "success",
@@ -336,7 +340,10 @@ def support(t):
     address, port = g.api("GET", "/api/v1/config")[2]["links"]["in"]["listen"]["address"][0].split(":")
     expect(("tcp", address, int(port)) in [(x["protocol"], x["address"], x["port"]) for x in bundle["checkup"]["listeners"]], bundle["checkup"])
     write(d.power, b"#!/bin/sh\nexit 1\n")
-    equal(g.api("GET", "/api/v1/support")[2]["checkup"]["units"], [])
+    write(journal, b"#!/bin/sh\nexit 1\n")
+    bundle = g.api("GET", "/api/v1/support")[2]
+    equal(bundle["checkup"]["units"], [])
+    expect("the journal says nothing" in json.dumps(bundle["journal"]), bundle["journal"])
     d.stop()
     bundle = g.api("GET", "/api/v1/support")[2]
     expect("helper" in bundle["appliance"]["left_out"] and bundle["log"] and "checkup" not in bundle, bundle["appliance"])

@@ -1,10 +1,15 @@
 /* checkup: does a unit come out of the service manager's words as it is, whatever stands there? */
 #include "appliance-image/src/checkup.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "appliance-image/src/listeners.h"
+#include "appliance-image/src/words.h"
 
 #include "tests/unit/test.h"
 
@@ -72,6 +77,40 @@ TEST("a line of the kernel's tables is a socket that listens, or it is none")
     EXPECT(!listeners_line("  sl  local_address rem_address   st", SYSTEM_TCP, &l));
     EXPECT(!listeners_line("   0: 0100:24E3 00000000:0000 0A 0:0 0:0 0 990", SYSTEM_TCP, &l));
     EXPECT(!listeners_line("", SYSTEM_TCP, &l));
+}
+
+TEST("what a program says comes whole, or its last lines, or not at all")
+{
+    const char *const fails[] = {"/bin/sh", "-c", "echo x; exit 3", NULL};
+    const char *const none[] = {"/nonexistent", NULL};
+    const char *const two[] = {"/bin/sh", "-c", "echo one; sleep 0.1; echo two; env", NULL};
+    const char *const much[] = {"/bin/sh", "-c",
+                                "i=0; while [ $i -lt 999 ]; do echo $i; i=$((i + 1)); done", NULL};
+    char text[64];
+
+    EXPECT(words_of(fails, text, sizeof text, false) == -ECHILD);
+    EXPECT(words_of(none, text, sizeof text, false) == -ECHILD);
+    EXPECT(words_of(two, text, sizeof text, false) > 8 && !strncmp(text, "one\ntwo\n", 8));
+    EXPECT(!strstr(text, "PATH="));
+    EXPECT(words_of(much, text, sizeof text, false) == -E2BIG);
+    EXPECT(words_of(much, text, sizeof text, true) >= 31 && strstr(text, "\n997\n998\n"));
+}
+
+TEST("of a journal come the last whole lines, in ASCII")
+{
+    char path[] = "/tmp/penstock-journal-XXXXXX", text[SYSTEM_DATA_MAX];
+    int fd = mkstemp(path), n;
+
+    EXPECT(fd >= 0 && !fchmod(fd, 0700));
+    EXPECT(dprintf(fd, "#!/bin/sh\nprintf 'first\\na\\tb\\303\\244\\nlast\\n'\n") > 0 &&
+           !close(fd));
+    n = checkup_journal(path, text, sizeof text);
+    EXPECT(n == 17 && !memcmp(text, "first\na?b??\nlast\n", 17));
+    n = checkup_journal(path, text, 8);
+    EXPECT(n == 5 && !memcmp(text, "last\n", 5));
+    EXPECT(checkup_journal(path, text, 3) == 0);
+    EXPECT(checkup_journal("/bin/false", text, sizeof text) == -ECHILD);
+    unlink(path);
 }
 
 int main(void)
