@@ -16,6 +16,14 @@ IMAGE = os.path.join(TOP, "penstock.qcow2")
 FIRMWARE = os.path.join(TOP, "tools", "usr", "share", "OVMF")
 
 
+def emulator():
+    """QEMU of the Debian 13 root that the image was put together in, by that root's own loader: the same wherever the image is
+    built, and a quarter faster than Debian 12's."""
+    root = os.path.join(TOP, "tools")
+    return [os.path.join(root, "lib64", "ld-linux-x86-64.so.2"), "--library-path", os.path.join(root, "usr", "lib", "x86_64-linux-gnu"),
+            os.path.join(root, "usr", "bin", "qemu-system-x86_64"), "-L", os.path.join(root, "usr", "share", "qemu")]
+
+
 def overlay(path, image, name="disk.qcow2", backing="qcow2"):
     """A disk that starts as `image` and keeps its changes in a file in `path`."""
     disk = os.path.join(path, name)
@@ -41,8 +49,8 @@ def command(path, disk, forwards, memory=1024, secure_boot=False, credentials=No
     of the processors takes one of the host's."""
     net = "user,id=net" + "".join(",hostfwd=tcp:127.0.0.1:%d-%s" % (here, there if isinstance(there, str) else ":%d" % there)
                                  for here, there in forwards.items())
-    words = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,thread=" + ("multi" if processors > 1 else "single"), "-cpu", "max",
-             "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", str(processors),
+    words = ["setpriv", "--pdeathsig", "KILL", "--", *emulator(), "-accel", "tcg,thread=" + ("multi" if processors > 1 else "single"),
+             "-cpu", "max", "-M", "q35,smm=on" if secure_boot else "q35,smm=off", "-m", str(memory), "-smp", str(processors),
              "-nodefaults", "-no-user-config", "-display", "none", *firmware(path, secure_boot),
              "-drive", "if=none,id=disk,format=qcow2,file=" + disk, "-device", "virtio-blk-pci,drive=disk",
              "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"]
