@@ -47,18 +47,18 @@ static uint8_t answer_sessions(struct worker *w, uint64_t cursor, struct buf *ou
 {
     struct query_page *page = calloc(1, sizeof *page);
     uint64_t end = cursor + SLOTS_PER_PAGE;
-    uint32_t slot = cursor < w->sessions.cap ? (uint32_t)cursor : w->sessions.cap;
+    uint32_t slot = cursor < w->sessions.fresh ? (uint32_t)cursor : w->sessions.fresh;
 
     if (!page) {
         out->bad = true;
         return QUERY_PAGE;
     }
-    for (; slot < w->sessions.cap && slot < end && page->n_rows < QUERY_PAGE_ROWS; slot++) {
+    for (; slot < w->sessions.fresh && slot < end && page->n_rows < QUERY_PAGE_ROWS; slot++) {
         const struct session *s = pool_any(&w->sessions, slot);
         if (s && s->state < SESSION_CLOSING)
             fill_session(&page->rows[page->n_rows++], s);
     }
-    page->next = slot < w->sessions.cap ? slot : 0;
+    page->next = slot < w->sessions.fresh ? slot : 0;
     query_put_page(out, page);
     free(page);
     return QUERY_PAGE;

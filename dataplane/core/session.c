@@ -60,7 +60,7 @@ void worker_check_turn(struct worker *w)
 
 void worker_each_session(struct worker *w, void (*fn)(struct session *s))
 {
-    for (uint32_t slot = 0; slot < w->sessions.cap; slot++) {
+    for (uint32_t slot = 0; slot < w->sessions.fresh; slot++) {
         struct session *s = pool_any(&w->sessions, slot);
         if (s)
             fn(s);
