@@ -231,7 +231,7 @@ static void note_swapped(struct control *c)
     if (c->swaps_left == 0 || --c->swaps_left > 0)
         return;
     control_send_number(c->fd, CONTROL_COMMITTED, c->gate->policy->revision);
-    /* Checks go by sockets: links of the DPDK engine have none. */
+    /* Workers of the DPDK engine check by themselves. */
     health_set(&c->health, c->shared->dpdk ? NULL : c->gate, clock_mono_ms());
     judge_start(&c->judge, c->gate, true);
 }
@@ -304,6 +304,7 @@ int control_init(struct control *c, int fd, struct shared *shared, struct inbox 
     c->worker = workers;
     c->clock_fd = clock_watch();
     stage_init(&c->staged);
+    health_init(&c->health, &health_sockets, NULL);
     judge_init(&c->judge, &shared->peers);
     return 0;
 }

@@ -81,32 +81,78 @@ static bool read_ahead(const struct leg *leg)
     return size < 0 || (size > 0 && size <= (long)leg->in.n);
 }
 
+/* Bytes that the record at the stash's start still lacks. 0: none, or its header is not there. */
+static size_t lacking(const struct stash *in)
+{
+    long size = in->n ? frame_size(in->data, in->n, BODY_MAX) : 0;
+
+    return size > (long)in->n ? (size_t)size - in->n : 0;
+}
+
+/* The stash goes to base, what is read behind it; *have counts both. As net->read. */
+static ssize_t read_behind(struct worker *w, struct leg *leg, uint8_t *base, size_t room,
+                           size_t *have)
+{
+    size_t old = leg->in.n;
+    ssize_t n;
+
+    if (old)
+        memcpy(base, leg->in.data, old);
+    n = read_ahead(leg) ? -EAGAIN
+                        : w->net->read(w, leg, &(struct iovec){base + old, room - old}, 1);
+    *have = old + (n > 0 ? (size_t)n : 0);
+    return n;
+}
+
+/*
+ * What the stash's record lacks is read into the stash, and behind it to where it will lie at base:
+ * one that comes in many pieces is copied once, not with each of them. *have: bytes at base; 0
+ * while the record is not whole. As net->read.
+ */
+static ssize_t read_rest(struct worker *w, struct leg *leg, size_t lack, uint8_t *base, size_t room,
+                         size_t *have)
+{
+    struct stash *in = &leg->in;
+    size_t whole = in->n + lack;
+    struct iovec iov[2] = {{in->data + in->n, lack}, {base + whole, room - whole}};
+    ssize_t n = w->net->read(w, leg, iov, 2);
+
+    *have = 0;
+    if (n > 0)
+        in->n += (uint32_t)((size_t)n < lack ? (size_t)n : lack);
+    if (in->n == whole) {
+        memcpy(base, in->data, whole);
+        *have = whole + (size_t)n - lack;
+    }
+    return n;
+}
+
 static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf *io, bool *more)
 {
     uint8_t *base = io->mem + IOBUF_FRONT;
-    size_t have = leg->in.n, all = iobuf_records(&w->iobufs) * (size_t)IOBUF_RECORD, used;
-    size_t room = all - have;
+    size_t old = leg->in.n, all = iobuf_records(&w->iobufs) * (size_t)IOBUF_RECORD, have, used;
+    size_t lack = lacking(&leg->in);
     enum leg_event ev, sock = LEG_DATA;
     ssize_t n;
 
-    check(have < all);
-    if (have)
-        memcpy(base, leg->in.data, have);
-    n = read_ahead(leg) ? -EAGAIN : w->net->read(w, leg, &(struct iovec){base + have, room}, 1);
-    *more = n == (ssize_t)room;
+    check(old + lack < all);
+    if (stash_reserve(&leg->in, old + lack))
+        return leg_fail(leg, REASON_INTERNAL, 80, "out of memory");
+    n = lack ? read_rest(w, leg, lack, base, all, &have) : read_behind(w, leg, base, all, &have);
+    *more = n == (ssize_t)(all - old);
     if (n < 0)
         sock = stream_recv_error(leg, (int)-n);
     else if (n == 0)
         sock = LEG_EOF;
-    if (n <= 0 && have == 0 && sock != LEG_EOF)
+    if (have == 0 && sock != LEG_EOF)
         return sock;
     io->gap = seal_overhead(&leg->rx);
-    ev = soft_records(w, leg, io, base, have + (n > 0 ? (size_t)n : 0), &used);
+    ev = soft_records(w, leg, io, base, have, &used);
     if (ev != LEG_DATA)
         return ev;
     if (sock == LEG_EOF) /* FIN, and no close_notify came before it */
         return leg_fail(leg, REASON_TRUNCATED, 0, "the connection ended without close_notify");
-    if (stash_set(&leg->in, base + used, have + (n > 0 ? (size_t)n : 0) - used))
+    if (stash_set(&leg->in, base + used, have - used))
         return leg_fail(leg, REASON_INTERNAL, 80, "out of memory");
     return sock;
 }

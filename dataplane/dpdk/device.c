@@ -4,32 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include "dataplane/base/check.h"
-#include "dataplane/base/clock.h"
 #include "dataplane/base/log.h"
+#include "dataplane/dpdk/memif.h"
 #include "dataplane/dpdk/packetpool.h"
 #include "dataplane/dpdk/port.h"
 
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
-#define AWAIT_STEP_US  1000
+#define MEET_MS        10000 /* for who listens at a shared memory interface to answer */
 #define EAL_ARGS       (16 + POLICY_PORTS_MAX)
 
 bool device_is_virtual(const struct policy_port *p)
 {
     return strncmp(p->device, "net_", 4) == 0 || strncmp(p->device, "eth_", 4) == 0;
-}
-
-/* A shared memory interface, whose other end another process is. */
-static bool is_memif(const struct policy_port *p)
-{
-    return strncmp(p->device, "net_memif", 9) == 0;
 }
 
 struct eal {
@@ -187,7 +180,7 @@ static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes
     if (rc)
         return rc;
     /* Shared memory has frames of any size, whatever its driver says. */
-    if (is_memif(port->policy) && conf.rxmode.mtu > RTE_ETHER_MTU)
+    if (memif_is(port->policy) && conf.rxmode.mtu > RTE_ETHER_MTU)
         conf.rxmode.mtu = RTE_ETHER_MTU;
     port->rx_checks = (info.rx_offload_capa & sums) == sums;
     if (port->rx_checks)
@@ -213,17 +206,6 @@ static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes
     return 0;
 }
 
-static int nobody_there(const struct port *port, struct err *e)
-{
-    char where[POLICY_NAME_MAX + 32];
-
-    snprintf(where, sizeof where, "/dpdk/ports/%s/device", port->policy->name);
-    return err_set(e, -ENOTCONN, where,
-                   "start the process at its other end first, with the other role and the same "
-                   "socket and id",
-                   "nobody is at the other end of %s", port->policy->device);
-}
-
 static int device_open(struct port *port, struct err *e)
 {
     const struct policy_port *p = port->policy;
@@ -236,8 +218,8 @@ static int device_open(struct port *port, struct err *e)
         return err_set(e, rc, where, "see the lines before this one", "DPDK has no such device: %s",
                        p->device);
     rc = device_configure(port, p->mtu, port->ports->lanes);
-    if (rc == -EPERM && is_memif(p)) /* the driver's -1: nobody listens on its socket */
-        return nobody_there(port, e);
+    if (rc == -EPERM && memif_is(p)) /* the driver's -1: nobody listens on its socket */
+        return memif_nobody(p, e);
     if (rc == -EMSGSIZE)
         return err_set(e, rc, where, "lower the port's mtu", "the device takes no MTU of %u",
                        p->mtu);
@@ -258,6 +240,46 @@ static void share(struct ports *ports, unsigned workers)
     }
 }
 
+/* A client at a shared memory interface is connected before the next device is opened. */
+static int meet(const struct port *port, const struct memif_files *files, struct err *e)
+{
+    char where[POLICY_NAME_MAX + 32];
+    int rc;
+
+    if (!memif_is_client(port->policy))
+        return 0;
+    rc = memif_await(port->policy, port->id, MEET_MS, e);
+    if (rc)
+        return rc;
+    snprintf(where, sizeof where, "/dpdk/ports/%s/device", port->policy->name);
+    rc = memif_restore(files);
+    return rc ? err_set(e, rc, where, "restart penstockd", "the descriptor of its memory is lost")
+              : 0;
+}
+
+static int devices_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
+{
+    struct memif_files files;
+    int rc = memif_keep(&files);
+
+    if (rc)
+        err_set(e, rc, "/dpdk", "raise the limit of open files (LimitNOFILE)",
+                "the packets' memory can not be shared: %s", strerror(-rc));
+    for (unsigned i = 0; i < p->n_ports && !rc; i++) {
+        struct port *port = &ports->port[i];
+
+        port->policy = &p->ports[i];
+        port->ports = ports;
+        port->pool = ports->pool;
+        rc = device_open(port, e);
+        if (!rc)
+            rc = meet(port, &files, e);
+        ports->n++;
+    }
+    memif_release(&files);
+    return rc;
+}
+
 int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
 {
     static struct lanes lanes;
@@ -272,37 +294,18 @@ int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
     if (rc)
         return err_set(e, rc, "/dpdk/memory_mb", "give more", "no pool of packets: %s",
                        rte_strerror(rte_errno));
-    for (unsigned i = 0; i < p->n_ports && !rc; i++) {
-        ports->port[i].policy = &p->ports[i];
-        ports->port[i].ports = ports;
-        ports->port[i].pool = ports->pool;
-        rc = device_open(&ports->port[i], e);
-        ports->n++;
-    }
+    rc = devices_open(ports, p, e);
     if (!rc)
         share(ports, p->n_lcores);
     return rc;
 }
 
-/* Is the link there? Asking makes net_memif try again to reach its other end. */
-static bool is_up(const struct port *port)
-{
-    struct rte_eth_link link = {0};
-
-    return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status;
-}
-
 int ports_await(const struct ports *ports, unsigned ms, struct err *e)
 {
-    for (unsigned i = 0; i < ports->n; i++) {
-        const struct port *port = &ports->port[i];
-        uint64_t end_ms = clock_mono_ms() + ms;
+    int rc = 0;
 
-        while (is_memif(port->policy) && !is_up(port)) {
-            if (clock_mono_ms() >= end_ms)
-                return nobody_there(port, e);
-            rte_delay_us_sleep(AWAIT_STEP_US);
-        }
-    }
-    return 0;
+    for (unsigned i = 0; i < ports->n && !rc; i++)
+        if (memif_is(ports->port[i].policy))
+            rc = memif_await(ports->port[i].policy, ports->port[i].id, ms, e);
+    return rc;
 }

@@ -31,7 +31,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checksum demux face inlet loop mend merge outlet packets pmtu port quota stack \
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum demux face inlet loop mend merge outlet packets pmtu port quota stack \
                 tails tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
@@ -72,10 +72,11 @@ $(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach 
 	@$(CC) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,$(METERED)) \
 	    $(patsubst %,-Wl$(comma)--defsym=loop_engine_%=loop_engine,$(STACK_COPIES)) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(SYS_dpdk)
-# Without a device: the sums of DPDK's headers are inlined, no library of it is needed.
+# Without a device: most of what is used of DPDK is inlined.
 LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
 $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \
 $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter tests/fuzz/%,$(DPDK_TESTS))): $(LWIP_TESTED)
+$(BUILD)/unit/dpdk_inlet: SYS_all += -lrte_mempool -lrte_eal
 else
 NOT_BUILT := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 endif

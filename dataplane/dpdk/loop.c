@@ -11,6 +11,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
+#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/port.h"
@@ -131,6 +132,7 @@ static void loop_fini(void *self)
 {
     struct loop *l = self;
 
+    checks_end(&l->tcp);
     ports_flush(l->ports);
     rte_thread_unregister();
 }

@@ -3,13 +3,14 @@
 #include <lwip/priv/tcp_priv.h>
 
 #define ALL_BYTES   (64u << 20) /* of all connections, each way */
-#define LEAST_BYTES (32u << 10) /* of each: two records */
+#define LEAST_BYTES (32u << 10) /* of each, received and not read: two records */
+#define LEAST_SENT  (8u << 10)  /* of each, sent: lwIP has 65,535 segments for all of them */
 
-static uint32_t part(unsigned n, uint32_t most)
+static uint32_t part(unsigned n, uint32_t most, uint32_t least)
 {
     uint32_t each = ALL_BYTES / (n ? n : 1);
 
-    return each > most ? most : each < LEAST_BYTES ? LEAST_BYTES : each;
+    return each > most ? most : each < least ? least : each;
 }
 
 /*
@@ -18,7 +19,7 @@ static uint32_t part(unsigned n, uint32_t most)
  */
 void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld)
 {
-    uint32_t most = part(n, TCP_WND);
+    uint32_t most = part(n, TCP_WND, LEAST_BYTES);
 
     *withheld = 0;
     if (most < UINT16_MAX)
@@ -32,7 +33,8 @@ void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld)
 
 void quota_read(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld, size_t bytes)
 {
-    uint32_t most = part(n, TCP_WND), room = pcb->rcv_wnd < most ? most - pcb->rcv_wnd : 0;
+    uint32_t most = part(n, TCP_WND, LEAST_BYTES),
+             room = pcb->rcv_wnd < most ? most - pcb->rcv_wnd : 0;
 
     *withheld += (uint32_t)bytes;
     room = room < *withheld ? room : *withheld;
@@ -52,12 +54,12 @@ void quota_end(struct tcp_pcb *pcb)
 
 size_t quota_room(const struct tcp_pcb *pcb, unsigned n)
 {
-    uint32_t most = part(n, TCP_SND_BUF), queued = TCP_SND_BUF - pcb->snd_buf;
+    uint32_t most = part(n, TCP_SND_BUF, LEAST_SENT), queued = TCP_SND_BUF - pcb->snd_buf;
 
     return queued < most ? most - queued : 0;
 }
 
 size_t quota_worth(unsigned n)
 {
-    return part(n, TCP_SND_BUF) / 2;
+    return part(n, TCP_SND_BUF, LEAST_SENT) / 2;
 }

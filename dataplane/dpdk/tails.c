@@ -105,6 +105,8 @@ err_t tcp_output(struct tcp_pcb *pcb)
     again = pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), pcb->snd_nxt);
     rc = lwip_output(pcb);
     again = false;
+    if (!pcb->unsent) /* lwIP would probe for what is not there, and end the process over it */
+        pcb->persist_backoff = 0;
     if (e) {
         e->unacked_end = end_of(last ? last : pcb->unacked);
         check_unsent(pcb, e);

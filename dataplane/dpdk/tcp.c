@@ -6,6 +6,7 @@
 #include "dataplane/core/event.h"
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
+#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/quota.h"
@@ -177,8 +178,10 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
         rc = tails_write(
             c->pcb, data + done, (u16_t)step,
             (u8_t)(TCP_WRITE_FLAG_COPY | (more || done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
-        if (rc == ERR_MEM)
+        if (rc == ERR_MEM) {
+            c->starved = true;
             break;
+        }
         if (rc != ERR_OK)
             return -EPIPE;
         done += step;
@@ -297,12 +300,9 @@ static void net_want_out(struct worker *w, struct session *s, struct leg *leg)
         return;
     bind_leg(c, s, leg);
     leg->armed_out = true;
-    /* Room, but lwIP had no memory for more, and nothing is out that would bring an event. */
-    if (c->pcb && c->connected && !c->pcb->unacked)
-        c->starved = true;
-    else if (writable(c))
+    if (!c->starved && writable(c))
         note(c);
-    if (c->starved && list_empty(&c->node))
+    else if (c->starved && list_empty(&c->node))
         list_push(&c->tcp->starved, &c->node);
 }
 
@@ -395,6 +395,7 @@ static void retry(struct tcp *t, struct conn *c)
 void tcp_tick(struct tcp *t)
 {
     drain(t, &t->starved, retry);
+    checks_tick(t);
 }
 
 int tcp_begin(struct tcp *t, struct worker *w, struct ports *ports)
@@ -408,6 +409,7 @@ int tcp_begin(struct tcp *t, struct worker *w, struct ports *ports)
     list_init(&t->ready);
     list_init(&t->accepted);
     list_init(&t->starved);
+    checks_begin(t);
     w->ring = t;
     w->net = &tcp_net;
     return 0;

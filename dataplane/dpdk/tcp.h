@@ -13,6 +13,7 @@
 #include <lwip/tcp.h>
 #include "dataplane/base/hash.h"
 #include "dataplane/base/pool.h"
+#include "dataplane/core/health.h"
 #include "dataplane/core/worker.h"
 #include "dataplane/dpdk/packets.h"
 #include "dataplane/dpdk/port.h"
@@ -49,6 +50,8 @@ struct tcp {
     struct list starved;
     struct tcp_listener listener[TCP_LISTENERS_MAX];
     unsigned n_listeners;
+    struct health health; /* of the first worker: there is one check of a target, not one of each */
+    uint64_t health_ms;   /* when it looks again */
 };
 
 /* 0 or -ENOMEM. Two connections for each of w's sessions. */
@@ -67,6 +70,9 @@ void tcp_stop_listening(struct worker *w);
 void tcp_dial(struct worker *w, struct session *s, const struct policy_target *t);
 void tcp_dial_writable(struct worker *w, struct session *s);
 void tcp_dial_cancel(struct worker *w, struct session *s);
+/* Begin a connection as the link has them. Its index, or -errno (-ENETUNREACH: no port leads
+ * there). */
+int tcp_connect_to(struct tcp *t, const struct policy_link *l, const struct addr *to);
 
 /* A connection for a leg to be, with lwIP's callbacks set; NULL: there are as many as there may be.
  */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <lwip/sys.h>
 #include "dataplane/core/flow.h"
+#include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/lwip/hooks.h"
@@ -108,6 +109,7 @@ int tcp_listen_on(struct worker *w, const struct policy *p, const int *fds, unsi
             return -EADDRNOTAVAIL;
         t->n_listeners++;
     }
+    checks_set(t);
     return 0;
 }
 
@@ -133,10 +135,10 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-static struct port *choose_port(struct tcp *t, const struct session *s, const struct addr *to,
+static struct port *choose_port(struct tcp *t, const struct policy_link *l, const struct addr *to,
                                 struct addr *from)
 {
-    const struct addr *source = &s->link->policy->source;
+    const struct addr *source = &l->source;
     bool asked = source->len && source->sa.sa_family == to->sa.sa_family;
     struct port *port = asked ? ports_with(t->ports, source) : ports_towards(t->ports, to);
 
@@ -171,14 +173,12 @@ static bool choose_number(struct tcp *t, const struct port *port, struct tcp_pcb
     return false;
 }
 
-/* 0 with the connection under way, or -errno. */
-static int dial(struct tcp *t, struct session *s, const struct addr *to)
+int tcp_connect_to(struct tcp *t, const struct policy_link *l, const struct addr *to)
 {
-    struct leg *inner = &s->leg[LEG_INNER];
     struct tcp_pcb *pcb;
     struct addr from;
     ip_addr_t ip;
-    struct port *port = choose_port(t, s, to, &from);
+    struct port *port = choose_port(t, l, to, &from);
     struct conn *c;
 
     if (!port)
@@ -199,19 +199,19 @@ static int dial(struct tcp *t, struct session *s, const struct addr *to)
         conn_free(c);
         return -EADDRNOTAVAIL;
     }
-    inner->fd = conn_index(c);
-    return 0;
+    return conn_index(c);
 }
 
 void tcp_dial(struct worker *w, struct session *s, const struct policy_target *target)
 {
     struct leg *inner = &s->leg[LEG_INNER];
-    int rc = dial(w->ring, s, &target->addr);
+    int rc = tcp_connect_to(w->ring, s->link->policy, &target->addr);
 
-    if (rc) {
+    if (rc < 0) {
         flow_dialled(s, rc);
         return;
     }
+    inner->fd = rc;
     w->net->options(w, inner, s->link->policy->keepalive_s, s->link->policy->user_timeout_s);
     w->net->want_out(w, s, inner);
 }

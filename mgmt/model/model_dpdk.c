@@ -325,16 +325,14 @@ int model_dpdk_judge(const struct policy_dpdk *d, const struct model_link *l, st
         if (addr_parse(&a, l->targets.s[i]))
             continue; /* a name: judged when it is resolved */
         if (!addr_is_ip(&a))
-            return fault(e, l, "/forward/to", (int)i, "give a TCP target",
+            return fault(e, l, "/forward/to", (int)i,
+                         "give HOST:PORT, or the link another engine and an address of the "
+                         "kernel's",
                          "the DPDK engine reaches no unix socket");
         if (!model_dpdk_reaches(d, &a))
             return fault(e, l, "/forward/to", (int)i,
                          "give a port a gateway, or an address in its network",
                          "no port leads to this address");
     }
-    if (l->health.interval_ms)
-        return fault(e, l, "/forward/health", -1,
-                     "leave it out: targets that fail are passed over for a while anyway",
-                     "the DPDK engine makes no periodic checks");
     return judge_source(d, l, e);
 }

@@ -192,3 +192,18 @@ class Gateway:
                 self.proc.kill()
                 self.proc.wait()
         self.log_file.close()
+
+
+def idle_share(g, workers=1):
+    """What part of a processor each of the engine's workers uses when nothing comes."""
+    pid = g.children()["penstock-dataplane-dpdk"][0]
+
+    def ticks():
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    time.sleep(1)
+    before, start = ticks(), time.monotonic()
+    time.sleep(3)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start) / workers

@@ -70,7 +70,7 @@ def free_port(host="127.0.0.1"):
 class Server:
     """A TCP server for one test: `handler(conn)` runs in a thread for each connection."""
 
-    def __init__(self, handler, host="127.0.0.1", family=None, path=None):
+    def __init__(self, handler, host="127.0.0.1", family=None, path=None, port=0):
         if path:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(path)
@@ -78,7 +78,7 @@ class Server:
         else:
             self.sock = socket.socket(family or (socket.AF_INET6 if ":" in host else socket.AF_INET))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.sock.bind((host, 0))
+            self.sock.bind((host, port))
             self.port = self.sock.getsockname()[1]
             self.address = ("[%s]:%d" if ":" in host else "%s:%d") % (host, self.port)
         self.sock.listen(512)

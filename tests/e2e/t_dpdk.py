@@ -12,7 +12,7 @@ import threading
 import time
 
 import t_records  # registers the conformance suite
-from gateway import BIN, Gateway
+from gateway import BIN, Gateway, idle_share
 from harness import CASES, Context, Skip, echo, equal, exchange, expect, need, recv_all, recv_exactly, test
 from netns import Net, usable
 
@@ -418,21 +418,6 @@ def answers(d):
             return s.recv(1) == b"x"
     except OSError:
         return False
-
-
-def idle_share(g, workers=1):
-    """What part of a processor each of the engine's workers uses when nothing comes."""
-    pid = g.children()["penstock-dataplane-dpdk"][0]
-
-    def ticks():
-        with open("/proc/%d/stat" % pid) as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return int(fields[11]) + int(fields[12])
-
-    time.sleep(1)
-    before, start = ticks(), time.monotonic()
-    time.sleep(3)
-    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start) / workers
 
 
 @test("an idle gateway sleeps: less than a twentieth of a processor for each worker", timeout=120, alone=True)

@@ -3,8 +3,9 @@ families, a crash is healed, and idle it sleeps."""
 import os
 import socket
 
+from gateway import idle_share
 from harness import Skip, equal, expect, need, test
-from t_dpdk import OUT, Dpdk, answers, idle_share, there_and_back
+from t_dpdk import OUT, Dpdk, answers, there_and_back
 
 MEMORY_MB = 128  # of a gateway of these tests
 OUT6 = "fd77:1::1"

@@ -2,8 +2,11 @@
 there counts every byte."""
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 from gateway import Gateway
 from harness import Skip, equal, expect, test
@@ -13,12 +16,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
 import memif  # noqa: E402
 
 
-def bench(t, **kw):
+def bench(t, kind=None, **kw):
     reason = memif.why_not()
     if reason:
         raise Skip(reason)
     os.chmod(t.dir, 0o755)
-    b = memif.Bench(t.dir, t.pki, memory=128, **kw)
+    b = (kind or memif.Bench)(t.dir, t.pki, memory=128, **kw)
     t.defer(b.close)
     return b
 
@@ -137,3 +140,64 @@ def terminated(t):
     equal(os.sched_getscheduler(pid), os.SCHED_OTHER)
     os.kill(pid, signal.SIGTERM)
     Gateway.wait(lambda: gone(pid), 10, "the end by SIGTERM")
+
+
+CONNECTED = 7  # a message of memif's
+
+
+class Relay(threading.Thread):
+    """Stands at an interface's socket, before who listens there. What the listener says first is passed on when `after`
+    is connected."""
+
+    def __init__(self, path, after=None):
+        super().__init__(daemon=True)
+        self.after, self.connected = after, threading.Event()
+        self.real = path + ".real"
+        os.rename(path, self.real)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.start()
+
+    def pass_on(self, source, to):
+        while True:
+            data, fds, _, _ = socket.recv_fds(source, 4096, 4)
+            if not data:
+                break
+            socket.send_fds(to, [data], fds)
+            for fd in fds:
+                os.close(fd)
+            if data[0] == CONNECTED:
+                self.connected.set()
+        to.shutdown(socket.SHUT_RDWR)
+
+    def run(self):
+        client, _ = self.listener.accept()
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        server.connect(self.real)
+        if self.after:
+            self.after.connected.wait(30)
+            time.sleep(0.2)  # it has heard of it
+        threading.Thread(target=self.pass_on, args=(client, server), daemon=True).start()
+        self.pass_on(server, client)
+
+
+class Slow(memif.Bench):
+    def start_gateway(self, wait=True):
+        first, second = (os.path.join(self.top, side + ".sock") for side in memif.SIDES)
+        self.second = Relay(second, after=Relay(first))
+        super().start_gateway(wait)
+
+
+@test("over shared memory: an interface that is connected long after the other one is given the right memory", timeout=120,
+      alone=True)
+def late(t):
+    r = bench(t, Slow).run("handshakes", "--concurrency", "2", "--duration", "0.5", "--warmup", "0")
+    whole(r)
+    expect(r["total"]["attempts"] > 0, r)
+
+
+@test("over shared memory an idle gateway sleeps: less than a twentieth of a processor", timeout=120, alone=True)
+def idle(t):
+    used = bench(t).idle_share()
+    expect(used < 0.05, "it used %.2f of a processor" % used)

@@ -1,12 +1,14 @@
 """Goal: over DPDK a path that is narrower than its ends is found out, told of or not, over IPv4 and IPv6, and every byte
 arrives."""
+import os
 import socket
 import threading
+import time
 
-from harness import equal, expect, test
+from harness import equal, expect, need, test
 from netns import run
-from rawnet import Listener
-from t_dpdk import OUT, Dpdk, there_and_back
+from rawnet import ICMP, ICMP6, Listener, family, icmp, icmp6
+from t_dpdk import OUT, Dpdk, there_and_back, worker_of
 
 OUT6 = "fd77:1::1"
 NARROW = 1400
@@ -35,6 +37,11 @@ class Far(Dpdk):
         net.sysctl("out", "net.ipv4.ip_forward=1")
         net.sysctl("out", "net.ipv6.conf.all.forwarding=1")
         self.source = None
+
+    def width(self, mtu):
+        """What the router lets through towards the clients."""
+        for side, end in (("far", "f0"), ("out", "r0")):
+            self.net.ip(side, "link", "set", end, "mtu", str(mtu))
 
     def ports(self):
         ports = super().ports()
@@ -98,3 +105,64 @@ def narrow(t):
     for port, fits in ((8443, NARROW - 40), (8446, NARROW - 60)):
         expect(longest(listener, silent[port]) > fits, "no segment was too long for the silent router")
     expect(not listener.wrong, "the gateway sent wrong sums: %s" % listener.wrong[:3])
+
+
+def two_workers(d):
+    need(len(os.sched_getaffinity(0)) > 1, "two workers take two processors")
+    d.processors, d.queues = 2, {"outside": 2, "inside": 1}
+    return d
+
+
+@test("of two workers the one whose connection it is hears what a router says of it, over IPv4 and IPv6", timeout=180)
+def narrow_for_each(t):
+    d = two_workers(Far(t))
+    links = {"four": d.outer(8443, d.server().address), "six": d.outer(8446, d.server(host="fd77:2::2").address)}
+    links["six"]["listen"]["address"] = ["[%s]:8446" % OUT6]
+    g = d.gateway(links)
+    d.source = 2
+    listener = d.listen()
+    d.width(1500)
+    many = [(d.tls(port, host=host), fits) for port, host, fits in ((8443, OUT, NARROW - 40), (8446, OUT6, NARROW - 60))
+            for _ in range(8)]
+    for s, _ in many:
+        there_and_back(s, 1)
+    equal({(x["link"], worker_of(x)) for x in g.sessions()}, {(link, w) for link in ("four", "six") for w in (1, 2)})
+    d.width(NARROW)  # who came after this would know it from its worker
+    for s, fits in many:
+        there_and_back(s, 60000)
+        sizes = {len(h.data) for h in listener.segments if h.ports == (s.getpeername()[1], s.getsockname()[1])}
+        expect(max(sizes) > fits and fits in sizes, "not told by the router, not guessed: %s" % sorted(sizes)[-3:])
+
+
+def ping(net, source, target):
+    """An echo there and back, from a source address of the namespace `out`."""
+    four = ":" not in target
+    with net.inside("out"):
+        raw = socket.socket(family(target), socket.SOCK_RAW, ICMP if four else ICMP6)
+    with raw:
+        raw.settimeout(0.5)
+        raw.bind((source, 0))
+        body = os.urandom(40)
+        sent = icmp(8, 0, 7 << 16 | 1, body) if four else icmp6(source, target, 128, 0, 7 << 16 | 1, body)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            raw.sendto(sent, (target, 0))
+            try:
+                got = raw.recv(2048)
+                while body not in got or got[20 if four else 0] != (0 if four else 129):
+                    got = raw.recv(2048)
+                return
+            except socket.timeout:
+                pass
+    raise AssertionError("%s does not answer %s" % (target, source))
+
+
+@test("of two workers whichever gets it answers a ping: it finds the neighbour, whose answer may come to the other one",
+      timeout=120)
+def pings(t):
+    d = two_workers(Dpdk(t))
+    d.terminate(d.server().address)
+    for i in range(16, 24):
+        for source, bits, target in (("10.77.1.%d" % i, 24, OUT), ("fd77:1::%x" % i, 64, OUT6)):
+            d.net.ip("out", "addr", "add", "%s/%d" % (source, bits), "dev", "o0", *(["nodad"] if bits == 64 else []))
+            ping(d.net, source, target)

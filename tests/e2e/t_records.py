@@ -47,6 +47,14 @@ def sizes(t):
          "record 23 41 16383", "expect data 1", "record 23 - 16384", "record 23 42", "expect data 1")
 
 
+@test("records that come byte by byte, or in pieces of any size, arrive as they are")
+def pieces(t):
+    g = t.terminate(t.server().address)
+    play(t, g, "pieces 1", "record 23 fill:60", "expect data 60", "pieces 7", "record 23 fill:700", "pieces 1448",
+         "record 23 fill:16384", "expect data 17084", "pieces 16405", "record 23 fill:16384", "record 23 41",
+         "expect data 16385", "pieces 3", "record 21 0100", "expect alert 0")
+
+
 @test("content over 16384 bytes is record_overflow, a wrong tag bad_record_mac")
 def broken(t):
     refused(t, ["record 23 fill:16385"], 22, "record_size")

@@ -66,6 +66,7 @@ TEST("a link on two ports is good, and so are all forms of a port")
     good("/dpdk/hugepages", "false");
     good("/dpdk/memory_mb", "64");
     good("/links/in/forward/source", "\"10.9.0.1\"");
+    good("/links/in/forward/health", "{ \"interval_s\": 1 }");
     good("/links/in/forward/to", "[\"203.0.113.9:443\"]"); /* by the gateway */
     good("/links/in/listen/address", "[\"[2001:db8:1::1]:443\", \"10.9.0.1:443\"]");
 }
@@ -133,7 +134,6 @@ TEST("a link of the engine stays on its ports")
     bad("/links/in/forward/to", "[\"[2001:db8:9::1]:80\"]", "/links/in/forward/to/0",
         "no port leads");
     bad("/links/in/forward/source", "\"10.9.0.2\"", "/links/in/forward/source", "no port");
-    bad("/links/in/forward/health", "{}", "/links/in/forward/health", "no periodic checks");
     bad("/dpdk", NULL, "/links/in/engine", "no ports");
 }
 

@@ -78,6 +78,15 @@ TEST("whoever has filled his part hears at once when a record of it was read")
     EXPECT(frames.others == answers + 1 && own->rcv_ann_wnd >= 16 << 10);
 }
 
+TEST("ten thousand sessions, each with all that it may have sent, do not run out of segments")
+{
+    const unsigned sessions = 10000, legs = 2 * sessions, mss = 1448;
+    struct tcp_pcb fresh = {.snd_buf = TCP_SND_BUF};
+
+    EXPECT(sessions * ((quota_room(&fresh, legs) + mss - 1) / mss) <= MEMP_NUM_TCP_SEG);
+    EXPECT(quota_worth(legs) >= 4096 && quota_room(&fresh, 2) == TCP_SND_BUF);
+}
+
 int main(void)
 {
     return test_run();

@@ -163,6 +163,27 @@ TEST("acknowledgements, losses, time-outs and windows that close come in any ord
     EXPECT(got == written && written > 3000000);
 }
 
+TEST("a window that is taken back before what was to be sent again is acknowledged after all: no "
+     "probe is due for data that is not there any more")
+{
+    static const uint8_t data[1000];
+
+    begin();
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    EXPECT(tcp_output(own) == ERR_OK && own->unacked);
+    ack(100, 0);
+    frames_wait(5000); /* it times out, and finds no window */
+    EXPECT(own && own->unsent && own->persist_backoff > 0);
+    ack(sizeof data, 0);
+    EXPECT(!own->unsent && !own->unacked);
+    frames_wait(5000);
+    EXPECT(!broken);
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    EXPECT(tcp_output(own) == ERR_OK && own->persist_backoff > 0);
+    ack(sizeof data, 8192);
+    EXPECT(own->unacked && own->persist_backoff == 0);
+}
+
 int main(void)
 {
     return test_run();

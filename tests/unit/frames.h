@@ -253,18 +253,23 @@ static inline size_t frames_ip6(uint8_t *p, const struct segment *s, size_t tcp)
     return 40;
 }
 
-static inline void frames_segment(const struct segment *s)
+/* The segment's frame, without sums; its length, with where IP's and TCP's headers are. */
+static inline size_t frames_build(const struct segment *s, uint8_t frame[FRAME_MAX], size_t *ip,
+                                  size_t *at)
 {
-    uint8_t frame[FRAME_MAX] = {0}, *p = frame;
+    uint8_t *p = frame;
     size_t tcp = 20u + s->n_options + s->n;
 
     check(s->n_options <= 40 && s->n_options % 4 == 0 && tcp <= 1500);
+    memset(frame, 0, FRAME_MAX);
     memcpy(p, frames_mac, 6);
     p[6] = 2;
     p[11] = s->host;
     put16(p + 12, s->v6 ? 0x86dd : 0x0800);
     p += 14;
+    *ip = 14;
     p += s->v6 ? frames_ip6(p, s, tcp) : frames_ip4(p, s, tcp);
+    *at = (size_t)(p - frame);
     put16(p, s->port);
     put16(p + 2, s->to ? s->to : FRAMES_PORT);
     put32(p + 4, s->seq);
@@ -276,7 +281,15 @@ static inline void frames_segment(const struct segment *s)
         memcpy(p + 20, s->options, s->n_options);
     if (s->n)
         memcpy(p + 20 + s->n_options, s->data, s->n);
-    frames_put(frame, (size_t)(p - frame) + tcp);
+    return *at + tcp;
+}
+
+static inline void frames_segment(const struct segment *s)
+{
+    uint8_t frame[FRAME_MAX];
+    size_t ip, tcp, n = frames_build(s, frame, &ip, &tcp);
+
+    frames_put(frame, n);
 }
 
 /* A round trip of a client: SYN, and the ACK of what was answered. The client's number is then seq

@@ -11,13 +11,16 @@
  *   badtag | raw HEX           a record with a wrong tag | bytes as they are
  *   keyupdate 0|1              KeyUpdate, then own new sending keys
  *   newkeys                    own new sending keys alone
+ *   pieces N                   from now on, each N bytes in a segment of their own
  *   fin | rst                  end the TCP connection
  *   expect data N | alert N | keyupdate | eof | reset
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@
 struct peer {
     int fd;
     bool hold;
+    size_t pieces; /* 0: as it comes */
     SSL *ssl;
     struct seal tx, rx;
     uint8_t out[2 * BODY_MAX]; /* what is held back */
@@ -75,11 +79,16 @@ static void flush_out(struct peer *p)
     size_t done = 0;
 
     while (done < p->n_out) {
-        ssize_t n = send(p->fd, p->out + done, p->n_out - done, MSG_NOSIGNAL);
+        size_t step = p->n_out - done;
+        ssize_t n;
 
+        step = p->pieces && p->pieces < step ? p->pieces : step;
+        n = send(p->fd, p->out + done, step, MSG_NOSIGNAL);
         if (n <= 0) /* an expect tells how the connection ended */
             break;
         done += (size_t)n;
+        if (p->pieces)
+            sched_yield(); /* the gateway may look at it */
     }
     p->n_out = 0;
 }
@@ -248,6 +257,9 @@ static void command(struct peer *p, const char *name, char *args)
         do_connect(p, args);
     } else if (!strcmp(name, "record")) {
         do_record(p, args);
+    } else if (!strcmp(name, "pieces")) {
+        p->pieces = (size_t)atoi(args);
+        setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     } else if (!strcmp(name, "badtag")) {
         protect(p, CONTENT_DATA, bytes, 0, 8, true);
     } else if (!strcmp(name, "raw")) {
