@@ -7,10 +7,11 @@ $(BIN)/penstock-state: $(patsubst %,$(BUILD)/appliance-image/src/%.o,state parti
 IMAGE_CONSOLE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,keys menu screen form plain)
 $(BIN)/penstock-console: $(patsubst %,$(BUILD)/appliance-image/src/%.o,console look helper local terminal) $(IMAGE_CONSOLE)
 IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots install running trial)
+IMAGE_DEVICES := $(patsubst %,$(BUILD)/appliance-image/src/%.o,devices binding sysfs)
 IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings checkup words filter listeners service local partition) \
-    $(IMAGE_UPDATE) $(IMAGE_SETTINGS)
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings server_devices checkup words filter listeners service local partition) \
+    $(IMAGE_UPDATE) $(IMAGE_SETTINGS) $(IMAGE_DEVICES)
 IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
 $(BIN)/penstock-first: $(call archive,mgmt/model)
@@ -29,6 +30,7 @@ $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
 $(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
+$(BUILD)/unit/devices: $(IMAGE_DEVICES)
 $(BUILD)/unit/first: $(IMAGE_FIRST)
 $(BUILD)/unit/vrrp $(BUILD)/unit/keeper: $(IMAGE_VRRP)
 $(BUILD)/unit/kekfile: $(IMAGE_SEAL)

@@ -79,3 +79,12 @@ def drive(folder):
 def second_card(tap, mac):
     """Words for one more network card, on the tap device with this descriptor."""
     return ["-netdev", "tap,id=second,fd=%d" % tap, "-device", "virtio-net-pci,netdev=second,romfile=,mac=" + mac]
+
+
+def engine_card(forwards, iommu=True, network="10.0.3.0/24", address="10.0.3.15", model="virtio-net-pci"):
+    """Words for a network card for the DPDK engine, on a user network of its own, behind an IOMMU where there is one.
+    forwards: port on the host's loopback -> port of `address`."""
+    net = "user,id=engine,net=" + network + "".join(",hostfwd=tcp:127.0.0.1:%d-%s:%d" % (here, address, there) for here, there in forwards.items())
+    own = ",disable-legacy=on,iommu_platform=on" if model.startswith("virtio") else ""
+    return [*(["-device", "intel-iommu,intremap=on,aw-bits=48"] if iommu else []), "-device", "pcie-root-port,id=riser,chassis=1,slot=1",
+            "-netdev", net, "-device", model + ",bus=riser,netdev=engine,romfile=,mac=52:54:00:03:00:0f" + own]

@@ -12,6 +12,7 @@
 #include "dataplane/base/sandbox.h"
 #include "dataplane/base/spawn.h"
 #include "dataplane/core/threads.h"
+#include "dataplane/dpdk/given.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/stacks.h"
 #include "dataplane/record/record.h"
@@ -38,7 +39,7 @@ static int parse_number(const char *s, unsigned long max, unsigned long *out)
     return errno || *end || end == s || *out > max ? -EINVAL : 0;
 }
 
-static int parse_args(int argc, char **argv, struct shared *shared)
+static int parse_args(int argc, char **argv, struct shared *shared, const char **helper)
 {
     unsigned long first = 0, rekey = REKEY_DEFAULT;
 
@@ -49,6 +50,8 @@ static int parse_args(int argc, char **argv, struct shared *shared)
         } else if (!strcmp(argv[i], "--rekey-records")) {
             if (parse_number(argv[i + 1], REKEY_DEFAULT, &rekey) || !rekey)
                 return usage("--rekey-records takes 1 to 16777216");
+        } else if (!strcmp(argv[i], "--appliance")) {
+            *helper = argv[i + 1];
         } else {
             return usage("unknown option");
         }
@@ -92,7 +95,7 @@ static int refuse(int fd, const struct err *e)
 
 /* Everything that needs privilege, and then without it. 0 or -errno with *e. */
 static int prepare(struct ports *ports, struct shared *shared, struct control *control,
-                   struct inbox *inboxes, struct err *e)
+                   struct inbox *inboxes, const char *helper, struct err *e)
 {
     struct policy *p; /* kept: the ports point into it */
     int rc = first_policy(SPAWN_CONTROL_FD, &p);
@@ -113,7 +116,9 @@ static int prepare(struct ports *ports, struct shared *shared, struct control *c
                        strerror(-rc));
     shared->dpdk = &p->dpdk;
     shared->sessions_max = SESSIONS_MAX;
-    rc = ports_open(ports, &p->dpdk, e);
+    rc = helper ? given_ask(helper, &p->dpdk, e) : 0;
+    if (!rc)
+        rc = ports_open(ports, &p->dpdk, e);
     if (!rc)
         rc = ports_await(ports, AWAIT_MS, e);
     return rc ? rc : sandbox_enter(SANDBOX_DPDK, e);
@@ -125,14 +130,15 @@ int main(int argc, char **argv)
     static struct control control;
     static struct ports ports[POLICY_LCORES_MAX];
     static struct inbox inboxes[POLICY_LCORES_MAX];
+    const char *helper = NULL; /* the appliance's; NULL: devices are ours to open as they are */
     struct err e;
-    int rc = parse_args(argc, argv, &shared);
+    int rc = parse_args(argc, argv, &shared, &helper);
 
     if (rc)
         return rc;
     log_init("dataplane-dpdk", LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
-    if (prepare(ports, &shared, &control, inboxes, &e))
+    if (prepare(ports, &shared, &control, inboxes, helper, &e))
         return refuse(SPAWN_CONTROL_FD, &e);
     rc = threads_run(&control, stacks_engine(ports));
     control_fini(&control);

@@ -180,6 +180,9 @@ static bool take_answer(struct appliance_heard *heard, struct chan_msg *msg,
     case SYSTEM_JOURNAL_IS:
         a->journal = heard->journal;
         return take_journal(heard, &msg->body);
+    case SYSTEM_DEVICES_ARE:
+        a->devices = &heard->devices;
+        return !system_get_devices(&msg->body, &heard->devices);
     default:
         return false;
     }

@@ -30,6 +30,7 @@ struct appliance_answer {
     const struct system_time *time;
     const struct system_checkup *checkup;
     const char *journal;
+    const struct system_devices *devices;
     uint64_t version;
 };
 typedef void appliance_done(void *arg, int rc, const struct appliance_answer *a,
@@ -52,6 +53,7 @@ struct appliance_heard {
     struct system_time time;
     struct system_checkup checkup;
     char journal[SYSTEM_DATA_MAX + 1];
+    struct system_devices devices;
 };
 
 struct appliance {

@@ -166,7 +166,10 @@ static int take_refused(struct manager *m, struct chan_msg *msg)
 
     if (control_get_refused(&msg->body, &r))
         return -EPROTO;
-    coming_ended(m, r.revision, &r.err);
+    if (!r.revision)
+        m->missing = r.err;
+    else
+        coming_ended(m, r.revision, &r.err);
     return 0;
 }
 

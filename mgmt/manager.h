@@ -51,6 +51,7 @@ struct manager {
     json_t *document;            /* of the running revision, canonical */
     char name[CONTROL_PATH_MAX]; /* the file's */
     json_t *warnings;
+    struct err missing;         /* why an engine of what runs is not there; what "": all are */
     json_t *offered;            /* by profile (offered.h) */
     struct compile_date *dates; /* what runs out, for alarms */
     unsigned n_dates;

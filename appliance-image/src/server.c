@@ -305,6 +305,8 @@ static const struct {
     {SYSTEM_RESET, on_reset},
     {SYSTEM_CHECKUP, on_checkup},
     {SYSTEM_JOURNAL, on_journal},
+    {SYSTEM_DEVICES, server_devices},
+    {SYSTEM_GIVE, server_give},
 };
 
 /* One message. 0, or -errno: the caller is gone or breaks the rules. */

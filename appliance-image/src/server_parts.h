@@ -17,4 +17,8 @@ int server_links(struct server *s, unsigned i, struct buf *b);
 int server_time(struct server *s, unsigned i, struct buf *b);
 int server_time_set(struct server *s, unsigned i, struct buf *b);
 
+/* server_devices.c */
+int server_devices(struct server *s, unsigned i, struct buf *b);
+int server_give(struct server *s, unsigned i, struct buf *b);
+
 #endif

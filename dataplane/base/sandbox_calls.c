@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <linux/sockios.h>
+#include <linux/vfio.h>
 
 #include "dataplane/base/check.h"
 
@@ -142,9 +143,9 @@ static const struct sandbox_call token_calls[] = {
 };
 
 #define SET(table) {table, ARRAY_LEN(table)}
-/* What packet sockets have counted. */
+/* What packet sockets have counted; arming the interrupts of a device that is open. */
 static const struct sandbox_call dpdk_calls[] = {
-    {CALL(getsockopt)},
+    {CALL(getsockopt)}, IOCTL(VFIO_DEVICE_SET_IRQS),
 };
 /* clang-format on */
 

@@ -74,7 +74,8 @@ static int check_link(const struct policy_link *l, const struct shared *shared, 
     char where[128];
 
     snprintf(where, sizeof where, "/links/%s/engine", l->name);
-    if (l->engine == ENGINE_KTLS && !shared->ktls.usable)
+    /* Links over sockets are the other data plane's to judge. */
+    if (l->engine == ENGINE_KTLS && !shared->dpdk && !shared->ktls.usable)
         return err_set(e, -EOPNOTSUPP, where, "use \"auto\" or \"soft\", or a kernel with TLS",
                        "kernel TLS is required but can not be used: %s", shared->ktls.why);
     if (l->n_targets > TARGETS_MAX) {

@@ -141,7 +141,8 @@ struct control_result {
 struct control_refused {
     uint64_t revision;
     struct err err;
-}; /* REFUSED, REJECT */
+}; /* REFUSED, REJECT; L to mgmt with revision 0: an engine of what runs is missing, or (all empty)
+      is not */
 struct control_dial {
     uint32_t token;
     struct addr addr;

@@ -297,3 +297,65 @@ int system_get_checkup(struct buf *b, struct system_checkup *m)
         get_listener(b, &m->listeners[i]);
     return codec_done(b);
 }
+
+static void put_device(struct buf *b, const struct system_device *d)
+{
+    buf_put_str(b, d->address);
+    buf_put_u16(b, d->vendor);
+    buf_put_u16(b, d->device);
+    buf_put_str(b, d->driver);
+    buf_put_str(b, d->interface);
+    buf_put_u8(b, d->grouped);
+    buf_put_u32(b, d->group);
+    buf_put_u8(b, d->given);
+    buf_put_str(b, d->why);
+}
+
+static void get_device(struct buf *b, struct system_device *d)
+{
+    get_word(b, d->address, sizeof d->address);
+    d->vendor = buf_get_u16(b);
+    d->device = buf_get_u16(b);
+    get_word(b, d->driver, sizeof d->driver);
+    get_word(b, d->interface, sizeof d->interface);
+    d->grouped = codec_get_bool(b);
+    d->group = buf_get_u32(b);
+    d->given = codec_get_bool(b);
+    get_word(b, d->why, sizeof d->why);
+}
+
+void system_put_devices(struct buf *b, const struct system_devices *m)
+{
+    buf_put_u32(b, m->huge_mb);
+    buf_put_u8(b, m->n);
+    for (unsigned i = 0; i < m->n; i++)
+        put_device(b, &m->devices[i]);
+}
+
+int system_get_devices(struct buf *b, struct system_devices *m)
+{
+    memset(m, 0, sizeof *m);
+    m->huge_mb = buf_get_u32(b);
+    m->n = codec_get_upto(b, SYSTEM_DEVICES_MAX);
+    for (unsigned i = 0; i < m->n && buf_ok(b); i++)
+        get_device(b, &m->devices[i]);
+    return codec_done(b);
+}
+
+void system_put_give(struct buf *b, const struct system_give *m)
+{
+    buf_put_u32(b, m->huge_mb);
+    buf_put_u8(b, m->n);
+    for (unsigned i = 0; i < m->n; i++)
+        buf_put_str(b, m->devices[i]);
+}
+
+int system_get_give(struct buf *b, struct system_give *m)
+{
+    memset(m, 0, sizeof *m);
+    m->huge_mb = buf_get_u32(b);
+    m->n = codec_get_upto(b, SYSTEM_GIVEN_MAX);
+    for (unsigned i = 0; i < m->n && buf_ok(b); i++)
+        get_word(b, m->devices[i], sizeof m->devices[i]);
+    return codec_done(b);
+}

@@ -9,6 +9,8 @@
  *   M: TIME_SET                       S: DONE
  *   M: CHECKUP                        S: CHECKUP_IS
  *   M: JOURNAL                        S: JOURNAL_IS
+ *   M: DEVICES                        S: DEVICES_ARE
+ *   GIVE                              S: DONE    from the DPDK engine only, before its sandbox
  *   RESET                             S: DONE    from the console only
  *
  * Why: writing partitions and starting the machine again take rights that M, which hears strangers
@@ -39,6 +41,10 @@
 #define SYSTEM_WORD        32
 #define SYSTEM_COUNTERS    16 /* of the packet filter */
 #define SYSTEM_LISTENERS   255
+#define SYSTEM_DEVICES_MAX 64 /* network devices on a PCI bus, that are told */
+#define SYSTEM_GIVEN_MAX   8  /* of them, for the DPDK engine */
+#define SYSTEM_PCI         13 /* "0000:03:00.0" */
+#define SYSTEM_WHY         256
 
 enum system_type {
     SYSTEM_STATE = 1,
@@ -55,12 +61,15 @@ enum system_type {
     SYSTEM_TIME_SET,
     SYSTEM_RESET,
     SYSTEM_CHECKUP,
+    SYSTEM_DEVICES,
     SYSTEM_STATUS = 16,
     SYSTEM_DONE,
     SYSTEM_NETWORK_IS,
     SYSTEM_LINKS_ARE,
     SYSTEM_TIME_IS,
     SYSTEM_CHECKUP_IS,
+    SYSTEM_DEVICES_ARE,
+    SYSTEM_GIVE = 32,
     SYSTEM_JOURNAL = 48,
     SYSTEM_JOURNAL_IS,
 };
@@ -177,10 +186,36 @@ struct system_checkup {
     struct system_listener listeners[SYSTEM_LISTENERS];
 };
 
+/* A network device on a PCI bus. */
+struct system_device {
+    char address[SYSTEM_PCI];
+    uint16_t vendor, device;
+    char driver[SYSTEM_WORD];     /* the kernel's; "": none */
+    char interface[NETWORK_NAME]; /* the kernel's name for it; "": it has none */
+    bool grouped;                 /* has an IOMMU group: this one */
+    uint32_t group;
+    bool given;           /* to the DPDK engine */
+    char why[SYSTEM_WHY]; /* it can not be given; "": it can */
+};
+
+struct system_devices {
+    uint8_t n;
+    uint32_t huge_mb; /* of memory in huge pages */
+    struct system_device devices[SYSTEM_DEVICES_MAX];
+};
+
+/* What the DPDK engine is to have: these devices and no other, and so much memory in huge pages. */
+struct system_give {
+    uint8_t n;
+    uint32_t huge_mb;
+    char devices[SYSTEM_GIVEN_MAX][SYSTEM_PCI];
+};
+
 /*
  * put writes the body; get reads it and returns 0 or -EPROTO. STATE, INSTALL, END, RESET, NETWORK,
- * NETWORK_CONFIRM, LINKS, TIME, CHECKUP and JOURNAL have no body (system_get_empty); DATA is bytes
- * of the update and nothing else, 1 to SYSTEM_DATA_MAX; JOURNAL_IS as many of text, in lines.
+ * NETWORK_CONFIRM, LINKS, TIME, CHECKUP, DEVICES and JOURNAL have no body (system_get_empty); DATA
+ * is bytes of the update and nothing else, 1 to SYSTEM_DATA_MAX; JOURNAL_IS as many of text, in
+ * lines.
  */
 int system_get_empty(struct buf *b);
 const uint8_t *system_get_data(struct buf *b, size_t *n); /* NULL: -EPROTO */
@@ -200,5 +235,9 @@ void system_put_time(struct buf *b, const struct system_time *m);
 int system_get_time(struct buf *b, struct system_time *m);
 void system_put_checkup(struct buf *b, const struct system_checkup *m);
 int system_get_checkup(struct buf *b, struct system_checkup *m);
+void system_put_devices(struct buf *b, const struct system_devices *m);
+int system_get_devices(struct buf *b, struct system_devices *m);
+void system_put_give(struct buf *b, const struct system_give *m);
+int system_get_give(struct buf *b, struct system_give *m);
 
 #endif

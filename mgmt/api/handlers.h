@@ -111,6 +111,9 @@ void network_get_links(struct call *c);
 void network_get_time_settings(struct call *c);
 void network_put_time_settings(struct call *c);
 
+/* devices.c: its network cards */
+void devices_get(struct call *c);
+
 /* support.c */
 void support_get(struct call *c);
 

@@ -74,6 +74,12 @@ static void warn_kek(const struct manager *m, json_t *list)
         json_array_append_new(list, json_string(words[m->vault.kek_kept]));
 }
 
+/* Has what runs ports for the DPDK engine, and the machine nothing for it? */
+static bool lacks_engine(const struct manager *m)
+{
+    return m->missing.what[0] && json_object_get(m->document, "dpdk");
+}
+
 /* What is near its end, with the days left, beside the warnings of the load. */
 static json_t *warnings_now(const struct manager *m, int64_t now)
 {
@@ -102,6 +108,9 @@ static json_t *warnings_now(const struct manager *m, int64_t now)
                                                  "one is %s",
                                                  m->store.put_aside));
     warn_kek(m, list);
+    if (list && lacks_engine(m))
+        json_array_append_new(list, json_sprintf("the DPDK engine does not run: %s",
+                                                 err_text(&m->missing, text, sizeof text)));
     return list;
 }
 
@@ -137,7 +146,8 @@ void live_health(struct call *c)
 void live_ready(struct call *c)
 {
     json_t *stats = ask_stats(c->m);
-    bool ready = c->m->revision && stats &&
+    bool whole = !lacks_engine(c->m),
+         ready = c->m->revision && stats && whole &&
                  json_integer_value(json_object_get(stats, "missing_workers")) == 0;
 
     json_decref(stats);
@@ -145,7 +155,9 @@ void live_ready(struct call *c)
         call_answer(c, 200, json_pack("{s:s}", "status", "ready"));
     else
         call_problem(c, 503, "Service Unavailable",
-                     c->m->revision ? "a worker does not answer" : "no revision runs yet");
+                     !c->m->revision ? "no revision runs yet"
+                     : whole         ? "a worker does not answer"
+                                     : "the DPDK engine does not run");
 }
 
 /* Does a value of the query, where it stands, equal the session's? */

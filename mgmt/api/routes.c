@@ -139,6 +139,8 @@ static const struct route routes[] = {
      "keep the network as it was set"},
     {"GET", "/api/v1/system/interfaces", READ, network_get_links, "",
      "the appliance's interfaces and routes as they are now"},
+    {"GET", "/api/v1/system/devices", READ, devices_get, "",
+     "the appliance's network cards: which the DPDK engine has or could have"},
     {"GET", "/api/v1/system/time", READ, network_get_time_settings, "",
      "servers of the time, and how the clock stands"},
     {"PUT", "/api/v1/system/time", CHANGE, network_put_time_settings, TRIAL,

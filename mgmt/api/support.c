@@ -218,6 +218,7 @@ static const struct {
 } appliance_parts[] = {{"system", SYSTEM_STATE, system_tell},
                        {"network", SYSTEM_NETWORK, system_tell_network},
                        {"interfaces", SYSTEM_LINKS, system_tell_links},
+                       {"devices", SYSTEM_DEVICES, system_tell_devices},
                        {"time", SYSTEM_TIME, system_tell_time},
                        {"checkup", SYSTEM_CHECKUP, tell_checkup},
                        {"journal", SYSTEM_JOURNAL, tell_journal}};

@@ -12,6 +12,7 @@ void system_ask(struct call *c, uint8_t type, const struct buf *body, appliance_
 void system_refuse(struct call *c, int rc, const struct err *e);
 
 /* What the helper said, as the answer of a call (arg): the call is not done by that. */
-appliance_done system_tell, system_tell_network, system_tell_links, system_tell_time;
+appliance_done system_tell, system_tell_network, system_tell_links, system_tell_time,
+    system_tell_devices;
 
 #endif

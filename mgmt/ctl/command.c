@@ -361,6 +361,8 @@ static const struct command commands[] = {
      command_restore, "/api/v1/restore", table_restore},
     {"interfaces", "", "the appliance's interfaces and routes as they are now", 0, 0, run_read,
      "/api/v1/system/interfaces", table_interfaces},
+    {"devices", "", "the appliance's network cards: which the DPDK engine has or could have", 0, 0,
+     run_read, "/api/v1/system/devices", table_devices},
     {"network", "[FILE]",
      "the appliance's network settings; with a file (JSON): set them (--confirm S: they go back "
      "after S seconds unless confirmed)",

@@ -128,6 +128,44 @@ void table_interfaces(const json_t *body, bool wide)
     table_routes(json_object_get(body, "routes"));
 }
 
+/* "port outside", "yes", or why it can not be given. */
+static void put_use(const json_t *d)
+{
+    if (json_object_get(d, "port")) {
+        printf("port ");
+        cell_put(cell_text(d, "port"), 0);
+    }
+    if (json_object_get(d, "why"))
+        cell_put(cell_text(d, "why"), 0);
+    else
+        cell_put(json_is_true(json_object_get(d, "given")) ? "given" : "can be given", 0);
+}
+
+void table_devices(const json_t *body, bool wide)
+{
+    json_t *d, *group;
+    size_t i;
+
+    (void)wide;
+    printf("DEVICE        ID         DRIVER      INTERFACE        GROUP  FOR THE DPDK ENGINE\n");
+    json_array_foreach(json_object_get(body, "items"), i, d)
+    {
+        cell_put(cell_text(d, "address"), 12);
+        cell_put(cell_text(d, "id"), 9);
+        cell_put(cell_text(d, "driver"), 10);
+        cell_put(cell_text(d, "interface"), 15);
+        group = json_object_get(d, "iommu_group");
+        if (group)
+            printf("%5lld  ", (long long)json_integer_value(group));
+        else
+            cell_put("-", 5);
+        put_use(d);
+        printf("\n");
+    }
+    printf("%lld MiB in huge pages\n",
+           (long long)json_integer_value(json_object_get(body, "huge_pages_mb")));
+}
+
 void table_time(const json_t *body, bool wide)
 {
     json_t *clock = json_object_get(body, "clock"), *server;

@@ -27,6 +27,7 @@ void table_admins(const json_t *body, bool wide);
 /* command_system.c */
 void table_system(const json_t *body, bool wide);
 void table_interfaces(const json_t *body, bool wide);
+void table_devices(const json_t *body, bool wide);
 void table_time(const json_t *body, bool wide);
 void table_version(const json_t *body, bool wide);
 /* table_pair.c */

@@ -96,6 +96,10 @@ static void give_up(struct change *a, enum outcome_kind kind, const struct err *
     files_refused(a->files);
     if (!a->running || !a->running->policy->dpdk.n_ports)
         (void)fleet_dpdk(a->fleet, 0, -1); /* begun for this change alone */
+    else if (a->begins_engine)
+        fleet_dpdk_lost(a->fleet, a->running->policy->dpdk.n_lcores,
+                        a->running->images[ATTACH_IMAGE_DATAPLANE]);
+    a->begins_engine = false;
     move(a, CHANGE_IDLE, 0);
 }
 
@@ -201,8 +205,10 @@ static int start_dpdk(struct change *a, struct err *e)
 {
     const struct holding *r = a->pending;
     const struct policy_dpdk *d = &r->policy->dpdk;
+    bool begins = d->n_ports && fleet_lacks_dpdk(a->fleet);
     int rc = d->n_ports ? fleet_dpdk(a->fleet, d->n_lcores, r->images[ATTACH_IMAGE_DATAPLANE]) : 0;
 
+    a->begins_engine = begins && !rc;
     if (rc == -ENOENT)
         return err_set(
             e, rc, "/dpdk",
@@ -245,6 +251,8 @@ int change_start(struct change *a, uint64_t revision, uint64_t now_ms)
         return 0;
     }
     move(a, CHANGE_PREPARING, now_ms);
+    if (a->begins_engine)
+        a->deadline_ms += CHILD_DEVICES_MS;
     return 0;
 }
 
@@ -283,7 +291,7 @@ int change_refused(struct change *a, struct child *c, const struct control_refus
 
 bool change_engine_failed(struct change *a, const struct err *e)
 {
-    if (a->phase != CHANGE_PREPARING || !a->running || a->running->policy->dpdk.n_ports)
+    if (a->phase != CHANGE_PREPARING || !a->running || !a->begins_engine)
         return false;
     refuse(a, OUTCOME_REFUSED, e);
     return true;
@@ -333,7 +341,8 @@ static bool ask(struct change *a)
     for (unsigned i = 0; i < a->fleet->n; i++) {
         struct child *c = &a->fleet->children[i];
 
-        if (!child_votes(c) || (c->role == ROLE_TOKEN && !holding_uses_token(a->pending, c->index)))
+        if (!child_votes(c) || c->missing ||
+            (c->role == ROLE_TOKEN && !holding_uses_token(a->pending, c->index)))
             continue;
         if (c->stage == STAGE_SERVING && c->vote == VOTE_NONE) {
             c->vote = VOTE_ASKED;
@@ -388,6 +397,9 @@ static void finish(struct change *a, uint64_t now_ms)
     files_applied(a->files, a->running->number);
     if (mgmt->told)
         child_send_number(mgmt, CONTROL_APPLIED, a->running->number);
+    a->begins_engine = false;
+    if (!a->running->policy->dpdk.n_ports && fleet_lacks_dpdk(a->fleet))
+        (void)fleet_dpdk(a->fleet, 0, -1); /* nobody looks for devices any more */
     a->outcome = (struct change_outcome){.kind = OUTCOME_APPLIED, .revision = a->running->number};
     move(a, CHANGE_IDLE, now_ms);
 }

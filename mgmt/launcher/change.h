@@ -57,6 +57,7 @@ struct change {
     uint64_t next_revision;
     uint64_t deadline_ms; /* of the phase */
     struct change_outcome outcome;
+    bool begins_engine; /* the pending revision is the first to have a DPDK engine that runs */
 };
 
 void change_init(struct change *a, struct fleet *f, struct files *files);

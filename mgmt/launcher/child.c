@@ -77,12 +77,17 @@ void child_close(struct child *c)
     c->control = -1;
 }
 
+static uint64_t stage_ms(enum role role, enum stage stage)
+{
+    return role == ROLE_DPDK && stage == STAGE_STARTING ? CHILD_DEVICES_MS : CHILD_STAGE_MS;
+}
+
 void child_move(struct child *c, enum stage next, uint64_t now_ms)
 {
     check(moves[c->stage] & (1u << next));
     c->stage = next;
     c->since_ms = now_ms;
-    c->due_ms = has_deadline[next] ? now_ms + CHILD_STAGE_MS : 0;
+    c->due_ms = has_deadline[next] ? now_ms + stage_ms(c->role, next) : 0;
 }
 
 #define ARGV_MAX (8 + 2 * MODULES_MAX)
@@ -115,7 +120,7 @@ static void fill(struct arguments *a, const struct child *c, const struct child_
         add(a, "--rekey-records");
         add(a, a->rekey);
     }
-    if (c->role == ROLE_MGMT && s->appliance && s->appliance[0]) {
+    if ((c->role == ROLE_MGMT || c->role == ROLE_DPDK) && s->appliance && s->appliance[0]) {
         add(a, "--appliance");
         add(a, s->appliance);
     }
@@ -180,7 +185,7 @@ void child_died(struct child *c, uint64_t now_ms)
     c->vote = VOTE_NONE;
     if (c->stage != STAGE_DOWN)
         child_move(c, STAGE_DOWN, now_ms);
-    c->due_ms = now_ms + child_backoff_ms(c->failures++);
+    c->due_ms = now_ms + (c->missing ? CHILD_MISSING_MS : child_backoff_ms(c->failures++));
 }
 
 void child_send(struct child *c, uint8_t type, const struct buf *body, int fd)

@@ -19,8 +19,10 @@
 #include "mgmt/launcher/outbox.h"
 
 #define CHILD_STAGE_MS    20000 /* to become READY, to prepare, to commit */
+#define CHILD_DEVICES_MS  60000 /* READY, with devices: memory is cleared, cards are reset */
 #define CHILD_BACKOFF_MS  100   /* after the first restart, which is at once; doubles */
 #define CHILD_BACKOFF_MAX 5000
+#define CHILD_MISSING_MS  60000 /* until one whose start the machine did not allow is tried */
 #define CHILD_HEALTHY_MS  10000 /* of service, and past failures are forgotten */
 
 enum role {
@@ -66,6 +68,7 @@ struct child {
     bool told;         /* mgmt: was given a configuration */
     char *module;      /* token: the PKCS#11 module it is for (owned); NULL: it is not wanted */
     bool idle;         /* no revision has use for it: it is not started */
+    bool missing;      /* the machine lacks what it needs, and the others go on without it */
     bool draining;     /* was told to, and has not said that it did */
 };
 
@@ -74,7 +77,7 @@ struct child_setup {
     const char *dir; /* of the programs */
     unsigned workers, rekey_records;
     const struct modules *modules; /* NULL: nothing is given to token processes */
-    const char *appliance; /* socket of the appliance's helper, for mgmt; "": there is none */
+    const char *appliance; /* socket of the appliance's helper, for mgmt and DPDK; "": none */
     const char *vrrp;      /* and of the one that speaks VRRP */
     int log_fd;            /* where lines go besides stderr; 0: nowhere */
 };

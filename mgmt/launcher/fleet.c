@@ -245,6 +245,23 @@ static void add_dpdk(struct fleet *f, unsigned workers)
         child_init(&f->children[f->n++], ROLE_DPDK, 0);
 }
 
+bool fleet_lacks_dpdk(const struct fleet *f)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        if (f->children[i].role == ROLE_DPDK)
+            return f->children[i].idle || f->children[i].missing;
+    return true;
+}
+
+void fleet_dpdk_lost(struct fleet *f, unsigned wanted, int image_fd)
+{
+    struct child *c = fleet_find(f, ROLE_DPDK, 0);
+
+    c->missing = true;
+    (void)fleet_dpdk(f, wanted, image_fd);
+    c->missing = true;
+}
+
 int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd)
 {
     struct child *c = fleet_find(f, ROLE_DPDK, 0);
@@ -256,7 +273,7 @@ int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd)
         return -ENOSPC;
     if (wanted && !is_installed(f, ROLE_DPDK))
         return -ENOENT;
-    if (wanted && (!c || c->idle)) {
+    if (wanted && fleet_lacks_dpdk(f)) {
         fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0)
             return -errno;
@@ -265,6 +282,11 @@ int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd)
         f->ports_fd = fd;
         f->dpdk = wanted;
         add_dpdk(f, wanted);
+        c = fleet_find(f, ROLE_DPDK, 0);
+        if (c->missing)
+            child_hang_up(c); /* it looks for what another revision named */
+        c->missing = false;
+        c->due_ms = 0;
     }
     for (unsigned i = 0; (c = fleet_find(f, ROLE_HANDSHAKE, f->workers + i)) != NULL; i++)
         set_idle(c, !wanted || i >= f->dpdk);
@@ -355,7 +377,9 @@ void fleet_unseat(struct child *c)
 bool fleet_all_serve(const struct fleet *f)
 {
     for (unsigned i = 0; i < f->n; i++) {
-        if (child_votes(&f->children[i]) && f->children[i].stage != STAGE_SERVING)
+        const struct child *c = &f->children[i];
+
+        if (child_votes(c) && c->stage != STAGE_SERVING && !c->missing)
             return false;
     }
     return true;

@@ -57,6 +57,11 @@ void fleet_link(struct fleet *f);
  * installed), -ENOSPC (there are not so many workers' numbers left), or -errno.
  */
 int fleet_dpdk(struct fleet *f, unsigned wanted, int image_fd);
+/* Is there none, or one that the machine has nothing for: would fleet_dpdk() begin one? */
+bool fleet_lacks_dpdk(const struct fleet *f);
+/* What was begun for a change that failed is again the one that is missing, of the running image.
+ */
+void fleet_dpdk_lost(struct fleet *f, unsigned wanted, int image_fd);
 /* Send a connection of the management link to mgmt; fd stays the caller's. False: mgmt is not
  * there.
  */

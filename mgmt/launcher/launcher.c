@@ -133,7 +133,7 @@ static void check_start(struct launcher *l, uint64_t now_ms)
     for (unsigned i = 0; i < l->fleet.n && !l->ready; i++) {
         const struct child *c = &l->fleet.children[i];
 
-        if (c->failures < LAUNCHER_START_TRIES)
+        if (c->failures < LAUNCHER_START_TRIES || c->missing)
             continue;
         err_set(&e, -EIO, child_program(c->role), "see its log lines before this one",
                 "the process does not stay up");

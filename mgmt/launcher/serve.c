@@ -27,6 +27,22 @@ static void send_result(struct child *c, uint8_t type, uint32_t token, int rc, i
     child_send(c, type, &b, fd);
 }
 
+/* mgmt hears which engine the machine has nothing for (revision 0), and that it is there again. */
+static void tell_missing(struct launcher *l, const struct err *why)
+{
+    struct control_refused m = {.revision = 0};
+    struct child *mgmt = fleet_find(&l->fleet, ROLE_MGMT, 0);
+    uint8_t mem[2048];
+    struct buf b;
+
+    if (why)
+        m.err = *why;
+    buf_init(&b, mem, sizeof(mem));
+    control_put_refused(&b, &m);
+    if (mgmt->stage >= STAGE_READY)
+        child_send(mgmt, CONTROL_REFUSED, &b, -1);
+}
+
 static int on_ready(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
 {
     uint64_t zero;
@@ -34,6 +50,9 @@ static int on_ready(struct launcher *l, struct child *c, struct chan_msg *m, uin
     if (control_get_number(&m->body, &zero) || c->stage != STAGE_STARTING)
         return -EPROTO;
     child_move(c, STAGE_READY, now_ms);
+    if (c->missing)
+        tell_missing(l, NULL);
+    c->missing = false;
     if (c->role == ROLE_KEYRING)
         fleet_give_kek(&l->fleet);
     fleet_link(&l->fleet);
@@ -63,6 +82,15 @@ static int on_committed(struct launcher *l, struct child *c, struct chan_msg *m,
     return rc;
 }
 
+/*
+ * On the appliance nobody stands by at a start: a card that is gone, or an IOMMU that was switched
+ * off, must not take the management and the other links along. The engine is tried again and again.
+ */
+static bool goes_on_without(const struct launcher *l, const struct child *c)
+{
+    return c->role == ROLE_DPDK && l->fleet.appliance && l->fleet.appliance[0];
+}
+
 static int on_refused(struct launcher *l, struct child *c, struct chan_msg *m, uint64_t now_ms)
 {
     struct control_refused refused;
@@ -73,7 +101,10 @@ static int on_refused(struct launcher *l, struct child *c, struct chan_msg *m, u
         return change_refused(&l->change, c, &refused);
     if (c->role == ROLE_DPDK && change_engine_failed(&l->change, &refused.err))
         return 0;
-    if (!l->ready) /* the machine lacks what this process needs: no use to go on */
+    c->missing = goes_on_without(l, c);
+    if (c->missing)
+        tell_missing(l, &refused.err);
+    if (!l->ready && !c->missing) /* the machine lacks what this process needs */
         stop_with(l, 1, &refused.err, now_ms);
     else
         resume_refused(c, &refused.err);

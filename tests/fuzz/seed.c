@@ -228,6 +228,11 @@ static void seed_system(void)
         .units = {{"penstockd.service", "active", "running", "success", 2, 1 << 20}},
         .n_counters = 1,
         .counters = {{"dropped", 3, 180}}};
+    struct system_devices devices = {
+        .n = 1,
+        .huge_mb = 256,
+        .devices = {{"0000:03:00.0", 0x8086, 0x10d3, "e1000e", "enp3s0", true, 4, false, "no"}}};
+    struct system_give give = {.n = 1, .huge_mb = 256, .devices = {"0000:03:00.0"}};
     struct buf b = begin(SYSTEM_ACTIVATE);
 
     check(!network_parse(&network.network.links[0].addresses[0], "192.0.2.1/24"));
@@ -245,6 +250,8 @@ static void seed_system(void)
     SEED(SYSTEM_LINKS_ARE, system_put_links, links, "system", "links");
     SEED(SYSTEM_TIME_IS, system_put_time, time, "system", "time");
     SEED(SYSTEM_CHECKUP_IS, system_put_checkup, checkup, "system", "checkup");
+    SEED(SYSTEM_DEVICES_ARE, system_put_devices, devices, "system", "devices");
+    SEED(SYSTEM_GIVE, system_put_give, give, "system", "give");
     SEED(SYSTEM_DONE, system_put_done, yes, "system", "yes");
     SEED(SYSTEM_DONE, system_put_done, no, "system", "no");
 }

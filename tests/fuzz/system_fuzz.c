@@ -24,6 +24,8 @@ FUZZ_ROUND(done, system_get_done, system_put_done, struct system_done);
 FUZZ_ROUND(network, system_get_network, system_put_network, struct system_network);
 FUZZ_ROUND(links, system_get_links, system_put_links, struct system_links);
 FUZZ_ROUND(time, system_get_time, system_put_time, struct system_time);
+FUZZ_ROUND(devices, system_get_devices, system_put_devices, struct system_devices);
+FUZZ_ROUND(give, system_get_give, system_put_give, struct system_give);
 FUZZ_ROUND(checkup, system_get_checkup, system_put_checkup, struct system_checkup);
 
 /* Settings that are judged good hold no byte that a unit's line could not have. */
@@ -62,7 +64,8 @@ static const struct fuzz_kind kinds[] = {
     {SYSTEM_STATUS, round_status},      {SYSTEM_DONE, round_done},
     {SYSTEM_DATA, round_data},          {SYSTEM_NETWORK_IS, round_and_judge},
     {SYSTEM_LINKS_ARE, round_links},    {SYSTEM_TIME_IS, round_time},
-    {SYSTEM_CHECKUP_IS, round_checkup},
+    {SYSTEM_CHECKUP_IS, round_checkup}, {SYSTEM_DEVICES_ARE, round_devices},
+    {SYSTEM_GIVE, round_give},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -38,12 +38,13 @@ class Appliance:
         self.more = None  # QEMU's own words, in place of a console that goes to a file
         self.drive = None  # a folder that is the configuration drive
         self.tpm = None  # a folder that is the memory of its TPM
+        self.devices = []  # QEMU's words for more devices
         self.lan = None  # (a Lan, the name of this machine's port on its switch, a hardware address)
         self.qemu = None
 
     def boot(self):
         open(self.console_path, "wb").close()
-        more = [*(self.more or ["-serial", "file:" + self.console_path]), "-no-reboot",
+        more = [*(self.more or ["-serial", "file:" + self.console_path]), "-no-reboot", *self.devices,
                 *(machine.drive(self.drive) if self.drive else []), *(machine.tpm(self.tpm) if self.tpm else [])]
         tap = self.lan[0].tap(self.lan[1]) if self.lan else None
         if tap is not None:

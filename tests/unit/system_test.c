@@ -11,6 +11,8 @@ DECODER(system_get_power, enum system_power);
 DECODER(system_get_status, struct system_status);
 DECODER(system_get_done, struct system_done);
 DECODER(system_get_checkup, struct system_checkup);
+DECODER(system_get_devices, struct system_devices);
+DECODER(system_get_give, struct system_give);
 
 static uint8_t mem[2048];
 
@@ -57,6 +59,32 @@ TEST("how the units are comes back as it was, only whole, and in printable words
     EXPECT(only_whole(decode_system_get_checkup, mem, b.len));
     EXPECT(refuses(decode_system_get_checkup, mem, b.len, 0, SYSTEM_UNITS + 1));
     EXPECT(refuses(decode_system_get_checkup, mem, b.len, 3, '\n'));
+}
+
+TEST("network cards, and what the engine wants of them, come back as they were, and only whole")
+{
+    static const struct system_devices m = {
+        .n = 1,
+        .huge_mb = 256,
+        .devices = {{"0000:03:00.0", 0x8086, 0x10d3, "e1000e", "enp3s0", true, 4, false, "no"}}};
+    static const struct system_give g = {.n = 1, .huge_mb = 64, .devices = {"0000:03:00.0"}};
+    static struct system_devices got;
+    static struct system_give asked;
+    struct buf b, r;
+
+    buf_init(&b, mem, sizeof mem);
+    system_put_devices(&b, &m);
+    buf_init_read(&r, mem, b.len);
+    EXPECT(!system_get_devices(&r, &got) && !memcmp(&got, &m, sizeof m));
+    EXPECT(only_whole(decode_system_get_devices, mem, b.len));
+    EXPECT(refuses(decode_system_get_devices, mem, b.len, 4, SYSTEM_DEVICES_MAX + 1));
+    EXPECT(refuses(decode_system_get_devices, mem, b.len, 7, '\n'));
+    buf_init(&b, mem, sizeof mem);
+    system_put_give(&b, &g);
+    buf_init_read(&r, mem, b.len);
+    EXPECT(!system_get_give(&r, &asked) && !memcmp(&asked, &g, sizeof g));
+    EXPECT(only_whole(decode_system_get_give, mem, b.len));
+    EXPECT(refuses(decode_system_get_give, mem, b.len, 4, SYSTEM_GIVEN_MAX + 1));
 }
 
 TEST("a failure says why, a success does not, and a mixture is refused")
