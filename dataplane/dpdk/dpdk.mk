@@ -21,7 +21,7 @@ $(BUILD)/lwip/core/tcp_out.o: LWIP_NAMES := -Dtcp_split_unsent_seg=lwip_split_un
 $(BUILD)/lwip/%.o: $(LWIP)/src/%.c $(wildcard dataplane/dpdk/lwip/*.h dataplane/dpdk/lwip/arch/*.h) dataplane/dpdk/dpdk.mk
 	@mkdir -p $(@D)
 	@echo "  CC lwip/$*.c"
-	@$(CC) $(LWIP_INCLUDES) $(DPDK_CFLAGS) $(LWIP_NAMES) -std=gnu11 $(OPT_$(VARIANT)) -Werror=implicit-function-declaration -Wno-address -c $< -o $@
+	@$(CC) $(LWIP_INCLUDES) $(DPDK_CFLAGS) $(LWIP_NAMES) -std=gnu11 $(OPT_$(VARIANT)) -Werror=implicit-function-declaration -Wno-address -Wno-tautological-constant-out-of-range-compare -c $< -o $@
 
 $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 	@mkdir -p $(@D)

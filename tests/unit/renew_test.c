@@ -71,8 +71,8 @@ TEST("an answer ends where it says, in each of the three ways, and every shorter
 {
     static const char *const answers[] = {
         "HTTP/1.1 200 OK\r\nContent-Type: x/y; a=b\r\nContent-Length: 5\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\ncontent-type:x/y\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n",
+        ("HTTP/1.1 200 OK\r\ncontent-type:x/y\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n"),
         "HTTP/1.0 200 OK\nContent-Type: x/y\n\nhello"};
     struct web_answer a;
     char out[4096], piece[4096];
