@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "dataplane/wire/chan.h"
@@ -27,21 +25,6 @@ int appliance_init(struct appliance *a, const char *path)
 
 /* ---- asking ---- */
 
-static int dial(const struct appliance *a)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
-
-    if (fd < 0)
-        return -errno;
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", a->path);
-    if (!connect(fd, (const struct sockaddr *)&to, sizeof to))
-        return fd;
-    rc = -errno;
-    close(fd);
-    return rc;
-}
-
 static int find_free(const struct appliance *a)
 {
     for (int i = 0; i < APPLIANCE_LINES; i++)
@@ -59,7 +42,7 @@ int appliance_ask(struct manager *m, uint8_t type, const struct buf *body, appli
     if (!a->path[0])
         return err_set(e, -ENOTSUP, WHERE, "it is there on the appliance's disk image",
                        "this gateway does not run on the appliance");
-    fd = line < 0 ? line : dial(a);
+    fd = line < 0 ? line : chan_dial(a->path);
     if (fd >= 0 && chan_send(fd, type, body, NULL, 0)) {
         close(fd);
         fd = -EAGAIN;

@@ -2,33 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "dataplane/wire/chan.h"
 
 #define ANSWER_MAX NETWORK_BODY_MAX
-
-static int dial(const char *path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd, rc;
-
-    if (strlen(path) >= sizeof to.sun_path)
-        return -ENAMETOOLONG;
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (!connect(fd, (const struct sockaddr *)&to, sizeof to))
-        return fd;
-    rc = -errno;
-    close(fd);
-    return rc;
-}
 
 /* One request and its answer, which has to be of this type. */
 static int exchange(int fd, uint8_t type, const struct buf *body, uint8_t wanted, uint8_t *mem,
@@ -50,7 +29,7 @@ static int exchange(int fd, uint8_t type, const struct buf *body, uint8_t wanted
 static int ask(const char *path, uint8_t type, const struct buf *body, uint8_t wanted, uint8_t *mem,
                struct chan_msg *m, struct err *e)
 {
-    int fd = dial(path);
+    int fd = chan_dial(path);
     int rc = fd < 0 ? fd : exchange(fd, type, body, wanted, mem, m);
 
     if (fd >= 0)

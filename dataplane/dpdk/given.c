@@ -4,8 +4,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
@@ -49,26 +47,17 @@ static int fill(struct system_give *m, const struct policy_dpdk *p, struct err *
     return 0;
 }
 
+/* The helper may have been started at the same time. */
 static int dial(const char *path)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
     uint64_t end_ms = clock_mono_ms() + HELPER_MS;
-    int fd, rc;
+    int fd = chan_dial(path);
 
-    if (strlen(path) >= sizeof to.sun_path)
-        return -ENAMETOOLONG;
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    do {
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-            return -errno;
-        if (!connect(fd, (const struct sockaddr *)&to, sizeof to))
-            return fd;
-        rc = -errno;
-        close(fd);
+    while (fd < 0 && fd != -ENAMETOOLONG && clock_mono_ms() < end_ms) {
         nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000L}, NULL);
-    } while (clock_mono_ms() < end_ms);
-    return rc;
+        fd = chan_dial(path);
+    }
+    return fd;
 }
 
 /* The helper's answer. 0 or -errno: there is none. */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 
@@ -34,6 +35,24 @@ int chan_pair(int fds[2])
         fds[i] = pair[i];
     }
     return 0;
+}
+
+int chan_dial(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd, rc;
+
+    if (strlen(path) >= sizeof to.sun_path)
+        return -ENAMETOOLONG;
+    memcpy(to.sun_path, path, strlen(path) + 1);
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (!connect(fd, (const struct sockaddr *)&to, sizeof to))
+        return fd;
+    rc = -errno;
+    close(fd);
+    return rc;
 }
 
 int chan_send(int fd, uint8_t type, const struct buf *body, const int *fds, size_t n_fds)

@@ -28,6 +28,8 @@ struct chan_msg {
 /* A connected pair, close-on-exec and non-blocking, with send buffers for several large messages.
  */
 int chan_pair(int fds[2]);
+/* A connection to whoever listens at this path, close-on-exec and non-blocking; or -errno. */
+int chan_dial(const char *path);
 
 /*
  * Send one message. body may be NULL; fds are duplicated to the receiver and stay the caller's.

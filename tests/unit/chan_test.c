@@ -1,4 +1,7 @@
 #include "dataplane/wire/chan.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -73,6 +76,26 @@ TEST("a pair is close-on-exec, never blocks, and has room for several large mess
     for (int i = 0; i < 3; i++)
         EXPECT(chan_recv(fd[1], mem, sizeof mem, &m) == 1);
     close_pair(fd);
+}
+
+TEST("dialling finds who listens, and says who does not and what is no path")
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/penstock-chan-test"};
+    char longer[sizeof at.sun_path + 1];
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd;
+
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    snprintf(at.sun_path, sizeof at.sun_path, "/tmp/penstock-chan-test-%d", (int)getpid());
+    EXPECT(chan_dial(longer) == -ENAMETOOLONG);
+    EXPECT(chan_dial(at.sun_path) == -ENOENT);
+    EXPECT(!bind(listener, (const struct sockaddr *)&at, sizeof at));
+    EXPECT(chan_dial(at.sun_path) == -ECONNREFUSED);
+    EXPECT(!listen(listener, 1) && (fd = chan_dial(at.sun_path)) >= 0);
+    EXPECT(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_NONBLOCK);
+    close(fd);
+    close(listener);
+    unlink(at.sun_path);
 }
 
 TEST("a message is one packet: version, type, two zeros, body")
