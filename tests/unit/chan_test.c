@@ -1,13 +1,13 @@
 #include "dataplane/wire/chan.h"
-#include <stdio.h>
-#include <string.h>
-#include <sys/un.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "dataplane/base/clock.h"
 #include "tests/unit/test.h"
@@ -80,9 +80,9 @@ TEST("a pair is close-on-exec, never blocks, and has room for several large mess
 
 TEST("dialling finds who listens, and says who does not and what is no path")
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/penstock-chan-test"};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
     char longer[sizeof at.sun_path + 1];
-    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd;
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd = -1;
 
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
