@@ -46,6 +46,7 @@ struct search {
     const struct devices *d;
     const char *address; /* of the device that is looked at */
     char found[SYSFS_TEXT];
+    bool seen;                                                 /* the device itself */
     bool (*wanted)(const struct devices *d, const char *name); /* NULL: the first one */
 };
 
@@ -110,6 +111,8 @@ static bool is_alone(void *arg, const char *name)
 {
     struct search *s = arg;
 
+    if (!strcmp(name, s->address))
+        s->seen = true;
     if (!strcmp(name, s->address) || number(s->d, name, "class") >> 8 == CLASS_BRIDGE)
         return true;
     snprintf(s->found, sizeof s->found, "%.*s", (int)sizeof s->found - 1, name);
@@ -133,6 +136,9 @@ static int judge_group(const struct devices *d, const struct system_device *at, 
         return err_set(e, -EPERM, at->address,
                        "move the card to another slot, or switch on ACS in the firmware",
                        "it can reach %s, which is in its IOMMU group %u", others.found, at->group);
+    if (!others.seen)
+        return err_set(e, -EPERM, at->address, "see the appliance's support bundle",
+                       "who is in its IOMMU group %u can not be read", at->group);
     return 0;
 }
 

@@ -136,6 +136,14 @@ TEST("a card that shares its group could reach the other one")
     scrap();
 }
 
+TEST("a card whose group can not be read is not taken for one that is alone")
+{
+    machine();
+    shell("rm -r kernel/iommu_groups/7/devices");
+    EXPECT(says(CARD, "can not be read"));
+    scrap();
+}
+
 TEST("what the settings name is the appliance's own, as an interface and in a bond, kept or on "
      "trial")
 {
