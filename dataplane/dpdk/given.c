@@ -16,6 +16,8 @@
 #define AGAIN_MS   50
 #define ANSWER_MAX 2048
 
+_Static_assert(POLICY_PORTS_MAX <= SYSTEM_GIVEN_MAX, "every port's device can be asked for");
+
 static size_t name_len(const struct policy_port *p)
 {
     return strcspn(p->device, ",");
