@@ -4,7 +4,8 @@
 
 #define ALL_BYTES   (64u << 20) /* of all connections, each way */
 #define LEAST_BYTES (32u << 10) /* of each, received and not read: two records */
-#define LEAST_SENT  (8u << 10)  /* of each, sent: lwIP has 65,535 segments for all of them */
+#define EACH_SENT   (32u << 10) /* of each, sent: records go whole; once half of all is sent, */
+#define LEAST_SENT  (8u << 10)  /* so much: lwIP has 65,535 segments for all of them */
 
 static uint32_t part(unsigned n, uint32_t most, uint32_t least)
 {
@@ -52,14 +53,31 @@ void quota_end(struct tcp_pcb *pcb)
     pcb->rcv_wnd = TCP_WND_MAX(pcb);
 }
 
-size_t quota_room(const struct tcp_pcb *pcb, unsigned n)
+static uint32_t queued(const struct tcp_pcb *pcb)
 {
-    uint32_t most = part(n, TCP_SND_BUF, LEAST_SENT), queued = TCP_SND_BUF - pcb->snd_buf;
-
-    return queued < most ? most - queued : 0;
+    return pcb ? TCP_SND_BUF - pcb->snd_buf : 0;
 }
 
-size_t quota_worth(unsigned n)
+void quota_count(const struct tcp_pcb *pcb, uint32_t *own, size_t *all)
 {
-    return part(n, TCP_SND_BUF, LEAST_SENT) / 2;
+    *all += queued(pcb);
+    *all -= *own;
+    *own = queued(pcb);
+}
+
+static uint32_t part_sent(unsigned n, size_t all)
+{
+    return part(n, TCP_SND_BUF, all < ALL_BYTES / 2 ? EACH_SENT : LEAST_SENT);
+}
+
+size_t quota_room(const struct tcp_pcb *pcb, unsigned n, size_t all)
+{
+    uint32_t most = part_sent(n, all);
+
+    return queued(pcb) < most ? most - queued(pcb) : 0;
+}
+
+size_t quota_worth(unsigned n, size_t all)
+{
+    return part_sent(n, all) / 2;
 }

@@ -21,9 +21,12 @@ void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld);
 void quota_read(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld, size_t bytes);
 /* Everything was read, and nothing more will be: lwIP may close without a reset. */
 void quota_end(struct tcp_pcb *pcb);
-/* Bytes that may be queued for sending now. */
-size_t quota_room(const struct tcp_pcb *pcb, unsigned n);
+/* *own is what it had sent and not acknowledged at the last count, *all is that of all connections:
+ * count again. NULL: it is no more. */
+void quota_count(const struct tcp_pcb *pcb, uint32_t *own, size_t *all);
+/* Bytes that may be queued for sending now, where so much of all is. */
+size_t quota_room(const struct tcp_pcb *pcb, unsigned n, size_t all);
 /* So many that it is worth to look. */
-size_t quota_worth(unsigned n);
+size_t quota_worth(unsigned n, size_t all);
 
 #endif

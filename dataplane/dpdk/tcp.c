@@ -63,9 +63,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t n)
 {
     struct conn *c = arg;
 
-    (void)pcb;
     (void)n;
     if (c) {
+        quota_count(pcb, &c->sent, &c->tcp->sent);
         c->progress_ms = c->tcp->w->now_ms;
         note(c);
     }
@@ -80,6 +80,7 @@ static void on_error(void *arg, err_t err)
     if (!c)
         return;
     c->pcb = NULL;
+    quota_count(NULL, &c->sent, &c->tcp->sent);
     if (err == ERR_CLSD) /* both ends had finished */
         c->eof = true;
     else
@@ -144,6 +145,7 @@ static void pcb_end(struct conn *c)
 void conn_free(struct conn *c)
 {
     pcb_end(c);
+    quota_count(NULL, &c->sent, &c->tcp->sent);
     packets_take(&c->rx, NULL, SIZE_MAX);
     list_remove(&c->node);
     pool_put(&c->tcp->conns, c);
@@ -168,7 +170,7 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
     size_t done = 0;
 
     while (done < n) {
-        size_t step = n - done, room = quota_room(c->pcb, c->tcp->conns.used);
+        size_t step = n - done, room = quota_room(c->pcb, c->tcp->conns.used, c->tcp->sent);
         err_t rc;
 
         step = step < room ? step : room;
@@ -207,6 +209,7 @@ static ssize_t net_write(struct worker *w, struct leg *leg, const struct iovec *
         if (rc < (ssize_t)iov[i].iov_len)
             break;
     }
+    quota_count(c->pcb, &c->sent, &c->tcp->sent);
     if (done)
         tcp_output(c->pcb);
     return done ? (ssize_t)done : -EAGAIN;
@@ -269,9 +272,11 @@ static bool readable(const struct conn *c)
 /* Below that, a look costs more than it moves. */
 static bool writable(const struct conn *c)
 {
+    unsigned n = c->tcp->conns.used;
+    size_t all = c->tcp->sent;
+
     return c->error || !c->pcb ||
-           (c->connected &&
-            quota_room(c->pcb, c->tcp->conns.used) >= quota_worth(c->tcp->conns.used));
+           (c->connected && quota_room(c->pcb, n, all) >= quota_worth(n, all));
 }
 
 static void bind_leg(struct conn *c, struct session *s, struct leg *leg)

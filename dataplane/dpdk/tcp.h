@@ -28,6 +28,7 @@ struct conn {
     struct leg *leg;
     struct packets rx;
     uint32_t withheld; /* bytes that its window is short of */
+    uint32_t sent;     /* bytes sent and not acknowledged */
     int error;         /* -errno once lwIP gave it up */
     bool eof, connected, reset;
     bool starved; /* lwIP was out of memory: look again at the next millisecond */
@@ -48,6 +49,7 @@ struct tcp {
     struct list ready;    /* something a leg may want to know has happened */
     struct list accepted; /* handshake done, not yet a session */
     struct list starved;
+    size_t sent; /* bytes of all connections that are not acknowledged */
     struct tcp_listener listener[TCP_LISTENERS_MAX];
     unsigned n_listeners;
     struct health health; /* of the first worker: there is one check of a target, not one of each */

@@ -30,15 +30,26 @@
 #define PORT_FIRST 10000
 #define PORT_LAST  60000
 #define WRITE_MAX  0xf000u /* of one call: lengths are 16 bits there */
+#define POLLS      8       /* of a round: it takes what comes while it sends */
+
+/*
+ * What is sent and not acknowledged, of all connections: as of many clients behind one line. Each
+ * has its turn and sends whole records then.
+ */
+#define SENT_MAX  (8u << 20)
+#define SENT_TURN (32u << 10)
 
 struct conn {
-    struct list node; /* in wire.ready */
+    struct list node;   /* in wire.ready */
+    struct list queued; /* in wire.waiting */
     struct tcp_pcb *pcb;
     struct packets rx;
     size_t patience;   /* bytes received that make a wake-up worth it */
     uint32_t withheld; /* bytes that its window is short of */
+    uint32_t sent;     /* bytes sent and not acknowledged */
     int error;         /* errno, once lwIP gave it up */
     bool eof, connected, serving;
+    bool turn; /* to send */
     uint32_t wanted;
     void *who; /* a stream, or a serving */
 };
@@ -48,6 +59,8 @@ static struct {
     struct ports *ports;
     struct pool conns;
     struct list ready;
+    struct list waiting; /* to send, while so much of all is under way */
+    size_t sent;         /* bytes of all connections that are not acknowledged */
     struct serving_env backend;
     uint16_t next_port;
     uint64_t tick_ms;
@@ -90,10 +103,13 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t n)
 {
-    (void)pcb;
+    struct conn *c = arg;
+
     (void)n;
-    if (arg)
-        note(arg);
+    if (c) {
+        quota_count(pcb, &c->sent, &wire.sent);
+        note(c);
+    }
     return ERR_OK;
 }
 
@@ -104,6 +120,7 @@ static void on_error(void *arg, err_t err)
     if (!c)
         return;
     c->pcb = NULL;
+    quota_count(c->pcb, &c->sent, &wire.sent);
     if (err == ERR_CLSD)
         c->eof = true;
     else
@@ -130,6 +147,7 @@ static struct conn *conn_new(struct tcp_pcb *pcb)
     if (!c)
         return NULL;
     list_init(&c->node);
+    list_init(&c->queued);
     c->pcb = pcb;
     tcp_arg(pcb, c);
     tcp_recv(pcb, on_recv);
@@ -182,6 +200,7 @@ int wire_begin(void)
     if (!wire.ports)
         return -ENODEV;
     list_init(&wire.ready);
+    list_init(&wire.waiting);
     wire.next_port = PORT_FIRST;
     rc = pool_init(&wire.conns, sizeof(struct conn), CONNS);
     if (!rc)
@@ -265,6 +284,11 @@ ssize_t wire_drop(int fd, size_t n)
     return wire_recv(fd, NULL, n);
 }
 
+static size_t room(const struct conn *c)
+{
+    return wire.sent < SENT_MAX ? quota_room(c->pcb, wire.conns.used, wire.sent) : 0;
+}
+
 ssize_t wire_send(int fd, const void *from, size_t n)
 {
     struct conn *c = conn_at(fd);
@@ -272,15 +296,16 @@ ssize_t wire_send(int fd, const void *from, size_t n)
     err_t rc = ERR_OK;
 
     while (c->pcb && done < n && rc == ERR_OK) {
-        size_t step = n - done, room = quota_room(c->pcb, wire.conns.used);
+        size_t step = n - done, most = room(c);
 
-        step = step < room ? step : room;
+        step = step < most ? step : most;
         step = step < WRITE_MAX ? step : WRITE_MAX;
         if (!step)
             break;
         rc = tails_write(c->pcb, (const uint8_t *)from + done, (u16_t)step,
                          (u8_t)(TCP_WRITE_FLAG_COPY | (done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
         done += rc == ERR_OK ? step : 0;
+        quota_count(c->pcb, &c->sent, &wire.sent);
     }
     if (!c->pcb || (rc != ERR_OK && rc != ERR_MEM))
         return -EPIPE;
@@ -323,7 +348,10 @@ void wire_close(int fd, bool hard)
     packets_take(&c->rx, NULL, SIZE_MAX);
     if (c->pcb)
         pcb_end(c->pcb, hard);
+    c->pcb = NULL;
+    quota_count(c->pcb, &c->sent, &wire.sent);
     list_remove(&c->node);
+    list_remove(&c->queued);
     pool_put(&wire.conns, c);
 }
 
@@ -350,6 +378,38 @@ static bool is_worth_reading(const struct conn *c)
     return c->rx.n && (c->rx.n >= c->patience || !c->pcb || c->rx.n >= c->pcb->rcv_wnd);
 }
 
+/* It has enough of its part left to send, once it is its turn. */
+static bool has_part(const struct conn *c)
+{
+    return c->connected && quota_room(c->pcb, wire.conns.used, wire.sent) >=
+                               quota_worth(wire.conns.used, wire.sent);
+}
+
+static bool has_turn(const struct conn *c)
+{
+    return wire.sent < SENT_MAX && (c->turn || list_empty(&wire.waiting));
+}
+
+static void queue_up(struct conn *c)
+{
+    if ((c->wanted & EPOLLOUT) && c->pcb && has_part(c) && list_empty(&c->queued))
+        list_push(&wire.waiting, &c->queued);
+}
+
+/* As many as there is room for. */
+static void give_turns(void)
+{
+    size_t n = wire.sent < SENT_MAX ? (SENT_MAX - wire.sent) / SENT_TURN : 0;
+
+    for (; n && !list_empty(&wire.waiting); n--) {
+        struct conn *c = list_entry(wire.waiting.next, struct conn, queued);
+
+        list_remove(&c->queued);
+        c->turn = true;
+        note(c);
+    }
+}
+
 /* Of what is wanted, what is so. */
 static uint32_t events_of(const struct conn *c)
 {
@@ -357,8 +417,7 @@ static uint32_t events_of(const struct conn *c)
 
     if (c->eof || c->error || is_worth_reading(c))
         have |= EPOLLIN;
-    if (c->error || !c->pcb ||
-        (c->connected && quota_room(c->pcb, wire.conns.used) >= quota_worth(wire.conns.used)))
+    if (c->error || !c->pcb || (has_part(c) && has_turn(c)))
         have |= EPOLLOUT;
     return have & c->wanted;
 }
@@ -379,6 +438,9 @@ static int report(struct epoll_event *ev, int n)
         uint32_t events = events_of(c);
 
         list_remove(&c->node);
+        c->turn = false;
+        if (!(events & EPOLLOUT))
+            queue_up(c);
         if (!events)
             continue;
         note(c); /* it stays ready until it is not */
@@ -406,8 +468,10 @@ int wire_wait(int w, struct epoll_event *ev, int n, uint64_t ns)
 
     (void)w;
     do {
-        ports_poll(wire.ports);
+        for (int i = 0; i < POLLS && ports_poll(wire.ports) >= PORT_BURST; i++)
+            ;
         tick(now);
+        give_turns();
         told = report(ev, n);
         ports_flush(wire.ports);
         outlet_resume(wire.ports);

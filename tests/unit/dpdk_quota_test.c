@@ -81,10 +81,39 @@ TEST("whoever has filled his part hears at once when a record of it was read")
 TEST("ten thousand sessions, each with all that it may have sent, do not run out of segments")
 {
     const unsigned sessions = 10000, legs = 2 * sessions, mss = 1448;
-    struct tcp_pcb fresh = {.snd_buf = TCP_SND_BUF};
+    const struct tcp_pcb fresh = {.snd_buf = TCP_SND_BUF};
+    const size_t all = 64u << 20;
 
-    EXPECT(sessions * ((quota_room(&fresh, legs) + mss - 1) / mss) <= MEMP_NUM_TCP_SEG);
-    EXPECT(quota_worth(legs) >= 4096 && quota_room(&fresh, 2) == TCP_SND_BUF);
+    EXPECT(sessions * ((quota_room(&fresh, legs, all) + mss - 1) / mss) <= MEMP_NUM_TCP_SEG);
+    EXPECT(quota_worth(legs, all) >= 4096 && quota_room(&fresh, 2, all) == TCP_SND_BUF);
+}
+
+TEST("of ten thousand each may send whole records while all together have less than half under way")
+{
+    const struct tcp_pcb fresh = {.snd_buf = TCP_SND_BUF};
+    const struct tcp_pcb busy = {.snd_buf = TCP_SND_BUF - (16 << 10)};
+    const size_t half = 32u << 20;
+
+    EXPECT(quota_room(&fresh, 20000, half - 1) == 32 << 10);
+    EXPECT(quota_room(&busy, 20000, half - 1) == 16 << 10);
+    EXPECT(quota_room(&fresh, 20000, half) == 8 << 10 && quota_room(&busy, 20000, half) == 0);
+}
+
+TEST("what all have under way is the sum of what each has, until it is no more")
+{
+    struct tcp_pcb a = {.snd_buf = TCP_SND_BUF - 1000}, b = {.snd_buf = TCP_SND_BUF - 500};
+    uint32_t own_a = 0, own_b = 0;
+    size_t all = 0;
+
+    quota_count(&a, &own_a, &all);
+    quota_count(&b, &own_b, &all);
+    EXPECT(all == 1500);
+    a.snd_buf = TCP_SND_BUF - 200;
+    quota_count(&a, &own_a, &all);
+    EXPECT(all == 700);
+    quota_count(NULL, &own_a, &all);
+    quota_count(NULL, &own_b, &all);
+    EXPECT(all == 0);
 }
 
 int main(void)
