@@ -10,7 +10,7 @@ IMAGE_UPDATE := $(patsubst %,$(BUILD)/appliance-image/src/%.o,bundle entry slots
 IMAGE_DEVICES := $(patsubst %,$(BUILD)/appliance-image/src/%.o,devices binding sysfs)
 IMAGE_SETTINGS := $(patsubst %,$(BUILD)/appliance-image/src/%.o,settings units live live_routes)
 $(BIN)/penstock-network: $(BUILD)/appliance-image/src/network.o $(IMAGE_SETTINGS)
-$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings server_devices checkup words filter listeners service local partition) \
+$(BIN)/penstock-system: $(patsubst %,$(BUILD)/appliance-image/src/%.o,system server server_settings server_devices checkup words filter listeners service local partition button) \
     $(IMAGE_UPDATE) $(IMAGE_SETTINGS) $(IMAGE_DEVICES)
 IMAGE_FIRST := $(patsubst %,$(BUILD)/appliance-image/src/%.o,first_form drive owner local)
 $(BIN)/penstock-first: $(BUILD)/appliance-image/src/first.o $(IMAGE_FIRST) $(IMAGE_SETTINGS)
@@ -28,6 +28,7 @@ $(IMAGE_PROGRAMS): $(IMAGE_BASE)
 
 $(BUILD)/unit/partition: $(BUILD)/appliance-image/src/partition.o
 $(patsubst %,$(BUILD)/unit/%,bundle entry slots install running): $(IMAGE_UPDATE)
+$(BUILD)/unit/button: $(BUILD)/appliance-image/src/button.o
 $(BUILD)/unit/console: $(IMAGE_CONSOLE)
 $(BUILD)/unit/settings: $(IMAGE_SETTINGS)
 $(BUILD)/unit/devices: $(IMAGE_DEVICES)

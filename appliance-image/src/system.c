@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "appliance-image/src/button.h"
 #include "appliance-image/src/local.h"
 #include "appliance-image/src/running.h"
 #include "appliance-image/src/server.h"
@@ -44,6 +45,7 @@ enum option {
     KEPT,
     NETWORK,
     TIME,
+    INPUT,
     OPTIONS
 };
 
@@ -62,6 +64,7 @@ static const struct service_option options[OPTIONS] = {
     [KEPT] = {"--settings", "/state/system"},
     [NETWORK] = {"--network-units", "/run/systemd/network"},
     [TIME] = {"--time-units", "/run/systemd/timesyncd.conf.d"},
+    [INPUT] = {"--input", "/dev/input"},
 };
 
 struct helper {
@@ -70,6 +73,7 @@ struct helper {
     struct server server;
     struct trial trial;
     struct settings settings;
+    struct button button;
     uint64_t version;
 };
 
@@ -142,6 +146,8 @@ static void loop(struct helper *h)
 
     while (!ended) {
         server_run(&h->server, TICK_MS);
+        if (button_pressed(&h->button))
+            h->server.power = SYSTEM_SHUTDOWN; /* an update that is coming in survives a cut */
         if (h->server.power >= 0)
             manage(h, verbs[h->server.power], NULL);
         h->server.power = -1;
@@ -221,7 +227,9 @@ int main(int argc, char **argv)
                 now_s(), h.words[LIMIT] ? (unsigned)atoi(h.words[LIMIT]) : TRIAL_S);
     log_event(LOG_INFO, "started", "version=%" PRIu64 " slot=%c trial=%d", h.version,
               "ab"[h.slots.running], h.trial.on);
+    button_open(&h.button, h.words[INPUT]);
     loop(&h);
+    button_close(&h.button);
     server_close(&h.server);
     slots_close(&h.slots);
     return 0;

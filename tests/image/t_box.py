@@ -87,7 +87,8 @@ class Monitor:
         return bool(int(found.split(":")[1], 16) & ENABLED)
 
 
-@test("from the console a lost administrator comes back and a factory reset begins anew; the hardware watchdog is armed", timeout=3600)
+@test("from the console a lost administrator comes back and a factory reset begins anew; the hardware watchdog is armed, and the "
+      "power button ends it in order", timeout=3600)
 def story(t):
     a = appliance(t)
     line = Line(a)
@@ -124,3 +125,7 @@ def story(t):
     expect(re.search(r"^server-spki-sha256 (\S+)", a.console(), re.M).group(1) not in fingerprint, "the old key is there")
     expect(a.ctl("status", name="ann", check=False).returncode != 0, "the old administrator comes in")
     equal(a.enroll("carl", third).returncode, 0)
+
+    Monitor(monitor).ask("system_powerdown")
+    equal(a.qemu.wait(300), 0)
+    expect(re.search(r"event=manage verb=poweroff|Power down|Powering off|power-off", a.console()) is not None, "it did not end in order:\n" + a.console()[-2000:])
