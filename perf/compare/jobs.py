@@ -12,6 +12,7 @@ TRIP_RATE = 2000  # requests a second
 STORM_RATE = 200  # the same while handshakes storm
 WORKER_RATE = 400 # handshakes a second for each worker
 WARMUP = 0.4      # seconds
+WARMUP_MANY = 2   # until thousands of queues are as full as they stay
 LARGE = 262144    # the buffers of the peers' variants for bulk
 
 
@@ -41,8 +42,8 @@ RELAY = (Relay, "relay", {"method": "copy"})
 RELAYS = (RELAY, (Relay, "relay uring", {"method": "uring"}))
 
 
-def seconds(world):
-    return ("--duration", world.options.seconds, "--warmup", WARMUP)
+def seconds(world, warmup=WARMUP):
+    return ("--duration", world.options.seconds, "--warmup", warmup)
 
 
 class Bulk(Job):
@@ -65,7 +66,7 @@ class Many(Bulk):
         for count in (FEW, world.options.sessions):
             suites = [] if gateway.plain else ["--suites", self.suite]
             r = world.load(gateway, "bulk", "--direction", self.direction, "--sessions", count, "--concurrency", 64,
-                           "--timeout", 60, *suites, *seconds(world))
+                           "--timeout", 60, *suites, *seconds(world, WARMUP_MANY))
             figures.append(r["gateway"]["cpu_s_per_gb"])
         return {self.name: figures[1] / figures[0]}, r
 

@@ -47,6 +47,13 @@ def private_kb(pid):
     return total
 
 
+def tcp_drops():
+    """Segments that the kernel dropped because it had no more memory for TCP (net.ipv4.tcp_mem)."""
+    with open("/proc/net/netstat") as f:
+        names, values = [line.split() for line in f if line.startswith("TcpExt:")]
+    return int(dict(zip(names, values)).get("TCPRcvQDrop", 0))
+
+
 def busy_s(cpus):
     """Seconds that these processors were not idle, stolen time included."""
     total = 0

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from machine import busy_s, cpu_s, tree
+from machine import busy_s, cpu_s, tcp_drops, tree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
@@ -126,7 +126,7 @@ class World:
         command = [LOAD, mode, "--connect", "127.0.0.1:%d" % gateway.port, *who, "--json", out, "--quiet",
                    "--processes", str(len(cpus)), "--pin", ",".join(map(str, cpus)), "--gateway-pid", str(gateway.pid),
                    "--backend-pid", str(sink.proc.pid), *map(str, args)]
-        before = busy_s(gateway.cpus), cpu_s(gateway.pid), time.monotonic()
+        before = busy_s(gateway.cpus), cpu_s(gateway.pid), time.monotonic(), tcp_drops()
         proc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 preexec_fn=first_in_line if urgent else None)
         return gateway, mode, out, proc, before
@@ -141,10 +141,13 @@ class World:
         with open(out) as f:
             r = json.load(f)
         os.unlink(out)
-        busy, used, wall = (b - a for a, b in zip(before, (busy_s(gateway.cpus), cpu_s(gateway.pid), time.monotonic())))
+        now = busy_s(gateway.cpus), cpu_s(gateway.pid), time.monotonic(), tcp_drops()
+        busy, used, wall, drops = (b - a for a, b in zip(before, now))
         r["others"] = max(0.0, (busy - used) / (wall * len(gateway.cpus)))
         r["share"] = used / max(0.01, wall * len(gateway.cpus) - (busy - used))  # of the time that the others left
         r["doubts"] = self.doubts(r)
+        if drops:
+            r["doubts"].append("the kernel dropped %d segments for want of memory for TCP (net.ipv4.tcp_mem)" % drops)
         return r
 
     @staticmethod

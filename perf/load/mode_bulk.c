@@ -1,7 +1,8 @@
 /*
  * bulk: as many bytes as go, through held sessions, up, down or both ways at once. Records are
  * full ones, several of them a write while sessions are few, one while they are many, for each
- * session that waits for room keeps its buffer.
+ * session that waits for room keeps its buffer. A session's turn is as long with many as with few:
+ * a client on a machine of its own sends what the gateway's window lets it.
  */
 #include <string.h>
 #include "dataplane/base/buf.h"
@@ -12,6 +13,7 @@
 #define BATCH_FEW  (16 * RECORD_PLAIN_MAX)
 #define BATCH_SOME (4 * RECORD_PLAIN_MAX)
 #define BATCH_MANY RECORD_PLAIN_MAX
+#define TURN       BATCH_FEW
 #define PATIENCE   (128 << 10)
 
 static void task(const struct options *o, struct task *t)
@@ -43,7 +45,7 @@ static void writable(struct crew *c, struct stream *s)
 {
     size_t n = c->sessions <= FEW ? BATCH_FEW : c->sessions <= MANY ? BATCH_SOME : BATCH_MANY;
 
-    if (c->step == STEP_RUN)
+    for (size_t put = 0; put < TURN && s->eager && stream_drained(s) && c->step == STEP_RUN; put += n)
         stream_put(&c->env, s, NULL, n);
 }
 

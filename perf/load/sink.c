@@ -1,7 +1,6 @@
 #include "perf/load/sink.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 #include "perf/load/foreman.h"
 #include "perf/load/serving.h"
+#include "perf/load/socket.h"
 #include "perf/load/wire.h"
 
 #define BACKLOG 4096
@@ -38,10 +38,10 @@ static int listener(struct addr *at)
 
 static void take(struct serving_env *env, int listening)
 {
-    int fd, one = 1;
+    int fd;
 
     while ((fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        socket_options(fd);
         serving_new(env, fd);
     }
 }

@@ -150,10 +150,12 @@ static void flush(struct stream_env *env, struct stream *s)
 
         if (n == -EAGAIN)
             break;
-        if (n < 0) /* why is told by what can still be read */
+        if (n < 0) { /* why is told by what can still be read */
             s->to = s->from;
-        else
+            s->eager = false;
+        } else {
             s->from += (size_t)n;
+        }
     }
     if (stream_drained(s)) {
         if (s->plain && s->state == STREAM_ENDING)

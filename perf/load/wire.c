@@ -2,11 +2,10 @@
 #include "perf/load/wire.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "dataplane/base/check.h"
+#include "perf/load/socket.h"
 
 int wire_begin(void)
 {
@@ -25,7 +24,7 @@ static int begin_connect(int fd, const struct addr *to, const struct addr *sourc
 {
     int one = 1;
 
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    socket_options(fd);
     /* The port is chosen at connect(), when the other end is known: more of them can be had. */
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
     if (source && bind(fd, &source->sa, source->len))
