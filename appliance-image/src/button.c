@@ -21,6 +21,18 @@ static bool has_power_key(int fd)
            keys[KEY_POWER / 8] >> KEY_POWER % 8 & 1;
 }
 
+/* A descriptor of the device, or -1: it has no power key. */
+static int open_one(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0 && !has_power_key(fd)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 void button_open(struct button *b, const char *folder)
 {
     DIR *d = opendir(folder);
@@ -28,16 +40,10 @@ void button_open(struct button *b, const char *folder)
 
     b->n = 0;
     while (d && b->n < BUTTONS && (f = readdir(d))) {
-        int fd = strncmp(f->d_name, "event", 5) ? -1
-                                                : openat(dirfd(d), f->d_name,
-                                                         O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        int fd = strncmp(f->d_name, "event", 5) ? -1 : open_one(dirfd(d), f->d_name);
 
-        if (fd < 0)
-            continue;
-        if (has_power_key(fd))
+        if (fd >= 0)
             b->fd[b->n++] = fd;
-        else
-            close(fd);
     }
     if (d)
         closedir(d);

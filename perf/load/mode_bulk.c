@@ -45,7 +45,9 @@ static void writable(struct crew *c, struct stream *s)
 {
     size_t n = c->sessions <= FEW ? BATCH_FEW : c->sessions <= MANY ? BATCH_SOME : BATCH_MANY;
 
-    for (size_t put = 0; put < TURN && s->eager && stream_drained(s) && c->step == STEP_RUN; put += n)
+    if (c->step != STEP_RUN)
+        return;
+    for (size_t put = 0; put < TURN && s->eager && stream_drained(s); put += n)
         stream_put(&c->env, s, NULL, n);
 }
 
