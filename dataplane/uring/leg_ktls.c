@@ -82,11 +82,30 @@ static enum leg_event ktls_leg_recv(struct worker *w, struct leg *leg, struct io
     return LEG_DATA;
 }
 
+/* Several records leave together. */
+static int send_together(struct worker *w, struct leg *leg, struct iobuf *io)
+{
+    const bool several = io->bytes > RECORD_PLAIN_MAX;
+    int rc;
+
+    if (several)
+        sock_hold_back(leg->fd, true);
+    rc = stream_send(w, leg, io);
+    if (several)
+        sock_hold_back(leg->fd, false);
+    return rc;
+}
+
 /* The kernel counts no records; every call here begins at least one. */
 static int ktls_leg_send(struct worker *w, struct leg *leg, struct iobuf *io)
 {
     leg->tx_records += io->bytes / RECORD_PLAIN_MAX + 1;
-    return stream_send(w, leg, io);
+    return send_together(w, leg, io);
+}
+
+static int ktls_leg_flush(struct worker *w, struct leg *leg)
+{
+    return leg->out ? send_together(w, leg, leg->out) : 0;
 }
 
 static int ktls_leg_control(struct worker *w, struct leg *leg, uint8_t type, const uint8_t *data,
@@ -150,7 +169,7 @@ const struct leg_ops leg_ktls_ops = {
     .engine = LEG_KTLS,
     .recv = ktls_leg_recv,
     .send = ktls_leg_send,
-    .flush = stream_flush,
+    .flush = ktls_leg_flush,
     .control = ktls_leg_control,
     .rekey_tx = ktls_rekey_tx,
 };

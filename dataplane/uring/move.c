@@ -115,8 +115,11 @@ static int take_back(struct worker *w, struct mover *m, size_t left, struct move
 /* Out of the pipe, which is empty afterwards. 0 or -errno of dst. */
 static int empty(struct worker *w, struct mover *m, struct leg *dst, size_t left, struct moved *out)
 {
+    const bool several = dst->ops->engine == LEG_KTLS && left > RECORD_PLAIN_MAX;
     int rc = 0;
 
+    if (several)
+        sock_hold_back(dst->fd, true);
     while (left > 0 && rc == 0) {
         ssize_t n = splice(m->pipe[0], NULL, dst->fd, NULL, left,
                            SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
@@ -126,6 +129,8 @@ static int empty(struct worker *w, struct mover *m, struct leg *dst, size_t left
         else if (n == 0 || errno != EINTR)
             rc = n == 0 ? -EIO : -errno;
     }
+    if (several)
+        sock_hold_back(dst->fd, false);
     if (rc == -EAGAIN)
         rc = take_back(w, m, left, out);
     if (rc)

@@ -13,6 +13,13 @@ void sock_no_delay(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void sock_hold_back(int fd, bool on)
+{
+    int value = on;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+}
+
 void sock_options(struct worker *w, struct leg *leg, uint32_t keepalive_s, uint32_t user_timeout_s)
 {
     int on = 1, idle = (int)keepalive_s, user_ms = (int)(user_timeout_s * 1000);

@@ -12,6 +12,11 @@
 /* Small writes leave at once. Connections have it from their listener. */
 void sock_no_delay(int fd);
 /*
+ * While held back, only full segments leave. For kernel TLS, which gives each record to TCP by
+ * itself, and in two halves if it lies on two blocks of memory: every one would be a packet.
+ */
+void sock_hold_back(int fd, bool on);
+/*
  * A listening or not yet connected socket whose other end can only be on this machine: congestion
  * control without pacing, whatever the system's default is. There is no path to pace for, and the
  * timers of a pacing one (BBR) cost more there than the copying. After the connection is up it
