@@ -9,8 +9,7 @@
 #include "dataplane/uring/ring.h"
 #include "dataplane/uring/sock.h"
 
-#define MOVE_MAX  (IOBUF_SMALL * RECORD_PLAIN_MAX) /* what a block may hold, should it have to */
-#define PIPE_SIZE (256 * 1024)                     /* 64 pages, of which many may be half full */
+#define PIPE_SIZE (512 * 1024) /* 128 pages, of which many may be half full */
 /* A record takes 16 pieces of a pipe at least, if they are small: so many records more may begin.
  */
 #define RECORDS_MORE (PIPE_SIZE / 4096 / 16 + 1)
@@ -72,13 +71,15 @@ static void fill_error(struct leg *src, int err)
 }
 
 /* Into the empty pipe. Returns the bytes there now; the kernel gives one TLS record a call. */
-static size_t fill(struct mover *m, struct leg *src)
+static size_t fill(struct worker *w, struct mover *m, struct leg *src)
 {
     const bool once = src->ops->engine == LEG_PLAIN;
+    /* What a block may hold, should it have to. */
+    const size_t most = (size_t)iobuf_records(&w->iobufs) * RECORD_PLAIN_MAX;
     size_t have = 0;
 
-    while (have < MOVE_MAX) {
-        ssize_t n = splice(src->fd, NULL, m->pipe[1], NULL, MOVE_MAX - have,
+    while (have < most) {
+        ssize_t n = splice(src->fd, NULL, m->pipe[1], NULL, most - have,
                            SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 
         if (n < 0)
@@ -145,7 +146,7 @@ enum leg_event move_bytes(struct worker *w, struct leg *src, struct leg *dst, st
     if ((src->ops->engine != LEG_KTLS && dst->ops->engine != LEG_KTLS) || !gives(w, src) ||
         !takes(dst) || !mover_ready(m))
         return LEG_AGAIN;
-    *out = (struct moved){.n = fill(m, src)};
+    *out = (struct moved){.n = fill(w, m, src)};
     if (out->n == 0)
         return src->fault ? LEG_FAILED : LEG_AGAIN;
     src->seen_data = true;
