@@ -100,8 +100,12 @@ class World:
         self.sink = Sink(self.load_cpus)
         self.backend = self.sink.address
         self.batches = 0
+        self.loads = []  # that were started and have not been finished
 
     def close(self):
+        for proc in self.loads:
+            proc.terminate()
+            proc.wait()
         self.sink.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -129,6 +133,7 @@ class World:
         before = busy_s(gateway.cpus), cpu_s(gateway.pid), time.monotonic(), tcp_drops()
         proc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 preexec_fn=first_in_line if urgent else None)
+        self.loads.append(proc)
         return gateway, mode, out, proc, before
 
     def finish(self, started):
@@ -136,6 +141,7 @@ class World:
         somebody else had, and `doubts`, why this figure may not be the gateway's."""
         gateway, mode, out, proc, before = started
         text = proc.communicate()[0]
+        self.loads.remove(proc)
         if proc.returncode:
             raise SystemExit("%s, %s: the load generator failed:\n%s" % (gateway.name, mode, text))
         with open(out) as f:

@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import xml.etree.ElementTree
 
-from gateway import ROOT
+from gateway import ROOT, Gateway
 from harness import equal, expect, need, test
 
 RUN = os.path.join(ROOT, "perf", "compare", "run")
@@ -42,6 +42,33 @@ def row(t):
     equal(again.returncode, 0, again.stdout)
     with open(os.path.join(t.dir, "twice", "compare.json")) as f:
         equal(len(json.load(f)["samples"]["bulk-up"]["penstock"]), 4, "two results as one")
+
+
+def processes_of(path):
+    """Those that have the path in their words."""
+    found = []
+    for p in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % p, "rb") as f:
+                if path.encode() in f.read():
+                    found.append(int(p))
+        except OSError:
+            pass
+    return found
+
+
+@test("one that is ended in the middle takes its gateways along", timeout=90)
+def ended(t):
+    need(not os.environ.get("PENSTOCK_VM"), "too slow under emulation")
+    for more in ([], ["--urgent"] if os.geteuid() == 0 else []):
+        p = subprocess.Popen([RUN, "--rows", "bulk-up", "--peers", "haproxy", "--seconds", "60", "--out", t.dir, *more],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": t.dir})
+        t.defer(p.kill)
+        Gateway.wait(lambda: len(processes_of(os.path.join(t.dir, "penstock-perf-"))) >= 2, 60, "a gateway and a load")
+        p.terminate()
+        p.wait(30)
+        equal(processes_of(os.path.join(t.dir, "penstock-perf-")), [])
+        equal([name for name in os.listdir(t.dir) if name.startswith("penstock-perf-")], [])
 
 
 @test("a row that does not exist is refused with those that do")
