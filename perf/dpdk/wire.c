@@ -36,7 +36,7 @@
  * What is sent and not acknowledged, of all connections: as of many clients behind one line. Each
  * has its turn and sends whole records then.
  */
-#define SENT_MAX  (8u << 20)
+#define SENT_MAX  (1u << 20)
 #define SENT_TURN (32u << 10)
 
 struct conn {
