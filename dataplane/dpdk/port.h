@@ -25,7 +25,7 @@ struct rte_mempool;
 
 struct ports;
 
-#define PORT_BURST 32   /* frames taken or given at once */
+#define PORT_BURST 64   /* frames taken or given at once */
 #define PORT_TX    1024 /* frames that wait for a device */
 
 enum port_refusal {                  /* why a received frame went no further */
