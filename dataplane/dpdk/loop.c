@@ -68,8 +68,8 @@ static void channels(struct loop *l, long ns)
     if (ns && !lanes_sleep(lanes, l->ports->worker))
         ts.tv_nsec = 0;
     rc = ppoll(p, WATCHES, &ts, NULL);
-    if (ns)
-        lanes_woken(lanes, l->ports->worker, p[WATCH_LANE].revents);
+    /* Also where it did not sleep: who saw it asleep a moment ago may ring only now. */
+    lanes_woken(lanes, l->ports->worker, p[WATCH_LANE].revents);
     if (rc <= 0)
         return;
     round_clock(w);
