@@ -1,6 +1,7 @@
 /*
  * penstock-system --NAME VALUE ...: the appliance's own helper: updates, which version starts next,
- * and the machine's start and end, at the request of penstock-mgmt (server.h).
+ * and the machine's start and end, at the request of penstock-mgmt (server.h) or of who presses the
+ * power button (button.h).
  *
  * Why: all that needs root's rights on the appliance is this small program, which no byte of a
  * stranger reaches but an update, and that only through its signature. It also is the one
