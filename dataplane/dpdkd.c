@@ -93,6 +93,18 @@ static int refuse(int fd, const struct err *e)
     return 1;
 }
 
+/* What each port's device does for us, for who looks for speed. */
+static void tell_ports(const struct ports *ports)
+{
+    for (unsigned i = 0; i < ports->n; i++) {
+        const struct port *port = &ports->port[i];
+
+        log_event(LOG_INFO, "port_open", "port=%s device=\"%s\" queues=%u rx_sums=%s tx_sums=%s",
+                  port->policy->name, port->policy->device, port->queues,
+                  port->rx_checks ? "device" : "software", port->tx_sums ? "device" : "software");
+    }
+}
+
 /* Everything that needs privilege, and then without it. 0 or -errno with *e. */
 static int prepare(struct ports *ports, struct shared *shared, struct control *control,
                    struct inbox *inboxes, const char *helper, struct err *e)
@@ -121,6 +133,8 @@ static int prepare(struct ports *ports, struct shared *shared, struct control *c
         rc = ports_open(ports, &p->dpdk, e);
     if (!rc)
         rc = ports_await(ports, AWAIT_MS, e);
+    if (!rc)
+        tell_ports(ports);
     return rc ? rc : sandbox_enter(SANDBOX_DPDK, e);
 }
 

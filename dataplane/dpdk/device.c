@@ -169,9 +169,21 @@ static int queue_setup(const struct port *port, uint16_t i, uint16_t rx, uint16_
     return rc ? rc : rte_eth_tx_queue_setup(port->id, i, tx, 0, NULL);
 }
 
+/* TCP's sums are judged and made by the device, each if it can. */
+static void ask_sums(struct port *port, struct rte_eth_conf *conf,
+                     const struct rte_eth_dev_info *info)
+{
+    port->rx_checks = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+    if (port->rx_checks)
+        conf->rxmode.offloads = info->rx_offload_capa &
+                                (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+    port->tx_sums = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+    if (port->tx_sums) /* on every queue, also where each could have it or not */
+        conf->txmode.offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+}
+
 static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes)
 {
-    const uint64_t sums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
     struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
     uint16_t rx = RX_DESCRIPTORS, tx = TX_DESCRIPTORS;
     struct rte_eth_dev_info info;
@@ -182,9 +194,7 @@ static int device_configure(struct port *port, uint16_t mtu, struct lanes *lanes
     /* Shared memory has frames of any size, whatever its driver says. */
     if (memif_is(port->policy) && conf.rxmode.mtu > RTE_ETHER_MTU)
         conf.rxmode.mtu = RTE_ETHER_MTU;
-    port->rx_checks = (info.rx_offload_capa & sums) == sums;
-    if (port->rx_checks)
-        conf.rxmode.offloads = sums;
+    ask_sums(port, &conf, &info);
     if (info.max_mtu && info.max_mtu < conf.rxmode.mtu)
         return -EMSGSIZE;
     port->queues = queues_of(&info, lanes->n);

@@ -31,7 +31,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum demux face inlet loop mend merge outlet packets pmtu port quota stack \
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
                 tails tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
@@ -51,7 +51,7 @@ LIBS_dpdk := dataplane/dpdk dataplane/core dataplane/record dataplane/wire datap
 SYS_dpdk := $(shell pkg-config --libs libdpdk) $(IPSECMB) -lcrypto -lseccomp -lpthread
 $(BIN)/penstock-dataplane-dpdk: $(BUILD)/lib/stacks.a
 DPDK_TESTS := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c $(DPDK_TESTS)): \
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard dataplane/dpdk/*.c) dataplane/dpdkd.c $(DPDK_TESTS) tests/unit/dpdk_sink.c): \
     CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
 # The generator over ports: its wire.o goes before the archive that has the one over sockets.
 LIBS_load_dpdk := $(LIBS_load) dataplane/dpdk dataplane/core
@@ -77,6 +77,8 @@ LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
 $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \
 $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter tests/fuzz/%,$(DPDK_TESTS))): $(LWIP_TESTED)
 $(BUILD)/unit/dpdk_inlet: SYS_all += -lrte_mempool -lrte_eal
+$(BUILD)/unit/dpdk_sums: $(BUILD)/tests/unit/dpdk_sink.o
+$(BUILD)/unit/dpdk_sums: SYS_all += -lrte_ethdev -lrte_ring -lrte_mempool -lrte_mbuf -lrte_eal
 else
 NOT_BUILT := $(wildcard tests/unit/dpdk_*_test.c tests/fuzz/dpdk_*_fuzz.c)
 endif

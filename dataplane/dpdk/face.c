@@ -65,7 +65,7 @@ static err_t netif_begin(struct netif *netif)
     netif->output = output4;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = outlet_send;
-    list_init(&port->waiting);
+    outlet_begin(netif);
     return ERR_OK;
 }
 

@@ -12,6 +12,10 @@
 #include "dataplane/dpdk/packetpool.h"
 #include "dataplane/dpdk/port.h"
 
+/* What is said of sums is said in lwIP's words. */
+#define IP_SUM   NETIF_CHECKSUM_CHECK_IP
+#define TCP_SUM  NETIF_CHECKSUM_CHECK_TCP
+#define ALL_SUMS (IP_SUM | TCP_SUM)
 #define HEAP_MAX (256u << 20) /* bytes of received packets outside the pool, of all workers */
 
 /* A received frame, in the room that its mbuf has for us. */
@@ -105,15 +109,12 @@ static void drop(struct port *port, struct pbuf *p, enum port_refusal why)
     port->refused[why]++;
 }
 
-/* To lwIP, which has to look at its sums or not. */
-static void give(struct port *port, struct pbuf *p, bool sums_known)
+/* To lwIP, which has to look at its sums but for those that are right. */
+static void give(struct port *port, struct pbuf *p, u16_t right)
 {
     struct input in = {.port = port, .p = p};
 
-    port->netif.chksum_flags =
-        sums_known ? (uint16_t)(NETIF_CHECKSUM_ENABLE_ALL &
-                                ~(NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP))
-                   : NETIF_CHECKSUM_ENABLE_ALL;
+    port->netif.chksum_flags = (u16_t)((port->netif.chksum_flags | ALL_SUMS) & ~right);
     if (!demux_input(p->payload, p->len, input, &in))
         drop(port, p, REFUSED_FRAME);
 }
@@ -135,9 +136,14 @@ static bool tcp_sum_right(const struct merge_part *p)
     return fold(sum) == 0xffff;
 }
 
-static bool sums_right(const struct merge_part *p)
+static bool ip_sum_right(const struct merge_part *p)
 {
-    return (p->ends.v6 || checksum_of(p->ip, (int)(p->tcp - p->ip)) == 0xffff) && tcp_sum_right(p);
+    return p->ends.v6 || checksum_of(p->ip, (int)(p->tcp - p->ip)) == 0xffff;
+}
+
+static bool sums_right(const struct merge_part *p, u16_t right)
+{
+    return (right & IP_SUM || ip_sum_right(p)) && (right & TCP_SUM || tcp_sum_right(p));
 }
 
 /* Each pbuf of a chain knows the bytes from itself on. */
@@ -162,7 +168,7 @@ void inlet_flush(struct ports *ports)
         set_lengths(p, p->len + in->run.n - in->run.first.n);
         demux_ack_next(&in->run.first.ends);
     }
-    give(in->port, p, true);
+    give(in->port, p, ALL_SUMS);
 }
 
 /* The segment is right: it goes on with the run, or begins one. */
@@ -185,12 +191,20 @@ static void collect(struct ports *ports, struct port *port, struct pbuf *p,
         inlet_flush(ports);
 }
 
-/* Sums that the device found right are not computed again. */
-static bool sums_known(const struct port *port, const struct rte_mbuf *m)
+/*
+ * Which sums does the device know to be right? These are not computed again. Its bit is set, too,
+ * where it knows that the bytes are right, and the sum is not (NONE); it is not where it found the
+ * sum wrong, or says nothing of it: it is judged here.
+ */
+static u16_t sums_known(const struct port *port, const struct rte_mbuf *m)
 {
-    const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    u16_t right = 0;
 
-    return port->rx_checks && (m->ol_flags & good) == good;
+    if (port->rx_checks && m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+        right |= IP_SUM;
+    if (port->rx_checks && m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+        right |= TCP_SUM;
+    return right;
 }
 
 /* Is it a segment that may be one of a run? */
@@ -211,7 +225,7 @@ static bool is_ours(const struct port *port, const struct rte_mbuf *m)
 
 void inlet_take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool low)
 {
-    bool known = sums_known(port, m);
+    u16_t right = sums_known(port, m);
     struct merge_part part;
     struct pbuf *p;
 
@@ -225,8 +239,8 @@ void inlet_take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool
         drop(port, NULL, REFUSED_MEMORY);
     } else if (!is_part(p, &part)) {
         inlet_flush(ports);
-        give(port, p, known);
-    } else if (known || sums_right(&part)) {
+        give(port, p, right);
+    } else if (sums_right(&part, right)) {
         collect(ports, port, p, &part);
     } else {
         drop(port, p, REFUSED_SUM);

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/sums.h"
 #include "dataplane/dpdk/tails.h"
 
 #define SPARE 64 /* frames of the batch that are for what bears no data: acknowledgements, ARP */
@@ -45,6 +46,15 @@ static err_t no_room(struct port *port, struct demux_entry *e)
     return ERR_MEM;
 }
 
+void outlet_begin(struct netif *netif)
+{
+    struct port *port = netif->state;
+
+    list_init(&port->waiting);
+    if (port->tx_sums)
+        netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+}
+
 err_t outlet_send(struct netif *netif, struct pbuf *p)
 {
     struct port *port = netif->state;
@@ -62,6 +72,8 @@ err_t outlet_send(struct netif *netif, struct pbuf *p)
     }
     for (const struct pbuf *q = p; q; q = q->next)
         memcpy(rte_pktmbuf_append(m, q->len), q->payload, q->len);
+    if (port->tx_sums)
+        sums_leave(m);
     port_put(port, m);
     if (tails_again())
         port->tx_resent += was_sent(p);

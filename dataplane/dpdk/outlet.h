@@ -14,6 +14,8 @@
 
 struct ports;
 
+/* Before a port's netif sends; lwIP makes no sums on it that the device makes. */
+void outlet_begin(struct netif *netif);
 /* lwIP's way out: a frame of a port's netif, copied. ERR_MEM: there is no room now. */
 err_t outlet_send(struct netif *netif, struct pbuf *p);
 /* After ports_flush(): those who waited send, as far as there is room. True if any did. */

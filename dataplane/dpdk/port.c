@@ -113,18 +113,40 @@ unsigned ports_poll(struct ports *ports)
     return frames;
 }
 
-/* Give the device what waits; what it does not take now waits on. */
+static void drop_first(struct port *port, uint16_t n)
+{
+    port->first_tx = (uint16_t)((port->first_tx + n) % PORT_TX);
+    port->n_tx = (uint16_t)(port->n_tx - n);
+}
+
+/* How many of n frames the device can send; those whose sums it makes are made ready for it. */
+static uint16_t prepare(const struct port *port, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+    return port->tx_sums && n ? rte_eth_tx_prepare(port->id, queue, m, n) : n;
+}
+
+/*
+ * Give the device what waits; what it does not take now waits on. A frame that it can not send at
+ * all would be in the way of the others for good.
+ */
 static void flush_to(struct port *port, uint16_t queue)
 {
-    uint16_t n, sent;
+    uint16_t n, ready, sent;
 
     do {
+        struct rte_mbuf **first = port->tx + port->first_tx;
+
         n = port->n_tx < PORT_TX - port->first_tx ? port->n_tx : PORT_TX - port->first_tx;
-        sent = n ? rte_eth_tx_burst(port->id, queue, port->tx + port->first_tx, n) : 0;
-        port->first_tx = (uint16_t)((port->first_tx + sent) % PORT_TX);
-        port->n_tx = (uint16_t)(port->n_tx - sent);
+        ready = prepare(port, queue, first, n);
+        sent = ready ? rte_eth_tx_burst(port->id, queue, first, ready) : 0;
+        drop_first(port, sent);
         port->tx_frames += sent;
-    } while (sent && sent == n);
+        if (sent == ready && ready < n) {
+            rte_pktmbuf_free(first[ready]);
+            drop_first(port, 1);
+            port->tx_refused++;
+        }
+    } while (n && sent == ready);
 }
 
 static void port_flush(struct port *port)
@@ -160,7 +182,7 @@ static void count_device(const struct port *port, uint64_t *frames)
     frames[FRAMES_MISSED] = s.imissed;
     frames[FRAMES_NO_MEMORY] = s.rx_nombuf;
     frames[FRAMES_BAD] = s.ierrors;
-    frames[FRAMES_NOT_SENT] = s.oerrors;
+    frames[FRAMES_NOT_SENT] += s.oerrors;
 }
 
 void ports_count(const struct ports *ports, struct query_stats *st)
@@ -172,6 +194,7 @@ void ports_count(const struct ports *ports, struct query_stats *st)
         snprintf(q->name, sizeof q->name, "%s", port->policy->name);
         q->frames[FRAMES_RECEIVED] = port->rx_frames;
         q->frames[FRAMES_SENT] = port->tx_frames;
+        q->frames[FRAMES_NOT_SENT] = port->tx_refused;
         for (unsigned why = 0; why < PORT_REFUSALS; why++)
             q->frames[FRAMES_FOREIGN + why] = port->refused[why];
         if (ports->worker == 0)

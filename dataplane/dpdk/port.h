@@ -44,14 +44,15 @@ struct port {
     uint16_t queues; /* in use, each way; the i-th is worker i's */
     uint16_t spread; /* entries of the table by which frames find their worker */
     uint16_t first_tx, n_tx;
-    bool rx_checks; /* the device judges sums of what it receives */
+    bool rx_checks; /* the device judges sums of what it receives, */
+    bool tx_sums;   /* and makes TCP's of what it sends */
     struct netif netif;
     ip6_addr_t gateway6;
     struct rte_mempool *pool;
     struct rte_mbuf *tx[PORT_TX]; /* a ring */
     struct list waiting;          /* connections with segments for which there was no room in it */
     uint64_t refused[PORT_REFUSALS];
-    uint64_t rx_frames, tx_frames, tx_waits, tx_resent;
+    uint64_t rx_frames, tx_frames, tx_waits, tx_resent, tx_refused;
 };
 
 struct ports { /* as one worker has them */

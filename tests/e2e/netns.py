@@ -76,8 +76,8 @@ class Wire(threading.Thread):
         for _ in range(64):
             try:
                 frame, aux, _, at = self.ends[i].recvmsg(65536, 64, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
+            except OSError:
+                return  # nothing is there, or the interface is down
             if at[2] == socket.PACKET_OUTGOING:  # our own
                 continue
             if i == 1 and self.expected and vlan_of(aux) != self.expected:
@@ -147,14 +147,18 @@ class Net:
             run("ip", "link", "add", far, "mtu", str(self.mtu), "netns", gw, "type", "veth", "peer", "name", end, "mtu",
                 str(self.mtu), "netns", ns)
             run("ip", "-n", gw, "link", "set", far, "up")
-            self._quiet("gw", far)
-        self._client_end("out", "o0", 1)
+            self.quiet("gw", far)
+        self.client_end("out", "o0", 1)
         self._gateway_end("g0")
+        self.join(("w0", "w1"), **bad)
+
+    def join(self, interfaces, **bad):
+        """A Wire between two interfaces of the gateway's namespace."""
         ends = []
         with self.inside("gw"):
-            for far in ("w0", "w1"):
+            for name in interfaces:
                 ends.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
-                ends[-1].bind((far, 0))
+                ends[-1].bind((name, 0))
         self.wire = Wire(ends, **bad)
         self.wire.start()
 
@@ -164,15 +168,15 @@ class Net:
     def _pair(self, side, end, gateway_end, number):
         run("ip", "link", "add", end, "mtu", str(self.mtu), "netns", self.ns(side), "type", "veth",
             "peer", "name", gateway_end, "mtu", str(self.mtu), "netns", self.ns("gw"))
-        self._client_end(side, end, number)
+        self.client_end(side, end, number)
         self._gateway_end(gateway_end)
 
-    def _quiet(self, side, link):
+    def quiet(self, side, link):
         """No address of its own, and no offer to finish other's checksums."""
         self.sysctl(side, "net.ipv6.conf.%s.disable_ipv6=1" % link, check=False)
         run(*self.prefix_of(side), "ethtool", "-K", link, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
 
-    def _client_end(self, side, end, number):
+    def client_end(self, side, end, number):
         run(*self.prefix_of(side), "ethtool", "-K", end, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
         run("ip", "-n", self.ns(side), "addr", "add", "10.77.%d.2/24" % number, "dev", end)
         if self.v6:
@@ -180,7 +184,7 @@ class Net:
         run("ip", "-n", self.ns(side), "link", "set", end, "up")
 
     def _gateway_end(self, end):
-        self._quiet("gw", end)
+        self.quiet("gw", end)
         # A packet socket's ring is handed on by veth without a copy, and used again before the receiver has read it:
         # a device without scatter-gather gets every frame in memory of its own.
         run(*self.prefix_of("gw"), "ethtool", "-K", end, "sg", "off")

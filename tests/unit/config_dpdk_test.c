@@ -65,6 +65,7 @@ TEST("a link on two ports is good, and so are all forms of a port")
     good(OUTSIDE "/mtu", "1280");
     good("/dpdk/hugepages", "false");
     good("/dpdk/memory_mb", "64");
+    good(OUTSIDE "/device", "\"net_tap0,iface=t0\"");
     good("/links/in/forward/source", "\"10.9.0.1\"");
     good("/links/in/forward/health", "{ \"interval_s\": 1 }");
     good("/links/in/forward/to", "[\"203.0.113.9:443\"]"); /* by the gateway */

@@ -26,6 +26,7 @@ static struct {
     bool ended, reset;
     struct packet packet[PACKETS];
     unsigned n_packets, n_given; /* made; given to lwIP by inlet */
+    uint16_t looked_at;          /* which sums lwIP then looks at and makes */
     struct policy_port policy;
     struct lanes lanes;
     struct ports ports;
@@ -75,7 +76,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 static err_t to_lwip(struct pbuf *p, struct netif *netif)
 {
     t.n_given++;
-    frames.netif.chksum_flags = netif->chksum_flags;
+    t.looked_at = frames.netif.chksum_flags = netif->chksum_flags;
     return frames.netif.input(p, &frames.netif);
 }
 
@@ -312,6 +313,69 @@ TEST(
     EXPECT(acknowledged() == 3000);
     expect_stream(3000);
     expect_all_given_back();
+}
+
+#define IP_GOOD  RTE_MBUF_F_RX_IP_CKSUM_GOOD
+#define TCP_GOOD RTE_MBUF_F_RX_L4_CKSUM_GOOD
+
+/* The device says `flags` of a segment of which one byte is wrong: in the IP header, TCP's, or
+ * none. */
+static bool taken(bool checks, uint64_t flags, size_t wrong)
+{
+    struct packet *p;
+
+    open_connection(t.v6, false);
+    t.ports.port[0].rx_checks = checks;
+    p = packet_of(0, 1000, TCP_ACK);
+    p->m.ol_flags = flags;
+    p->bytes[RTE_PKTMBUF_HEADROOM + wrong] ^= wrong ? 4 : 0;
+    take(p, false);
+    inlet_flush(&t.ports);
+    return t.n_given == 1;
+}
+
+TEST("a sum is judged here unless the device knows that it, or what it is of, is right")
+{
+    const size_t none = 0, tcp = 100;
+
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        t.v6 = v6;
+        EXPECT(taken(false, 0, none) && !taken(false, 0, tcp));
+        EXPECT(!taken(false, IP_GOOD | TCP_GOOD, tcp)); /* it was not asked to judge */
+        EXPECT(taken(true, 0, none) && !taken(true, 0, tcp));
+        EXPECT(taken(true, IP_GOOD | TCP_GOOD, tcp));
+        EXPECT(taken(true, TCP_GOOD, tcp));
+        EXPECT(taken(true, RTE_MBUF_F_RX_IP_CKSUM_NONE | RTE_MBUF_F_RX_L4_CKSUM_NONE, tcp));
+        EXPECT(taken(true, RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD, none));
+        EXPECT(!taken(true, IP_GOOD | RTE_MBUF_F_RX_L4_CKSUM_BAD, tcp));
+    }
+}
+
+TEST("an IPv4 header's sum is judged by itself, where the device knows TCP's only")
+{
+    const size_t ttl = 14 + 8;
+
+    t.v6 = false;
+    EXPECT(taken(true, TCP_GOOD, 0) && !taken(true, TCP_GOOD, ttl));
+    EXPECT(taken(true, TCP_GOOD | IP_GOOD, ttl));
+}
+
+TEST("lwIP looks at what is not known to be right, and goes on making the sums that it made")
+{
+    const uint16_t made = NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP;
+    struct packet *p;
+
+    for (unsigned known = 0; known < 2; known++) {
+        open_connection(false, false);
+        t.ports.port[0].rx_checks = true;
+        t.ports.port[0].netif.chksum_flags = made;
+        p = packet_of(0, 0, TCP_ACK); /* no data: it goes to lwIP as it is */
+        p->m.ol_flags = known ? TCP_GOOD : 0;
+        take(p, false);
+        EXPECT(t.n_given == 1);
+        EXPECT(t.looked_at ==
+               (made | NETIF_CHECKSUM_CHECK_IP | (known ? 0 : NETIF_CHECKSUM_CHECK_TCP)));
+    }
 }
 
 TEST("where the pool is low nothing of it is kept, and the copies are bounded")

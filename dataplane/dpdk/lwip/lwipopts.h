@@ -86,7 +86,7 @@
 #define TCP_SYNMAXRTX              6
 #define TCP_MAXRTX                 12
 
-/* Sums are computed by dpdk's own loop; a port that checks them itself is told apart by packet. */
+/* Sums are computed by dpdk's own loop, but for those that a device judges (inlet) or makes. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define LWIP_CHECKSUM_ON_COPY        0
 #define LWIP_CHKSUM                  checksum_of
