@@ -9,7 +9,8 @@ from machine import private_kb
 FEW = 10          # sessions in bulk
 AT_ONCE = 32      # handshakes under way
 TRIP_RATE = 2000  # requests a second
-STORM_RATE = 200  # the same while handshakes storm
+STORM_RATE = 200  # the same while handshakes storm,
+STORM_SECONDS = 5 # for so long at least: a hundredth of few is one that had bad luck
 WORKER_RATE = 400 # handshakes a second for each worker
 WARMUP = 0.4      # seconds
 WARMUP_MANY = 2   # until thousands of queues are as full as they stay
@@ -123,13 +124,12 @@ class Trips(Job):
     """Round trips of 64 bytes at a fixed rate, counted from when each was due."""
     kinds = (PENSTOCK, (Penstock, "penstock polling", {"top": {"busy_poll_us": 1000}}), *PEERS, RELAY)
 
-    def load(self, world, gateway, rate):
-        return ("--rate", rate, "--sessions", FEW, "--size", 64, "--duration", max(2, world.options.seconds), "--warmup",
-                WARMUP)
+    def load(self, length, rate):
+        return "--rate", rate, "--sessions", FEW, "--size", 64, "--duration", length, "--warmup", WARMUP
 
     def measure(self, world, gateway):
         with world.sink.urgent():
-            r = world.load(gateway, "roundtrip", *self.load(world, gateway, TRIP_RATE), urgent=True)
+            r = world.load(gateway, "roundtrip", *self.load(max(2, world.options.seconds), TRIP_RATE), urgent=True)
         return {self.name + "-p50": r["exchange_us"]["p50"], self.name + "-p99": r["exchange_us"]["p99"]}, r
 
 
@@ -138,11 +138,11 @@ class Storm(Trips):
     kinds = (PENSTOCK, *PEERS)
 
     def measure(self, world, gateway):
-        length = max(2, world.options.seconds)
+        length = max(STORM_SECONDS, world.options.seconds)
         storm = world.start(gateway, "handshakes", "--concurrency", AT_ONCE, "--duration", length + 1, "--warmup", WARMUP)
         time.sleep(WARMUP)
         with world.sink.urgent():
-            trip = world.load(gateway, "roundtrip", *self.load(world, gateway, STORM_RATE), urgent=True)
+            trip = world.load(gateway, "roundtrip", *self.load(length, STORM_RATE), urgent=True)
         r = world.finish(storm)
         if r["share"] < 0.85:
             r["doubts"].append("the gateway was busy for %.0f %% of the time: the storm could be stronger" % (100 * r["share"]))

@@ -252,6 +252,30 @@ def omission(t):
     expect(r["exchange_us"]["p90"] >= 200e3, "by all that waited: %s" % r["exchange_us"])
 
 
+def policies(pid):
+    """{process: its scheduling policy} of the generator and those that it started."""
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return {p: os.sched_getscheduler(p) for p in (pid, *map(int, f.read().split()))}
+
+
+def in_front():
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+@test("a generator that goes before all else keeps to itself who only looks on")
+def steps_back(t):
+    need(os.geteuid() == 0, "only root may go before all else")
+    address = sink(t)
+    p = subprocess.Popen([LOAD, "roundtrip", "--plain", "--connect", address, "--rate", "100", "--duration", "2", "--warmup", "0",
+                          "--quiet"], stdout=subprocess.DEVNULL, preexec_fn=in_front)
+    t.defer(p.wait)
+    end = time.monotonic() + LIMIT_S
+    while (seen := policies(p.pid)) != {**seen, p.pid: os.SCHED_OTHER} or len(seen) < 2:
+        expect(p.poll() is None and time.monotonic() < end, seen)
+        time.sleep(0.02)
+    equal([policy for pid, policy in seen.items() if pid != p.pid], [os.SCHED_FIFO])
+
+
 @test("a sink with one answer for all echoes, discards and sends without being asked")
 def answers(t):
     def connect(answer):
