@@ -31,7 +31,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum cut demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
                 tails tcp tcp_open window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 

@@ -1,45 +1,31 @@
 #include "dataplane/dpdk/outlet.h"
 
-#include <string.h>
 #include <lwip/priv/tcp_priv.h>
 #include <rte_mbuf.h>
+#include "dataplane/base/check.h"
+#include "dataplane/dpdk/cut.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/sums.h"
-#include "dataplane/dpdk/tails.h"
 
 #define SPARE 64 /* frames of the batch that are for what bears no data: acknowledgements, ARP */
 
-struct leaving {           /* a frame that lwIP gives */
-    struct demux_entry *e; /* our connection that it is of */
-    const uint8_t *tcp;    /* its TCP header */
-    uint32_t seq;
-    bool bare; /* no data */
-};
-
-static struct leaving look(const struct pbuf *p)
+/* Our connection that a segment is of; NULL: it is of none, or no segment. */
+static struct demux_entry *entry_of(const struct cut *c)
 {
-    struct leaving l = {.bare = true};
+    const uint8_t *tcp;
     struct tuple seen, t;
 
-    if (frame_kind(p->payload, p->len, &seen, &l.tcp) != FRAME_SEGMENT)
-        return l;
+    if (!c->is_tcp || frame_kind(c->head, c->n_head, &seen, &tcp) != FRAME_SEGMENT)
+        return NULL;
     t = frame_turned(&seen);
-    l.e = demux_find(&t);
-    l.seq = frame_be32(l.tcp + 4);
-    l.bare = l.tcp + (l.tcp[12] >> 4) * 4 >= (const uint8_t *)p->payload + p->tot_len;
-    return l;
+    return demux_find(&t);
 }
 
-static bool was_sent(const struct pbuf *p)
+static err_t no_room(struct port *port, const struct cut *c)
 {
-    struct leaving l = look(p);
+    struct demux_entry *e = entry_of(c);
 
-    return l.e && !l.bare && TCP_SEQ_LT(l.seq, l.e->pcb->snd_nxt);
-}
-
-static err_t no_room(struct port *port, struct demux_entry *e)
-{
     port->tx_waits++;
     if (e && list_empty(&e->waits))
         list_push(&port->waiting, &e->waits);
@@ -51,32 +37,49 @@ void outlet_begin(struct netif *netif)
     struct port *port = netif->state;
 
     list_init(&port->waiting);
-    if (port->tx_sums)
-        netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+    netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+}
+
+/* Data leaves in frames as its way takes them, without what the far end has. True: it is sent
+ * again. */
+static bool measure(struct cut *c)
+{
+    struct demux_entry *e = c->left ? entry_of(c) : NULL;
+
+    if (!e || !e->mss)
+        return false;
+    cut_to(c, e->mss);
+    cut_skip(c, e->pcb->lastack);
+    return TCP_SEQ_LT(c->seq, e->pcb->snd_nxt);
 }
 
 err_t outlet_send(struct netif *netif, struct pbuf *p)
 {
+    struct rte_mbuf *m[CUT_FRAMES];
     struct port *port = netif->state;
-    unsigned room = port_room(port);
-    struct rte_mbuf *m;
+    struct cut c;
+    unsigned n;
+    bool again;
 
-    if (!room || (room <= SPARE && !look(p).bare))
-        return no_room(port, look(p).e);
-    m = rte_pktmbuf_alloc(port->pool);
-    if (!m)
-        return no_room(port, look(p).e);
-    if (rte_pktmbuf_tailroom(m) < p->tot_len) {
-        rte_pktmbuf_free(m);
+    cut_begin(&c, p, !port->tx_sums);
+    again = measure(&c);
+    n = cut_frames(&c);
+    check(n <= CUT_FRAMES);
+    if (port_room(port) < n + (c.is_tcp && c.left ? SPARE : 0) ||
+        rte_pktmbuf_alloc_bulk(port->pool, m, n))
+        return no_room(port, &c);
+    if (rte_pktmbuf_tailroom(m[0]) < cut_size(&c)) {
+        rte_pktmbuf_free_bulk(m, n);
         return ERR_BUF;
     }
-    for (const struct pbuf *q = p; q; q = q->next)
-        memcpy(rte_pktmbuf_append(m, q->len), q->payload, q->len);
-    if (port->tx_sums)
-        sums_leave(m);
-    port_put(port, m);
-    if (tails_again())
-        port->tx_resent += was_sent(p);
+    for (unsigned i = 0; i < n; i++) {
+        m[i]->data_len = (uint16_t)cut_next(&c, rte_pktmbuf_mtod(m[i], uint8_t *));
+        m[i]->pkt_len = m[i]->data_len;
+        if (port->tx_sums)
+            sums_leave(m[i]);
+        port_put(port, m[i]);
+    }
+    port->tx_resent += again ? n : 0;
     return ERR_OK;
 }
 

@@ -14,7 +14,7 @@
 
 struct ports;
 
-/* Before a port's netif sends; lwIP makes no sums on it that the device makes. */
+/* Before a port's netif sends: lwIP makes no sums of TCP's on it, for each frame has its own. */
 void outlet_begin(struct netif *netif);
 /* lwIP's way out: a frame of a port's netif, copied. ERR_MEM: there is no room now. */
 err_t outlet_send(struct netif *netif, struct pbuf *p);

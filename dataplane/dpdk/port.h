@@ -44,8 +44,9 @@ struct port {
     uint16_t queues; /* in use, each way; the i-th is worker i's */
     uint16_t spread; /* entries of the table by which frames find their worker */
     uint16_t first_tx, n_tx;
-    bool rx_checks; /* the device judges sums of what it receives, */
-    bool tx_sums;   /* and makes TCP's of what it sends */
+    bool rx_checks;  /* the device judges sums of what it receives, */
+    bool tx_sums;    /* and makes TCP's of what it sends */
+    bool rx_trusted; /* nobody judges them: a load generator's, whose line is memory */
     struct netif netif;
     ip6_addr_t gateway6;
     struct rte_mempool *pool;

@@ -4,6 +4,7 @@
 #include "dataplane/dpdk/lwip/arch/cc.h"
 #include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/tails.h"
 #include "tests/unit/dpdk_sink.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/test.h"
@@ -283,6 +284,27 @@ TEST("a segment says what the device is to do and where, and lwIP has made no su
         EXPECT(flags_of(last_segment()) & TCP_RST);
         expect_left(last_segment());
         EXPECT(t.sink->n_ready == t.sink->n && t.sink->n_free == SINK_PACKETS);
+    }
+}
+
+TEST("of a segment of several frames each is left to the device, in its order")
+{
+    static const uint8_t data[5 * 1440];
+
+    EACH_KIND(k)
+    {
+        unsigned before;
+
+        shake_hands(kinds[k].v6, kinds[k].tagged, true);
+        before = t.sink->n;
+        t.pcb->cwnd = 60000;
+        EXPECT(tails_write(t.pcb, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+        tcp_output(t.pcb);
+        ports_flush(&t.ports);
+        EXPECT(t.pcb->unacked->len > 3 * 1400 && t.sink->n >= before + 5);
+        for (unsigned i = before; i < t.sink->n; i++)
+            expect_left(&t.sink->frame[i]);
+        EXPECT(seq_of(last_segment()) + data_of(last_segment()) == t.pcb->snd_nxt);
     }
 }
 

@@ -29,11 +29,33 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-static void begin(void)
+/* A connection whose frames bear `mss` bytes at most. */
+static void begin_with(uint16_t mss)
 {
+    uint8_t option[4] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
+    struct segment s = {.host = 2,
+                        .port = PORT,
+                        .flags = TCP_SYN,
+                        .seq = 100,
+                        .window = 8192,
+                        .options = option,
+                        .n_options = 4};
+
     frames_fresh(on_accept);
     broken = false;
-    frames_open(2, PORT, false, 100);
+    frames_segment(&s);
+    s = (struct segment){.host = 2,
+                         .port = PORT,
+                         .flags = TCP_ACK,
+                         .seq = 101,
+                         .ack = frames.seq + 1,
+                         .window = 8192};
+    frames_segment(&s);
+}
+
+static void begin(void)
+{
+    begin_with(536);
 }
 
 /* The far end has everything up to there, and room for so much more. */
@@ -119,13 +141,23 @@ static uint32_t any(uint32_t n)
     return lwip_random() / 65536 % n;
 }
 
-TEST("acknowledgements, losses, time-outs and windows that close come in any order, three hundred "
-     "thousand times")
+static uint16_t longest(const struct tcp_seg *seg)
+{
+    uint16_t most = 0;
+
+    for (; seg; seg = seg->next)
+        most = seg->len > most ? seg->len : most;
+    return most;
+}
+
+/* Returns the longest segment that lwIP made. */
+static uint16_t come_in_any_order(uint16_t mss)
 {
     static const uint8_t data[5000];
     uint32_t written = 0, got = 0, steps = 0;
+    uint16_t most = 0;
 
-    begin();
+    begin_with(mss);
     for (; steps < 300000 && own && sane(); steps++) {
         uint16_t n = (uint16_t)(1 + any(sizeof data)),
                  window = (uint16_t)(any(8) ? 20000 + any(40000) : any(900));
@@ -139,6 +171,7 @@ TEST("acknowledgements, losses, time-outs and windows that close come in any ord
                             (u8_t)(TCP_WRITE_FLAG_COPY | (any(2) ? TCP_WRITE_FLAG_MORE : 0))) ==
                     ERR_OK)
                 written += n;
+            most = LWIP_MAX(most, longest(own->unsent));
             tcp_output(own);
             break;
         case 3:
@@ -161,6 +194,77 @@ TEST("acknowledgements, losses, time-outs and windows that close come in any ord
         frames_wait(100);
     }
     EXPECT(got == written && written > 3000000);
+    return most;
+}
+
+TEST("acknowledgements, losses, time-outs and windows that close come in any order, three hundred "
+     "thousand times")
+{
+    EXPECT(come_in_any_order(536) == 536);
+}
+
+TEST("the same where segments are of several frames")
+{
+    EXPECT(come_in_any_order(1460) > 5 * 1460);
+}
+
+#define MSS 1460
+
+/* So much was sent and acknowledged that all of the window may be under way. */
+static uint32_t warm_up(void)
+{
+    static const uint8_t data[8 * MSS];
+    uint32_t got = 0;
+
+    begin_with(MSS);
+    for (int i = 0; i < 100; i++) {
+        EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+        tcp_output(own);
+        got += under_way();
+        ack(got, 60000);
+    }
+    EXPECT(!own->unsent && !own->unacked && own->cwnd > 60000);
+    return got;
+}
+
+TEST("a segment of several frames is split where the window ends, by whole frames: a reader with a "
+     "small one does not wait")
+{
+    static const uint8_t data[10 * MSS];
+    uint32_t got = warm_up();
+
+    EXPECT(tails_write(own, data, 1, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    tcp_output(own);
+    ack(++got, 3 * MSS + 100);
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    EXPECT(longest(own->unsent) == 10 * MSS);
+    tcp_output(own);
+    EXPECT(under_way() == 3 * MSS && sane());
+    ack(got + MSS, 3 * MSS + 100); /* one more fits, while two are under way */
+    EXPECT(under_way() == 3 * MSS && sane());
+    ack(got + 4 * MSS, 60000);
+    EXPECT(under_way() == 6 * MSS && !own->unsent && sane());
+}
+
+TEST("after a time-out one frame goes first, behind what the far end has of its segment")
+{
+    static const uint8_t data[10 * MSS];
+    uint32_t got = warm_up();
+
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    tcp_output(own);
+    EXPECT(longest(own->unacked) == 10 * MSS && !own->unsent);
+    ack(got + 4 * MSS, 60000); /* part of it */
+    EXPECT(longest(own->unacked) == 10 * MSS);
+    frames.n = 0;
+    frames_wait(3000);
+    EXPECT(longest(own->unacked) == 5 * MSS && longest(own->unsent) == 5 * MSS);
+    EXPECT(frames.n == 5 * MSS && sane()); /* of which outlet leaves four out */
+    ack(got + 5 * MSS, 60000);
+    EXPECT(under_way() == 5 * MSS && longest(own->unacked) == 2 * MSS && sane());
+    for (unsigned i = 0; i < 5; i++)
+        ack(got += under_way(), 60000);
+    EXPECT(sane() && !broken);
 }
 
 TEST("a window that is taken back before what was to be sent again is acknowledged after all: no "

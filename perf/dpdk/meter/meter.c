@@ -26,11 +26,11 @@ enum section { LOOP, DRIVER, TCP, SUMS, TIMERS, CORE, CRYPTO, SECTIONS };
 
 struct meter {
     enum section now;
-    uint64_t since;                                 /* when `now` began to run, or ran on */
-    uint64_t round[SECTIONS];                       /* of this round */
-    uint64_t all[SECTIONS];                         /* of rounds in which something happened */
-    uint64_t idle;                                  /* of the others */
-    uint64_t frames_in, frames_out, opened, sealed; /* bytes of records, headers included */
+    uint64_t since;                     /* when `now` began to run, or ran on */
+    uint64_t round[SECTIONS];           /* of this round */
+    uint64_t all[SECTIONS];             /* of rounds in which something happened */
+    uint64_t idle;                      /* of the others */
+    uint64_t frames_in, opened, sealed; /* bytes of records, headers included */
     const struct ports *ports;
     bool eventful;
     uint64_t told_ms;
@@ -51,7 +51,7 @@ static enum section enter(enum section s)
 
 static void tell(void)
 {
-    uint64_t now_ms = clock_mono_ms(), lost = 0, waits = 0, resent = 0;
+    uint64_t now_ms = clock_mono_ms(), lost = 0, waits = 0, resent = 0, out = 0;
 
     if (now_ms < m.told_ms + LINE_MS)
         return;
@@ -59,6 +59,7 @@ static void tell(void)
         lost += m.ports->port[i].refused[REFUSED_MEMORY];
         waits += m.ports->port[i].tx_waits;
         resent += m.ports->port[i].tx_resent;
+        out += m.ports->port[i].tx_frames;
     }
     m.told_ms = now_ms;
     log_event(LOG_INFO, "meter",
@@ -67,8 +68,8 @@ static void tell(void)
               " idle=%" PRIu64 " frames_in=%" PRIu64 " frames_out=%" PRIu64 " opened=%" PRIu64
               " sealed=%" PRIu64 " lost=%" PRIu64 " waits=%" PRIu64 " resent=%" PRIu64,
               now_ms, m.all[LOOP], m.all[DRIVER], m.all[TCP], m.all[SUMS], m.all[TIMERS],
-              m.all[CORE], m.all[CRYPTO], m.idle, m.frames_in, m.frames_out, m.opened, m.sealed,
-              lost, waits, resent);
+              m.all[CORE], m.all[CRYPTO], m.idle, m.frames_in, out, m.opened, m.sealed, lost, waits,
+              resent);
 }
 
 static void round_over(void)
@@ -116,7 +117,6 @@ REAL(err_t, outlet_send, struct netif *netif, struct pbuf *p)
     enum section before = enter(DRIVER);
     err_t rc = __real_outlet_send(netif, p);
 
-    m.frames_out++;
     enter(before);
     return rc;
 }
