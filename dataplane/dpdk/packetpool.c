@@ -9,7 +9,7 @@
 #include <rte_mempool.h>
 
 #define CACHE          256
-#define FRAME_OVERHEAD 22 /* Ethernet header and one tag, behind the headroom */
+#define FRAME_OVERHEAD 34 /* Ethernet's header, tag and sum, and what virtio says of each frame */
 
 /* Room for a frame of any port, and for lwIP's and DPDK's headers before it. */
 static size_t room_of(const struct policy_dpdk *p)
