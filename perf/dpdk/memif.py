@@ -70,8 +70,11 @@ class Bench:
         self.gateway_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.gateway = self.load = None
 
+    def device(self, number, role):
+        return device(number, role, self.top, self.mtu, self.copy)
+
     def config(self):
-        ports = {side: {"device": device(i, "client", self.top, self.mtu, self.copy),
+        ports = {side: {"device": self.device(i, "client"),
                         "addresses": ["10.77.%d.1/24" % (i + 1)], "mtu": self.mtu} for i, side in enumerate(SIDES)}
         link = {"listen": {"address": [GATEWAY_AT], "tls": {"identity": "gw", "trust": "partners",
                                                             "peers": [{"uri": "spiffe://partner.example/*"}]}},
@@ -105,7 +108,7 @@ class Bench:
         words = [LOAD, "--mtu", str(self.mtu), "--memory", str(self.memory), "--hugepages",
                  "yes" if self.hugepages else "no"]
         for i, side in enumerate(SIDES):
-            words += ["--" + side, device(i, "server", self.top, self.mtu, self.copy)]
+            words += ["--" + side, self.device(i, "server")]
         words += ["--", mode, "--connect", GATEWAY_AT, "--name", "gw.test", "--ca", self.pki.root.pem, "--cert", c.chain,
                   "--key", c.key, "--json", self.json, "--pin", str(self.load_cpu), "--quiet"]
         if self.suite:
@@ -170,3 +173,11 @@ class Bench:
             self.load.kill()
             self.load.wait()
         self.gateway = self.load = None
+
+
+class Virtio(Bench):
+    """The same by virtio: the generator is what a guest runs on (vhost-user), the gateway the guest (virtio-user)."""
+
+    def device(self, number, role):
+        sock = os.path.join(self.top, SIDES[number] + ".sock")
+        return ("net_vhost%d,iface=%s" if role == "server" else "net_virtio_user%d,path=%s") % (number, sock)

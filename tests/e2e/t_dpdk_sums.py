@@ -1,7 +1,8 @@
 """Goal: where a device makes TCP's checksums the engine makes none, and the far ends' kernels find every one right: over both
 families, behind a tag, on a line that loses frames, and beside a port whose device makes none.
 
-The devices are taps (net_tap), whose driver does what a card would; the other end of a tap is the kernel's."""
+The devices are taps (net_tap), whose driver does what a card would; the other end of a tap is the kernel's. Then virtio, where a
+sum that was left out is made nowhere."""
 import os
 import time
 
@@ -9,6 +10,7 @@ from harness import equal, expect, need, test
 from netns import run
 from rawnet import ETH_IP, SYN, ethernet, ip4, tcp
 from t_dpdk import Dpdk, there_and_back
+from t_dpdk_memif import bench, memif, whole
 
 BYTES = 10 << 20
 OUT6 = "fd77:1::1"
@@ -92,3 +94,15 @@ def mixed(t):
     while not d.wrong_sums("out"):
         expect(time.monotonic() < end, "the kernel does not look at sums here")
         time.sleep(0.05)
+
+
+@test("over virtio segments go without TCP's sums, which are on no wire, and what was sent comes back whole", timeout=120, alone=True)
+def virtio(t):
+    for mtu in (1500, 9000):
+        b = bench(t, memif.Virtio, mtu=mtu, name="mtu%d" % mtu)
+        b.start("roundtrip", "--sessions", "5", "--rate", "200", "--size", "20000", "--duration", "1", "--warmup", "0")
+        equal(who_makes_sums(b.gateway), {"outside": ("device", "device"), "inside": ("device", "device")})
+        r = b.finish()
+        whole(r)
+        equal((r["unanswered"], r["total"]["exchanges"]), (0, 200))
+        b.close()
