@@ -120,8 +120,11 @@ static SSL_CTX *context(struct creds *c, const struct options *o, X509_STORE *an
     return ctx;
 }
 
-/* The key in a file; `last` has the one before, which may be the same file under another name. */
-static EVP_PKEY *read_key(const char *path, const struct cred *last)
+/*
+ * The key in a file; `last` has the one before, which may be the same file under another name. What
+ * a handshake finds of OpenSSL (provide.h) reads no private keys, so that is done in `files`.
+ */
+static EVP_PKEY *read_key(OSSL_LIB_CTX *files, const char *path, const struct cred *last)
 {
     FILE *f = fopen(path, "r");
     struct stat st;
@@ -133,14 +136,15 @@ static EVP_PKEY *read_key(const char *path, const struct cred *last)
         key = last->key;
         EVP_PKEY_up_ref(key);
     } else {
-        key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+        key = PEM_read_PrivateKey_ex(f, NULL, NULL, NULL, files, NULL);
     }
     fclose(f);
     return key;
 }
 
 /* The leaf, what follows it, and the key. 0 or -EINVAL. */
-static int read_files(struct cred *to, const char *cert, const char *key, const struct cred *last)
+static int read_files(OSSL_LIB_CTX *files, struct cred *to, const char *cert, const char *key,
+                      const struct cred *last)
 {
     FILE *f = fopen(cert, "r");
     struct stat st;
@@ -153,7 +157,7 @@ static int read_files(struct cred *to, const char *cert, const char *key, const 
             X509_free(x);
     if (f)
         fclose(f);
-    to->key = read_key(key, last);
+    to->key = read_key(files, key, last);
     if (!stat(key, &st)) {
         to->inode = st.st_ino;
         to->device = st.st_dev;
@@ -173,7 +177,7 @@ static void cred_fini(struct cred *c)
 static int add(struct creds *c, const char *cert, const char *key, struct err *e)
 {
     struct cred made = {0};
-    int rc = read_files(&made, cert, key, c->count ? &c->list[c->count - 1] : NULL);
+    int rc = read_files(c->files, &made, cert, key, c->count ? &c->list[c->count - 1] : NULL);
 
     if (rc) {
         cred_fini(&made);
@@ -245,8 +249,11 @@ int creds_init(struct creds *c, const struct options *o, struct err *e)
     if (o->plain)
         return 0;
     anchors = X509_STORE_new();
-    if (!anchors)
+    c->files = anchors ? OSSL_LIB_CTX_new() : NULL;
+    if (!c->files) {
+        X509_STORE_free(anchors);
         return err_set(e, -ENOMEM, NULL, NULL, "out of memory");
+    }
     if (X509_STORE_load_file(anchors, o->ca) != 1) {
         ERR_clear_error();
         rc = err_set(e, -EINVAL, o->ca, "give a PEM file", "holds no certificate to trust");
@@ -264,6 +271,7 @@ void creds_fini(struct creds *c)
         cred_fini(&c->list[i]);
     free(c->list);
     SSL_CTX_free(c->ctx);
+    OSSL_LIB_CTX_free(c->files);
     *c = (struct creds){0};
 }
 

@@ -3,8 +3,10 @@
  *
  * Why: a handshake should cost the generator as little as a real client's, so a gateway certificate
  * that was verified once is known from then on (its signature over each handshake is still
- * checked), and certificates are parsed once, thousands of them in seconds. Owner: made before the
- * processes part, then used by each alone. Never: resumes a session: every handshake is a full one.
+ * checked), certificates are parsed once, thousands of them in seconds, and OpenSSL finds only the
+ * algorithms that a handshake may want (handshake/provide.h, before creds_init). Owner: made before
+ * the processes part, then used by each alone. Never: resumes a session: every handshake is a full
+ * one.
  */
 #ifndef PENSTOCK_LOAD_CREDS_H
 #define PENSTOCK_LOAD_CREDS_H
@@ -24,7 +26,8 @@ struct cred {
 
 struct creds {
     SSL_CTX *ctx;
-    struct cred *list; /* in order of their names */
+    OSSL_LIB_CTX *files; /* in which private keys were read */
+    struct cred *list;   /* in order of their names */
     size_t count;
     const char *name;
     uint8_t known[32]; /* SHA-256 of the gateway certificate that was verified last */

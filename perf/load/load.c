@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dataplane/record/record.h"
+#include "handshake/provide.h"
 #include "perf/load/foreman.h"
 #include "perf/load/sink.h"
 
@@ -24,7 +25,7 @@ static int generate(const struct options *o)
     struct err e = {0};
     int rc = 1;
 
-    if (!r || record_init())
+    if (!r || provide_init() || record_init())
         goto out;
     foreman_files();
     if (creds_init(&creds, o, &e)) {

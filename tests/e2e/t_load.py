@@ -166,6 +166,17 @@ def cert_dir(t):
     equal(sorted(p.rsplit("-", 1)[1] for p in peers), ["0", "0", "1", "1", "2", "2"])
 
 
+@test("keys of every kind that a gateway may take prove the client, in either version")
+def key_kinds(t):
+    kinds = ("p256", "p384", "rsa3072", "rsa-pss", "ed25519")
+    g = gateway(t, sink(t), peers=[{"uri": "spiffe://partner.example/" + k} for k in kinds], **BOTH)
+    for kind in kinds:
+        cert = t.pki.inter.issue("by-" + kind, "URI:spiffe://partner.example/" + kind, key_type=kind)
+        for version in ("1.3", "1.2"):
+            r = load(t, g.port, "handshakes", "--rate", "10", "--tls", version, cert=cert, warmup="0")
+            equal((r["errors"], r["total"]["established"]), ({}, 5), "%s with TLS %s" % (kind, version))
+
+
 @test("a gateway that refuses the client is an error counted by kind, with its alert, and no crash")
 def refused(t):
     g = gateway(t, sink(t), peers=[{"uri": "spiffe://partner.example/other"}])
