@@ -289,9 +289,9 @@ static size_t room(const struct conn *c)
     return wire.sent < SENT_MAX ? quota_room(c->pcb, wire.conns.used, wire.sent) : 0;
 }
 
-ssize_t wire_send(int fd, const void *from, size_t n)
+/* flags: TCP_WRITE_FLAG_COPY, or lwIP refers to the bytes. */
+static ssize_t send_some(struct conn *c, const void *from, size_t n, u8_t flags)
 {
-    struct conn *c = conn_at(fd);
     size_t done = 0;
     err_t rc = ERR_OK;
 
@@ -303,7 +303,7 @@ ssize_t wire_send(int fd, const void *from, size_t n)
         if (!step)
             break;
         rc = tails_write(c->pcb, (const uint8_t *)from + done, (u16_t)step,
-                         (u8_t)(TCP_WRITE_FLAG_COPY | (done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
+                         (u8_t)(flags | (done + step < n ? TCP_WRITE_FLAG_MORE : 0)));
         done += rc == ERR_OK ? step : 0;
         quota_count(c->pcb, &c->sent, &wire.sent);
     }
@@ -312,6 +312,16 @@ ssize_t wire_send(int fd, const void *from, size_t n)
     if (done)
         tcp_output(c->pcb);
     return done ? (ssize_t)done : -EAGAIN;
+}
+
+ssize_t wire_send(int fd, const void *from, size_t n)
+{
+    return send_some(conn_at(fd), from, n, TCP_WRITE_FLAG_COPY);
+}
+
+ssize_t wire_send_fixed(int fd, const void *from, size_t n)
+{
+    return send_some(conn_at(fd), from, n, 0);
 }
 
 void wire_finish(int fd)

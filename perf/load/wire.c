@@ -84,6 +84,11 @@ ssize_t wire_send(int fd, const void *from, size_t n)
     return rc < 0 ? -errno : rc;
 }
 
+ssize_t wire_send_fixed(int fd, const void *from, size_t n)
+{
+    return wire_send(fd, from, n);
+}
+
 void wire_finish(int fd)
 {
     shutdown(fd, SHUT_WR);

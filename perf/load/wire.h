@@ -29,7 +29,8 @@ bool wire_attach(SSL *ssl, int fd); /* OpenSSL reads and writes it */
 ssize_t wire_recv(int fd, void *to, size_t n);
 ssize_t wire_drop(int fd, size_t n); /* received, and not wanted */
 ssize_t wire_send(int fd, const void *from, size_t n);
-void wire_finish(int fd);             /* no more is sent */
+ssize_t wire_send_fixed(int fd, const void *from, size_t n); /* bytes that never change */
+void wire_finish(int fd);                                    /* no more is sent */
 void wire_patient(int fd, int bytes); /* to wake for fewer received bytes is not worth it */
 void wire_close(int fd, bool hard);   /* hard: with RST, so that no port stays behind */
 /* What to be told of from now on: EPOLLIN, EPOLLOUT. False: no memory. */
