@@ -65,7 +65,7 @@ static unsigned take_handed(struct ports *ports)
     return n;
 }
 
-/* Its sum is next: whoever wrote the frame has it in another cache. */
+/* Its sum, or its copy, is next: whoever wrote the frame has it in another cache. */
 static void fetch(struct rte_mbuf *m)
 {
     const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
