@@ -187,7 +187,7 @@ def nginx(t):
         f.write(data)
     port = free_port()
     with open(os.path.join(d, "conf"), "w") as f:
-        f.write("daemon off; worker_processes 1; pid %s/pid; events {}\nhttp { access_log off; client_body_temp_path %s/a;"
+        f.write("daemon off; master_process off; pid %s/pid; events {}\nhttp { access_log off; client_body_temp_path %s/a;"
                 " proxy_temp_path %s/a; fastcgi_temp_path %s/a; uwsgi_temp_path %s/a; scgi_temp_path %s/a;\n"
                 " server { listen 127.0.0.1:%d ssl; root %s/html; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s;"
                 " ssl_verify_client on; ssl_verify_depth 3; ssl_crl %s; ssl_protocols TLSv1.2 TLSv1.3; } }\n"
