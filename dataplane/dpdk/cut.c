@@ -134,12 +134,6 @@ static uint32_t copy(struct cut *c, uint8_t *to, size_t n)
     return sum;
 }
 
-static uint16_t folded(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
 /* A few bytes, of an even number. */
 static uint32_t sum_of(const uint8_t *p, size_t n)
 {
@@ -166,7 +160,7 @@ static void mend_ip(const struct cut *c, uint8_t *ip, size_t n)
     memcpy(&sum, ip + SUM_4_AT, 2);
     put_be16(ip + TOTAL_4_AT, n + HEAD_4);
     memcpy(&is, ip + TOTAL_4_AT, 2);
-    sum = (uint16_t)~folded((uint32_t)(uint16_t)~sum + (uint16_t)~was + is);
+    sum = (uint16_t)~checksum_fold((uint32_t)(uint16_t)~sum + (uint16_t)~was + is);
     memcpy(ip + SUM_4_AT, &sum, 2);
 }
 
@@ -186,7 +180,7 @@ static void mend_heads(const struct cut *c, uint8_t *to, uint32_t seq, size_t n,
         return;
     sum += sum_of(tcp - addresses, addresses + all - n);
     sum += htons(IPPROTO_TCP) + (uint32_t)htons((uint16_t)all);
-    made = (uint16_t)~folded(sum);
+    made = (uint16_t)~checksum_fold(sum);
     memcpy(tcp + SUM_AT, &made, 2);
 }
 

@@ -119,12 +119,6 @@ static void give(struct port *port, struct pbuf *p, u16_t right)
         drop(port, p, REFUSED_FRAME);
 }
 
-static uint32_t fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (sum & 0xffff) + (sum >> 16);
-}
-
 /* RFC 9293 3.1: header, data, and of the IP header both addresses, protocol and length. */
 static bool tcp_sum_right(const struct merge_part *p)
 {
@@ -133,7 +127,7 @@ static bool tcp_sum_right(const struct merge_part *p)
 
     sum += checksum_of(p->tcp - addresses, (int)addresses);
     sum += htons(IPPROTO_TCP) + htons((uint16_t)all);
-    return fold(sum) == 0xffff;
+    return checksum_fold(sum) == 0xffff;
 }
 
 static bool ip_sum_right(const struct merge_part *p)

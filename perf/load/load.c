@@ -25,8 +25,12 @@ static int generate(const struct options *o)
     struct err e = {0};
     int rc = 1;
 
-    if (!r || provide_init() || record_init())
+    if (!r || provide_init() || record_init()) {
+        err_set(&e, -ENOTSUP, "OpenSSL", "install its default provider, and free memory",
+                "has not the algorithms of a handshake");
+        failed(&e);
         goto out;
+    }
     foreman_files();
     if (creds_init(&creds, o, &e)) {
         failed(&e);
