@@ -244,6 +244,11 @@ struct demux_entry *demux_find(const struct tuple *t)
     return NULL;
 }
 
+void demux_expect(struct demux_entry *e)
+{
+    table.last = e;
+}
+
 void demux_ack_next(const struct tuple *t)
 {
     struct demux_entry *e = demux_find(t);
@@ -293,28 +298,61 @@ void demux_look(struct tcp_pcb *pcb)
         shrink(e, pmtu_guess(pcb));
 }
 
-/* Of the connections in a list only one is shown, or none. What is not. */
-static struct tcp_pcb *hide(struct tcp_pcb **list, struct tcp_pcb *shown)
-{
-    struct tcp_pcb *rest;
+/* A list of lwIP's of which only one connection is shown, or none. */
+struct hidden {
+    struct tcp_pcb **list, *first, *shown, *next;
+    struct tcp_pcb *before; /* of the one shown */
+};
 
-    if (shown)
-        unlink_pcb(list, shown);
-    rest = *list;
+/* Nobody's links change but those of the one shown: its neighbours are not in the cache. */
+static struct hidden hide(struct tcp_pcb **list, struct tcp_pcb *shown)
+{
+    struct hidden h = {.list = list, .first = *list, .shown = shown};
+
+    if (shown) {
+        h.next = shown->next;
+        h.before = entry_of(shown) ? entry_of(shown)->before : NULL;
+        shown->next = NULL;
+    }
     *list = shown;
-    return rest;
+    return h;
 }
 
-/* What is in the list now, the one shown or one that was made meanwhile, goes before the rest. */
-static void show_all(struct tcp_pcb **list, struct tcp_pcb *rest)
+/* The one shown has left the list, and may be no more. */
+static void leave(struct hidden *h)
 {
-    struct tcp_pcb *pcb = *list;
+    struct tcp_pcb *before = h->first == h->shown ? NULL : h->before;
 
-    *list = rest;
-    if (!pcb)
+    if (h->first == h->shown) {
+        h->first = h->next;
+    } else {
+        if (!before || before->next != h->shown) /* lwIP ended its neighbour by itself */
+            for (before = h->first; before->next != h->shown; before = before->next)
+                check(before->next);
+        before->next = h->next;
+    }
+    set_before(h->next, before);
+}
+
+/* All are in the list again; one that was made meanwhile, or has come from another list, is first.
+ */
+static void show_all(struct hidden *h)
+{
+    struct tcp_pcb *pcb = *h->list;
+
+    *h->list = h->first;
+    if (pcb && pcb == h->shown) {
+        check(!pcb->next);
+        pcb->next = h->next;
         return;
-    check(!pcb->next);
-    push_pcb(list, pcb);
+    }
+    if (h->shown)
+        leave(h);
+    *h->list = h->first;
+    if (pcb) {
+        check(!pcb->next);
+        push_pcb(h->list, pcb);
+    }
 }
 
 static void time_wait_begun(void)
@@ -329,16 +367,16 @@ static void time_wait_begun(void)
 static void input_to(struct tcp_pcb *pcb, void (*input)(void *arg), void *arg)
 {
     bool over = pcb && pcb->state == TIME_WAIT;
-    struct tcp_pcb *active = hide(&tcp_active_pcbs, over ? NULL : pcb);
-    struct tcp_pcb *waiting = hide(&tcp_tw_pcbs, over ? pcb : NULL);
+    struct hidden active = hide(&tcp_active_pcbs, over ? NULL : pcb);
+    struct hidden waiting = hide(&tcp_tw_pcbs, over ? pcb : NULL);
 
     input(arg);
     if (tcp_active_pcbs)
         settle_mss(tcp_active_pcbs);
     if (tcp_tw_pcbs)
         time_wait_begun();
-    show_all(&tcp_active_pcbs, active);
-    show_all(&tcp_tw_pcbs, waiting);
+    show_all(&active);
+    show_all(&waiting);
 }
 
 /* False: its connection is not to hear it. */

@@ -41,6 +41,8 @@ void demux_listen(struct tcp_pcb *listener);
 int demux_add(struct tcp_pcb *pcb);
 /* The connection of these ends; NULL: there is none. */
 struct demux_entry *demux_find(const struct tuple *t);
+/* The next that is looked for is this one, most likely. */
+void demux_expect(struct demux_entry *e);
 /* Before lwIP is asked to end it: it finds what is first without a walk. */
 void demux_front(struct tcp_pcb *pcb);
 /* Its handshake is done. */

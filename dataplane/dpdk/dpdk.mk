@@ -32,7 +32,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
 STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum cut demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
-                tails tcp tcp_open window)
+                tails tcp tcp_open whole window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
 $(BUILD)/dpdk/stack.o: $(STACK_PARTS) $(LWIP_OBJECTS)

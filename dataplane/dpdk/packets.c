@@ -11,6 +11,7 @@ void packets_add(struct packets *q, struct pbuf *p)
     for (; p; p = p->next) {
         q->last = p;
         q->n += p->len;
+        q->parts++;
     }
 }
 
@@ -20,6 +21,7 @@ static void drop_first(struct packets *q)
 
     q->first = p->next;
     q->at = 0;
+    q->parts--;
     p->next = NULL;
     pbuf_free(p);
 }

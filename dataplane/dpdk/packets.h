@@ -14,7 +14,8 @@
 struct packets {               /* all zeros: none */
     struct pbuf *first, *last; /* by `next`, each counted alone */
     uint32_t at;               /* bytes read of the first */
-    size_t n;                  /* bytes that are left */
+    size_t n;                  /* bytes that are left, */
+    uint32_t parts;            /* in so many packets */
 };
 
 /* Takes the chain p. */

@@ -2,10 +2,8 @@
 
 #include <lwip/priv/tcp_priv.h>
 
-#define ALL_BYTES   (64u << 20) /* of all connections, each way */
-#define LEAST_BYTES (32u << 10) /* of each, received and not read: two records */
-#define EACH_SENT   (32u << 10) /* of each, sent: records go whole; once half of all is sent, */
-#define LEAST_SENT  (8u << 10)  /* so much: lwIP has 65,535 segments for all of them */
+#define ALL_BYTES  (64u << 20) /* of all connections, each way; of each at least QUOTA_LEAST, */
+#define LEAST_SENT (8u << 10)  /* once half of all is sent so much: lwIP has 65,535 segments */
 
 static uint32_t part(unsigned n, uint32_t most, uint32_t least)
 {
@@ -20,7 +18,7 @@ static uint32_t part(unsigned n, uint32_t most, uint32_t least)
  */
 void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld)
 {
-    uint32_t most = part(n, TCP_WND, LEAST_BYTES);
+    uint32_t most = part(n, TCP_WND, QUOTA_LEAST);
 
     *withheld = 0;
     if (most < UINT16_MAX)
@@ -34,7 +32,7 @@ void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld)
 
 void quota_read(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld, size_t bytes)
 {
-    uint32_t most = part(n, TCP_WND, LEAST_BYTES),
+    uint32_t most = part(n, TCP_WND, QUOTA_LEAST),
              room = pcb->rcv_wnd < most ? most - pcb->rcv_wnd : 0;
 
     *withheld += (uint32_t)bytes;
@@ -67,7 +65,7 @@ void quota_count(const struct tcp_pcb *pcb, uint32_t *own, size_t *all)
 
 static uint32_t part_sent(unsigned n, size_t all)
 {
-    return part(n, TCP_SND_BUF, all < ALL_BYTES / 2 ? EACH_SENT : LEAST_SENT);
+    return part(n, TCP_SND_BUF, all < ALL_BYTES / 2 ? QUOTA_LEAST : LEAST_SENT);
 }
 
 size_t quota_room(const struct tcp_pcb *pcb, unsigned n, size_t all)
@@ -80,4 +78,11 @@ size_t quota_room(const struct tcp_pcb *pcb, unsigned n, size_t all)
 size_t quota_worth(unsigned n, size_t all)
 {
     return part_sent(n, all) / 2;
+}
+
+size_t quota_fit(const struct tcp_pcb *pcb, unsigned n, size_t all, size_t bytes)
+{
+    size_t room = quota_room(pcb, n, all);
+
+    return bytes <= room ? bytes : bytes <= quota_worth(n, all) ? 0 : room;
 }

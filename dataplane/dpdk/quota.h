@@ -15,6 +15,10 @@
 
 struct tcp_pcb;
 
+/* Of two records, headers and all: with a few bytes less, every second one would go, and come, in
+ * two parts. */
+#define QUOTA_LEAST (2u * (5 + 16384 + 256))
+
 /* A new connection, one of n: *withheld is what its window is short of. */
 void quota_begin(struct tcp_pcb *pcb, unsigned n, uint32_t *withheld);
 /* Bytes were read: the window opens, as far as it may be open. */
@@ -28,5 +32,8 @@ void quota_count(const struct tcp_pcb *pcb, uint32_t *own, size_t *all);
 size_t quota_room(const struct tcp_pcb *pcb, unsigned n, size_t all);
 /* So many that it is worth to look. */
 size_t quota_worth(unsigned n, size_t all);
+/* Of bytes that belong together, those that may be queued now: not a part of what will fit as a
+ * whole as soon as it is worth to look. */
+size_t quota_fit(const struct tcp_pcb *pcb, unsigned n, size_t all, size_t bytes);
 
 #endif

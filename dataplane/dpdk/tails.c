@@ -140,6 +140,8 @@ static err_t output(struct tcp_pcb *pcb)
 
     if (skip)
         pcb->unacked = last;
+    if (e)
+        demux_expect(e); /* the outlet asks whose segment it is */
     rc = lwip_output(pcb);
     if (!pcb->unsent) /* lwIP would probe for what is not there, and end the process over it */
         pcb->persist_backoff = 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <rte_mempool.h>
 #include "dataplane/base/check.h"
 #include "dataplane/core/event.h"
 #include "dataplane/core/flow.h"
@@ -13,6 +14,7 @@
 #include "dataplane/dpdk/tails.h"
 
 #define WRITE_MAX 0xf000u /* of one call: lengths are 16 bits there */
+#define HELD_PART 8       /* of the pool's packets, so many wait for the rest of their record */
 
 static struct tcp *tcp_of(struct worker *w)
 {
@@ -147,17 +149,44 @@ void conn_free(struct conn *c)
     pcb_end(c);
     quota_count(NULL, &c->sent, &c->tcp->sent);
     packets_take(&c->rx, NULL, SIZE_MAX);
+    whole_end(&c->whole, &c->tcp->whole);
     list_remove(&c->node);
     pool_put(&c->tcp->conns, c);
+}
+
+static bool ended(const struct conn *c)
+{
+    return c->eof || c->error;
+}
+
+static bool readable(struct conn *c)
+{
+    return ended(c) || whole_ready(&c->whole, &c->tcp->whole, &c->rx);
+}
+
+static size_t iov_bytes(const struct iovec *iov, unsigned n)
+{
+    size_t all = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        all += iov[i].iov_len;
+    return all;
 }
 
 static ssize_t net_read(struct worker *w, struct leg *leg, const struct iovec *iov, unsigned n)
 {
     struct conn *c = conn_of(w, leg->fd);
+    bool records = leg_seals(leg) && !leg->in.n;
+    size_t left = whole_due(&c->whole, &c->tcp->whole, &c->rx, records, ended(c),
+                            iov_bytes(iov, n));
     size_t done = 0;
 
-    for (unsigned i = 0; i < n && c->rx.first; i++)
-        done += packets_take(&c->rx, iov[i].iov_base, iov[i].iov_len);
+    for (unsigned i = 0; i < n && left; i++) {
+        size_t step = iov[i].iov_len < left ? iov[i].iov_len : left;
+
+        done += packets_take(&c->rx, iov[i].iov_base, step);
+        left -= step;
+    }
     if (c->pcb && done)
         quota_read(c->pcb, c->tcp->conns.used, &c->withheld, done);
     if (done)
@@ -170,10 +199,9 @@ static ssize_t write_piece(struct conn *c, const uint8_t *data, size_t n, bool m
     size_t done = 0;
 
     while (done < n) {
-        size_t step = n - done, room = quota_room(c->pcb, c->tcp->conns.used, c->tcp->sent);
+        size_t step = quota_fit(c->pcb, c->tcp->conns.used, c->tcp->sent, n - done);
         err_t rc;
 
-        step = step < room ? step : room;
         step = step < WRITE_MAX ? step : WRITE_MAX;
         if (!step)
             break;
@@ -262,11 +290,6 @@ static void net_refuse(struct worker *w, int index)
 
     c->reset = true;
     conn_free(c);
-}
-
-static bool readable(const struct conn *c)
-{
-    return c->rx.first || c->eof || c->error;
 }
 
 /* Below that, a look costs more than it moves. */
@@ -411,6 +434,7 @@ int tcp_begin(struct tcp *t, struct worker *w, struct ports *ports)
         return rc;
     t->w = w;
     t->ports = ports;
+    t->whole.most = ports->pool->size / HELD_PART / ports->lanes->n;
     list_init(&t->ready);
     list_init(&t->accepted);
     list_init(&t->starved);

@@ -17,6 +17,7 @@
 #include "dataplane/core/worker.h"
 #include "dataplane/dpdk/packets.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/whole.h"
 
 #define TCP_LISTENERS_MAX 512
 
@@ -27,6 +28,7 @@ struct conn {
     struct session *s;   /* whom to tell */
     struct leg *leg;
     struct packets rx;
+    struct whole whole;
     uint32_t withheld; /* bytes that its window is short of */
     uint32_t sent;     /* bytes sent and not acknowledged */
     int error;         /* -errno once lwIP gave it up */
@@ -50,6 +52,7 @@ struct tcp {
     struct list accepted; /* handshake done, not yet a session */
     struct list starved;
     size_t sent; /* bytes of all connections that are not acknowledged */
+    struct whole_all whole;
     struct tcp_listener listener[TCP_LISTENERS_MAX];
     unsigned n_listeners;
     struct health health; /* of the first worker: there is one check of a target, not one of each */

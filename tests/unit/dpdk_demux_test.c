@@ -101,6 +101,44 @@ TEST("each of three thousand connections gets its own bytes, over IPv4 and IPv6"
     EXPECT(right == MANY && active() == MANY && !frames.resets);
 }
 
+/* The far end of `port` ends it: by a reset, or by a FIN behind ours, which leaves it in TIME-WAIT.
+ */
+static void end(uint16_t port, bool reset, uint32_t seq)
+{
+    struct segment s = {.host = 2,
+                        .port = port,
+                        .flags = reset ? TCP_RST : TCP_ACK | TCP_FIN,
+                        .seq = seq,
+                        .ack = 0xffffff00u + port + 2,
+                        .window = 8192};
+
+    if (!reset)
+        tcp_shutdown(ends[port].pcb, 0, 1);
+    frames_segment(&s);
+}
+
+TEST("whichever of a list of connections ends, the others are found and can be ended, in any order")
+{
+    static const uint16_t orders[][3] = {{1, 2, 3}, {3, 2, 1}, {2, 1, 3}, {2, 3, 1}};
+
+    for (unsigned i = 0; i < 8; i++) {
+        const uint16_t *order = orders[i / 2];
+
+        begin();
+        for (uint16_t k = 1; k <= 3; k++)
+            frames_open(2, (uint16_t)(5000 + k), false, 10);
+        for (unsigned k = 0; k < 3; k++) {
+            EXPECT(active() == 3 - k);
+            end((uint16_t)(5000 + order[k]), i % 2, 11 + k);
+            for (unsigned later = k + 1; later < 3; later++)
+                byte((uint16_t)(5000 + order[later]), false, 11 + k, 1);
+            for (unsigned later = k + 1; later < 3; later++)
+                EXPECT(ends[5000 + order[later]].bytes == k + 1);
+        }
+        EXPECT(active() == 0);
+    }
+}
+
 TEST("one port of two hosts, and of two families, is so many connections")
 {
     begin();

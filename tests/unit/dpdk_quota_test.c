@@ -4,7 +4,7 @@
 #include "tests/unit/test.h"
 
 #define PORT 5000
-#define MANY 5000 /* connections, as far as the quota knows: 32 KiB for each */
+#define MANY 5000 /* connections, as far as the quota knows: two records for each */
 #define SIZE 1024
 
 static struct tcp_pcb *own;
@@ -55,13 +55,14 @@ static void begin(void)
 }
 
 TEST(
-    "one of many has a window of 64 KiB at first, as its SYN told, and of 32 KiB once that is read")
+    "one of many has a window of 64 KiB at first, as its SYN told, and of two records once that is "
+    "read")
 {
     begin();
     EXPECT(own->rcv_wnd == UINT16_MAX);
     fill(11, 63);
     quota_read(own, MANY, &withheld, 63 * SIZE);
-    EXPECT(own->rcv_wnd == 32 << 10);
+    EXPECT(own->rcv_wnd == QUOTA_LEAST);
 }
 
 TEST("whoever has filled his part hears at once when a record of it was read")
@@ -71,8 +72,8 @@ TEST("whoever has filled his part hears at once when a record of it was read")
     begin();
     fill(11, 63);
     quota_read(own, MANY, &withheld, 63 * SIZE);
-    fill(11 + 63 * SIZE, 32);
-    EXPECT(own->rcv_wnd == 0 && own->rcv_ann_wnd == 0);
+    fill(11 + 63 * SIZE, QUOTA_LEAST / SIZE);
+    EXPECT(own->rcv_wnd < SIZE);
     answers = frames.others;
     quota_read(own, MANY, &withheld, 16 << 10);
     EXPECT(frames.others == answers + 1 && own->rcv_ann_wnd >= 16 << 10);
@@ -94,9 +95,33 @@ TEST("of ten thousand each may send whole records while all together have less t
     const struct tcp_pcb busy = {.snd_buf = TCP_SND_BUF - (16 << 10)};
     const size_t half = 32u << 20;
 
-    EXPECT(quota_room(&fresh, 20000, half - 1) == 32 << 10);
-    EXPECT(quota_room(&busy, 20000, half - 1) == 16 << 10);
+    EXPECT(quota_room(&fresh, 20000, half - 1) == QUOTA_LEAST);
+    EXPECT(quota_room(&busy, 20000, half - 1) == QUOTA_LEAST - (16 << 10));
     EXPECT(quota_room(&fresh, 20000, half) == 8 << 10 && quota_room(&busy, 20000, half) == 0);
+}
+
+TEST("two of the longest records go at once, a third waits until it fits as a whole")
+{
+    const size_t longest = 5 + 16384 + 256;
+    struct tcp_pcb pcb = {.snd_buf = TCP_SND_BUF};
+
+    EXPECT(quota_fit(&pcb, 20000, 0, longest) == longest);
+    pcb.snd_buf -= longest;
+    EXPECT(quota_fit(&pcb, 20000, 0, longest) == longest);
+    pcb.snd_buf -= longest - 100;
+    EXPECT(quota_room(&pcb, 20000, 0) == 100 && quota_fit(&pcb, 20000, 0, longest) == 0);
+    EXPECT(quota_fit(&pcb, 20000, 0, 100) == 100);
+    pcb.snd_buf = TCP_SND_BUF - (QUOTA_LEAST - quota_worth(20000, 0));
+    EXPECT(quota_fit(&pcb, 20000, 0, longest) == longest);
+}
+
+TEST("what is longer than there may ever be room for goes in parts")
+{
+    const struct tcp_pcb fresh = {.snd_buf = TCP_SND_BUF};
+    const size_t half = 32u << 20;
+
+    EXPECT(quota_fit(&fresh, 20000, half, 16406) == 8 << 10);
+    EXPECT(quota_fit(&fresh, 20000, 0, 1 << 20) == QUOTA_LEAST);
 }
 
 TEST("what all have under way is the sum of what each has, until it is no more")
