@@ -36,8 +36,7 @@
  * What is sent and not acknowledged, of all connections: as of many clients behind one line. Each
  * has its turn and sends whole records then.
  */
-#define SENT_MAX  (1u << 20)
-#define SENT_TURN (32u << 10)
+#define SENT_MAX (1u << 20)
 
 struct conn {
     struct list node;   /* in wire.ready */
@@ -284,21 +283,17 @@ ssize_t wire_drop(int fd, size_t n)
     return wire_recv(fd, NULL, n);
 }
 
-static size_t room(const struct conn *c)
-{
-    return wire.sent < SENT_MAX ? quota_room(c->pcb, wire.conns.used, wire.sent) : 0;
-}
-
-/* flags: TCP_WRITE_FLAG_COPY, or lwIP refers to the bytes. */
+/* What was begun goes whole. flags: TCP_WRITE_FLAG_COPY, or lwIP refers to the bytes. */
 static ssize_t send_some(struct conn *c, const void *from, size_t n, u8_t flags)
 {
     size_t done = 0;
     err_t rc = ERR_OK;
 
+    if (wire.sent >= SENT_MAX)
+        return -EAGAIN;
     while (c->pcb && done < n && rc == ERR_OK) {
-        size_t step = n - done, most = room(c);
+        size_t step = quota_fit(c->pcb, wire.conns.used, wire.sent, n - done);
 
-        step = step < most ? step : most;
         step = step < WRITE_MAX ? step : WRITE_MAX;
         if (!step)
             break;
@@ -409,7 +404,7 @@ static void queue_up(struct conn *c)
 /* As many as there is room for. */
 static void give_turns(void)
 {
-    size_t n = wire.sent < SENT_MAX ? (SENT_MAX - wire.sent) / SENT_TURN : 0;
+    size_t n = wire.sent < SENT_MAX ? (SENT_MAX - wire.sent) / QUOTA_LEAST : 0;
 
     for (; n && !list_empty(&wire.waiting); n--) {
         struct conn *c = list_entry(wire.waiting.next, struct conn, queued);

@@ -43,7 +43,7 @@ static void begin(struct crew *c)
 
 static void writable(struct crew *c, struct stream *s)
 {
-    size_t n = c->sessions <= FEW ? BATCH_FEW : c->sessions <= MANY ? BATCH_SOME : BATCH_MANY;
+    size_t n = c->sessions <= FEW ? BATCH_FEW : c->sessions < MANY ? BATCH_SOME : BATCH_MANY;
 
     if (c->step != STEP_RUN)
         return;
