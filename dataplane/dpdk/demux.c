@@ -72,21 +72,28 @@ static void set_before(struct tcp_pcb *pcb, struct tcp_pcb *before)
         e->before = before;
 }
 
-/* lwIP's lists are singly linked: it walks from the head to whatever leaves. Here the way is known.
+/*
+ * lwIP's lists are singly linked: it walks from the head to whatever leaves. Here the way is known:
+ * pcb, which may be no more, stood between these two.
  */
-static void unlink_pcb(struct tcp_pcb **head, struct tcp_pcb *pcb)
+static void close_gap(struct tcp_pcb **head, const struct tcp_pcb *pcb, struct tcp_pcb *before,
+                      struct tcp_pcb *next)
 {
-    struct tcp_pcb *before = entry_of(pcb) ? entry_of(pcb)->before : NULL;
-
     if (*head == pcb) {
-        *head = pcb->next;
+        before = NULL;
+        *head = next;
     } else {
         if (!before || before->next != pcb) /* lwIP ended its neighbour by itself */
             for (before = *head; before->next != pcb; before = before->next)
                 check(before->next);
-        before->next = pcb->next;
-        set_before(pcb->next, before);
+        before->next = next;
     }
+    set_before(next, before);
+}
+
+static void unlink_pcb(struct tcp_pcb **head, struct tcp_pcb *pcb)
+{
+    close_gap(head, pcb, entry_of(pcb) ? entry_of(pcb)->before : NULL, pcb->next);
     pcb->next = NULL;
 }
 
@@ -318,41 +325,22 @@ static struct hidden hide(struct tcp_pcb **list, struct tcp_pcb *shown)
     return h;
 }
 
-/* The one shown has left the list, and may be no more. */
-static void leave(struct hidden *h)
-{
-    struct tcp_pcb *before = h->first == h->shown ? NULL : h->before;
-
-    if (h->first == h->shown) {
-        h->first = h->next;
-    } else {
-        if (!before || before->next != h->shown) /* lwIP ended its neighbour by itself */
-            for (before = h->first; before->next != h->shown; before = before->next)
-                check(before->next);
-        before->next = h->next;
-    }
-    set_before(h->next, before);
-}
-
-/* All are in the list again; one that was made meanwhile, or has come from another list, is first.
- */
-static void show_all(struct hidden *h)
+/* All are in the list again, but for the one shown if it has left. One that was made meanwhile, or
+ * has come from another list, is first. */
+static void show_all(const struct hidden *h)
 {
     struct tcp_pcb *pcb = *h->list;
 
+    check(!pcb || !pcb->next);
     *h->list = h->first;
     if (pcb && pcb == h->shown) {
-        check(!pcb->next);
         pcb->next = h->next;
         return;
     }
     if (h->shown)
-        leave(h);
-    *h->list = h->first;
-    if (pcb) {
-        check(!pcb->next);
+        close_gap(h->list, h->shown, h->before, h->next);
+    if (pcb)
         push_pcb(h->list, pcb);
-    }
 }
 
 static void time_wait_begun(void)

@@ -1,9 +1,9 @@
 /*
- * whole: records are read when all of them is there.
+ * whole: a record is read when all of it has come.
  *
- * Why: a record can be opened once all of it is there. Where a burst ends inside of one, its begin
- * stays in its packets until the rest has come; read at once, it would be copied aside, and again
- * in front of the rest, and its session would have a turn for nothing.
+ * Why: only then can it be opened. Where a burst ends inside of one, its begin stays in its packets
+ * until the rest has come; read at once, it would be copied aside, and again in front of the rest,
+ * and its session would have a turn for nothing.
  * Owner: pure, over a connection's packets.
  * Never: holds more packets back than a share of all there are; waits for the rest of what can not
  * be a record.

@@ -283,7 +283,10 @@ ssize_t wire_drop(int fd, size_t n)
     return wire_recv(fd, NULL, n);
 }
 
-/* What was begun goes whole. flags: TCP_WRITE_FLAG_COPY, or lwIP refers to the bytes. */
+/*
+ * The line is asked once: it does not cut what was begun. flags: TCP_WRITE_FLAG_COPY, or lwIP
+ * refers to the bytes.
+ */
 static ssize_t send_some(struct conn *c, const void *from, size_t n, u8_t flags)
 {
     size_t done = 0;

@@ -31,12 +31,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-/* n segments that nobody reads yet, the first with number seq. */
-static void fill(uint32_t seq, unsigned n)
+/* So many bytes that nobody reads yet, the first with number seq. */
+static void fill(uint32_t seq, unsigned bytes)
 {
     static const uint8_t data[SIZE];
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i * SIZE < bytes; i++)
         frames_segment(&(struct segment){.host = 2,
                                          .port = PORT,
                                          .flags = TCP_ACK,
@@ -44,7 +44,7 @@ static void fill(uint32_t seq, unsigned n)
                                          .ack = 0xffffff00u + PORT + 1,
                                          .window = 8192,
                                          .data = data,
-                                         .n = SIZE});
+                                         .n = (uint16_t)LWIP_MIN(SIZE, bytes - i * SIZE)});
 }
 
 static void begin(void)
@@ -60,7 +60,7 @@ TEST(
 {
     begin();
     EXPECT(own->rcv_wnd == UINT16_MAX);
-    fill(11, 63);
+    fill(11, 63 * SIZE);
     quota_read(own, MANY, &withheld, 63 * SIZE);
     EXPECT(own->rcv_wnd == QUOTA_LEAST);
 }
@@ -70,10 +70,10 @@ TEST("whoever has filled his part hears at once when a record of it was read")
     unsigned answers;
 
     begin();
-    fill(11, 63);
+    fill(11, 63 * SIZE);
     quota_read(own, MANY, &withheld, 63 * SIZE);
-    fill(11 + 63 * SIZE, QUOTA_LEAST / SIZE);
-    EXPECT(own->rcv_wnd < SIZE);
+    fill(11 + 63 * SIZE, QUOTA_LEAST);
+    EXPECT(own->rcv_wnd == 0 && own->rcv_ann_wnd == 0);
     answers = frames.others;
     quota_read(own, MANY, &withheld, 16 << 10);
     EXPECT(frames.others == answers + 1 && own->rcv_ann_wnd >= 16 << 10);
