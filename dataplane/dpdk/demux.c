@@ -10,6 +10,7 @@
 #include "dataplane/base/hash.h"
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
+#include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/frame.h"
 #include "dataplane/dpdk/pmtu.h"
 #include "dataplane/dpdk/window.h"
@@ -129,6 +130,7 @@ static void destroyed(u8_t id, void *data)
     list_remove(&e->half_open);
     list_remove(&e->time_wait);
     list_remove(&e->waits);
+    list_remove(&e->acks);
     if (table.last == e)
         table.last = NULL;
     pool_put(&table.entries, e);
@@ -152,6 +154,7 @@ int demux_add(struct tcp_pcb *pcb)
     list_init(&e->half_open);
     list_init(&e->time_wait);
     list_init(&e->waits);
+    list_init(&e->acks);
     list_push(bucket(&e->tuple), &e->node);
     tcp_ext_arg_set(pcb, 0, e);
     tcp_ext_arg_set_callbacks(pcb, 0, &callbacks);
@@ -224,6 +227,7 @@ int demux_init(void)
     table.last = NULL;
     hash_key_init(&table.key);
     pmtu_init();
+    acks_init();
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct demux_entry {       /* a connection of lwIP's */
     struct list half_open; /* until its handshake is done */
     struct list time_wait; /* once both ends have finished */
     struct list waits;     /* for room in a port's queue (outlet) */
+    struct list acks;      /* it owes one, at the end of the turn (acks) */
     struct tuple tuple;
     struct tcp_pcb *pcb;
     struct tcp_pcb *before;                   /* it in lwIP's list, but for the first */
@@ -47,7 +48,7 @@ void demux_expect(struct demux_entry *e);
 void demux_front(struct tcp_pcb *pcb);
 /* Its handshake is done. */
 void demux_opened(struct tcp_pcb *pcb);
-/* The next data that comes for it is acknowledged at once: it is that of several segments. */
+/* The next data that comes for it is acknowledged in this turn: it is that of several segments. */
 void demux_ack_next(const struct tuple *t);
 /* Time passes: is what it sent too large for a way whose routers do not say so? */
 void demux_look(struct tcp_pcb *pcb);

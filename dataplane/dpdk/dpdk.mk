@@ -31,7 +31,7 @@ $(BUILD)/lib/lwip.a: $(LWIP_OBJECTS)
 # lwIP is one instance, in variables of its own. With what is built around it, it becomes one object, of which only
 # loop_engine is known outside; of that there is a copy for each worker, under a name of its own (dpdk/stacks.h).
 STACK_COPIES := 0 1 2 3 4 5 6 7
-STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,checks checksum cut demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
+STACK_PARTS := $(patsubst %,$(BUILD)/dataplane/dpdk/%.o,acks checks checksum cut demux face inlet loop mend merge outlet packets pmtu port quota stack sums \
                 tails tcp tcp_open whole window)
 STACKS := $(patsubst %,$(BUILD)/dpdk/stack_%.o,$(STACK_COPIES))
 
@@ -63,7 +63,7 @@ $(BIN)/penstock-load-dpdk: $(call objects,perf/dpdk) $(foreach f,$(sort $(LIBS_l
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard perf/dpdk/*.c perf/dpdk/meter/*.c)): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
 # The product's objects, for one worker, with clocks around their calls (perf/dpdk/meter/meter.c).
 METERED := ports_poll ports_flush outlet_send demux_input tails_write tcp_output tcp_recved checksum_of sys_check_timeouts \
-           tcp_events round_end seal_record open_record
+           tcp_events round_end acks_send seal_record open_record
 METER := $(BUILD)/perf/bin/penstock-dataplane-dpdk
 all: $(METER)
 $(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach f,$(LIBS_dpdk),$(call archive,$(f))) $(BUILD)/lib/lwip.a

@@ -11,6 +11,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/core/notes.h"
 #include "dataplane/core/round.h"
+#include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/checks.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/outlet.h"
@@ -120,6 +121,7 @@ static void loop_run(void *self)
         tick(l);
         any |= tcp_events(&l->tcp);
         round_end(l->w);
+        acks_send();
         ports_flush(l->ports);
         any |= outlet_resume(l->ports);
         l->idle = any ? 0 : l->idle + 1;

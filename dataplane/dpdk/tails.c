@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <lwip/priv/tcp_priv.h>
+#include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/cut.h"
 #include "dataplane/dpdk/demux.h"
 
@@ -136,13 +137,18 @@ static err_t output(struct tcp_pcb *pcb)
     struct demux_entry *e = entry_of(pcb);
     struct tcp_seg *first = pcb->unacked, *last = e && first ? e->unacked_end : NULL;
     bool skip = last && in_order(pcb, last);
+    uint32_t next = pcb->snd_nxt;
     err_t rc;
 
     if (skip)
         pcb->unacked = last;
-    if (e)
+    if (e) {
         demux_expect(e); /* the outlet asks whose segment it is */
+        acks_put_off(e);
+    }
     rc = lwip_output(pcb);
+    if (e && pcb->snd_nxt != next)
+        acks_carried(e);
     if (!pcb->unsent) /* lwIP would probe for what is not there, and end the process over it */
         pcb->persist_backoff = 0;
     if (e) {

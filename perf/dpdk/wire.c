@@ -14,6 +14,7 @@
 #include "dataplane/base/check.h"
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
+#include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/ipaddr.h"
@@ -481,6 +482,7 @@ int wire_wait(int w, struct epoll_event *ev, int n, uint64_t ns)
         tick(now);
         give_turns();
         told = report(ev, n);
+        acks_send();
         ports_flush(wire.ports);
         outlet_resume(wire.ports);
         now = crew_now_ns();

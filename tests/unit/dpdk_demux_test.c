@@ -148,14 +148,20 @@ TEST("one port of two hosts, and of two families, is so many connections")
     EXPECT(accepted == 3 && active() == 3);
 }
 
-TEST("what stands for several segments is acknowledged at once, one alone after a while")
+static struct tuple ends_of(uint16_t port)
 {
-    struct tuple t = {.remote = {10, 9, 0, 2}, .local = {10, 9, 0, 1}};
+    return (struct tuple){.remote = {10, 9, 0, 2},
+                          .local = {10, 9, 0, 1},
+                          .remote_port = lwip_htons(port),
+                          .local_port = lwip_htons(FRAMES_PORT)};
+}
+
+TEST("what stands for several segments is acknowledged in its turn, one alone after a while")
+{
+    struct tuple t = ends_of(5000);
 
     begin();
     frames_open(2, 5000, false, 10);
-    t.remote_port = lwip_htons(5000);
-    t.local_port = lwip_htons(FRAMES_PORT);
     frames.others = 0;
     byte(5000, false, 11, 1);
     EXPECT(!frames.others);

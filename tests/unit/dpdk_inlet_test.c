@@ -156,6 +156,12 @@ static void take(struct packet *p, bool low)
     inlet_take(&t.ports, &t.ports.port[0], &p->m, low);
 }
 
+static void burst_ends(void)
+{
+    inlet_flush(&t.ports);
+    acks_send();
+}
+
 static void expect_all_given_back(void)
 {
     unsigned held = 0;
@@ -191,7 +197,7 @@ TEST("a burst in its order is one long segment for lwIP, of whatever sizes its p
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; at += sizes[i++])
             take(packet_of(at, sizes[i], TCP_ACK), false);
         EXPECT(t.n_given == 0 && t.n_got == 0);
-        inlet_flush(&t.ports);
+        burst_ends();
         EXPECT(t.n_given == 1 && acknowledged() == at);
         expect_stream(at);
         expect_all_given_back();
@@ -229,7 +235,7 @@ static void bad_burst(void)
     }
     for (unsigned i = 0; i < n; i++)
         take(burst[i], low);
-    inlet_flush(&t.ports);
+    burst_ends();
 }
 
 TEST("through loss, repetition, reordering, damage and odd sizes every byte arrives once, in order")
@@ -258,7 +264,7 @@ TEST("FIN behind data in a burst ends the connection after the last byte")
         take(packet_of(1000, 1000, TCP_ACK), false);
         take(packet_of(2000, 500, TCP_ACK | TCP_FIN), false);
         take(packet_of(2501, 0, TCP_ACK), false);
-        inlet_flush(&t.ports);
+        burst_ends();
         expect_stream(2500);
         EXPECT(t.ended && acknowledged() == 2501);
         expect_all_given_back();
@@ -269,11 +275,11 @@ TEST("FIN that comes before its data waits for it")
 {
     open_connection(false, false);
     take(packet_of(1000, 1000, TCP_ACK | TCP_FIN), false);
-    inlet_flush(&t.ports);
+    burst_ends();
     EXPECT(!t.ended && t.n_got == 0);
     take(packet_of(0, 500, TCP_ACK), false);
     take(packet_of(500, 500, TCP_ACK), false);
-    inlet_flush(&t.ports);
+    burst_ends();
     expect_stream(2000);
     EXPECT(t.ended);
     expect_all_given_back();
@@ -287,7 +293,7 @@ TEST("RST behind data in a burst: what came before it is delivered, what comes a
         take(packet_of(1000, 1000, TCP_ACK), false);
         take(packet_of(2000, 0, TCP_ACK | TCP_RST), false);
         take(packet_of(2000, 1000, TCP_ACK), false);
-        inlet_flush(&t.ports);
+        burst_ends();
         expect_stream(2000);
         EXPECT(t.reset);
         expect_all_given_back();
@@ -305,10 +311,10 @@ TEST(
     bad->bytes[RTE_PKTMBUF_HEADROOM + 100]++;
     take(bad, false);
     take(packet_of(2000, 1000, TCP_ACK), false);
-    inlet_flush(&t.ports);
+    burst_ends();
     EXPECT(t.ports.port[0].refused[REFUSED_SUM] == 1 && acknowledged() == 1000);
     take(packet_of(1000, 1000, TCP_ACK), false);
-    inlet_flush(&t.ports);
+    burst_ends();
     frames_wait(300); /* the acknowledgement may be put off */
     EXPECT(acknowledged() == 3000);
     expect_stream(3000);
@@ -330,7 +336,7 @@ static bool taken(bool checks, uint64_t flags, size_t wrong)
     p->m.ol_flags = flags;
     p->bytes[RTE_PKTMBUF_HEADROOM + wrong] ^= wrong ? 4 : 0;
     take(p, false);
-    inlet_flush(&t.ports);
+    burst_ends();
     return t.n_given == 1;
 }
 
@@ -372,6 +378,7 @@ TEST("lwIP looks at what is not known to be right, and goes on making the sums t
         p = packet_of(0, 0, TCP_ACK); /* no data: it goes to lwIP as it is */
         p->m.ol_flags = known ? TCP_GOOD : 0;
         take(p, false);
+        burst_ends();
         EXPECT(t.n_given == 1);
         EXPECT(t.looked_at ==
                (made | NETIF_CHECKSUM_CHECK_IP | (known ? 0 : NETIF_CHECKSUM_CHECK_TCP)));
@@ -385,17 +392,17 @@ TEST("where the pool is low nothing of it is kept, and the copies are bounded")
     open_connection(false, false);
     for (; at < 20000; at += 1000) {
         take(packet_of(at + 1000, 1000, TCP_ACK), true); /* behind a hole: it is held */
-        inlet_flush(&t.ports);
+        burst_ends();
         EXPECT(rte_mbuf_refcnt_read(&t.packet[t.n_packets - 1].m) == 1);
     }
     EXPECT(t.ports.heap_held >= 20000 && t.n_got == 0);
     t.ports.heap_held += 256u << 20;
     take(packet_of(0, 1000, TCP_ACK), true);
-    inlet_flush(&t.ports);
+    burst_ends();
     EXPECT(t.n_got == 0 && t.ports.port[0].refused[REFUSED_MEMORY] == 1);
     t.ports.heap_held -= 256u << 20;
     take(packet_of(0, 1000, TCP_ACK), true);
-    inlet_flush(&t.ports);
+    burst_ends();
     expect_stream(21000);
     expect_all_given_back();
 }

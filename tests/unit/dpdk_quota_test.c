@@ -76,6 +76,7 @@ TEST("whoever has filled his part hears at once when a record of it was read")
     EXPECT(own->rcv_wnd == 0 && own->rcv_ann_wnd == 0);
     answers = frames.others;
     quota_read(own, MANY, &withheld, 16 << 10);
+    acks_send();
     EXPECT(frames.others == answers + 1 && own->rcv_ann_wnd >= 16 << 10);
 }
 

@@ -21,6 +21,7 @@
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
 #include "dataplane/base/check.h"
+#include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/lwip/hooks.h"
 
@@ -207,8 +208,8 @@ static void frames_input(void *arg)
         pbuf_free(arg);
 }
 
-/* n bytes as they would come from the wire. */
-static inline void frames_put(const uint8_t *data, size_t n)
+/* n bytes as they would come from the wire; the turn goes on. */
+static inline void frames_hear(const uint8_t *data, size_t n)
 {
     struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)n, PBUF_RAM);
 
@@ -216,6 +217,13 @@ static inline void frames_put(const uint8_t *data, size_t n)
     memcpy(p->payload, data, n);
     if (!demux_input(p->payload, n, frames_input, p))
         pbuf_free(p);
+}
+
+/* The same, as all that came in a turn. */
+static inline void frames_put(const uint8_t *data, size_t n)
+{
+    frames_hear(data, n);
+    acks_send();
 }
 
 static inline void put16(uint8_t *p, unsigned v)
@@ -316,6 +324,7 @@ static inline void frames_wait(uint32_t ms)
 
         frames.now_ms += step;
         sys_check_timeouts();
+        acks_send();
     }
 }
 

@@ -156,6 +156,14 @@ REAL(void, tcp_recved, struct tcp_pcb *pcb, u16_t n)
     enter(before);
 }
 
+REAL(void, acks_send, void)
+{
+    enum section before = enter(TCP);
+
+    __real_acks_send();
+    enter(before);
+}
+
 REAL(uint16_t, checksum_of, const void *data, int n)
 {
     enum section before = enter(SUMS);
