@@ -11,6 +11,7 @@
 #include "dataplane/base/list.h"
 #include "dataplane/base/pool.h"
 #include "dataplane/dpdk/acks.h"
+#include "dataplane/dpdk/fetch.h"
 #include "dataplane/dpdk/frame.h"
 #include "dataplane/dpdk/pmtu.h"
 #include "dataplane/dpdk/window.h"
@@ -18,6 +19,8 @@
 #define DEMUX_BUCKETS   65536
 #define DEMUX_HALF_OPEN 2048 /* of the 4000 connections beyond those of sessions */
 #define DEMUX_SPARE     64   /* with fewer left, the oldest in TIME-WAIT makes room */
+
+#define TOLD 128 /* bytes of whoever is told of a connection, the first to be looked at */
 
 #define CHALLENGE_MS 500 /* between two challenges to one connection: RFC 5961 7 */
 #define MSS_LEAST    256 /* a smaller one would take a thousand segments for a handshake's answer */
@@ -236,23 +239,60 @@ static bool is_of(const struct demux_entry *e, const struct tuple *t)
     return memcmp(&e->tuple, t, sizeof *t) == 0;
 }
 
-struct demux_entry *demux_find(const struct tuple *t)
+static struct demux_entry *search(const struct list *head, const struct tuple *t)
 {
-    struct list *head, *pos;
+    struct list *pos;
 
-    if (table.last && is_of(table.last, t))
-        return table.last;
-    head = bucket(t);
     list_for_each(pos, head)
     {
         struct demux_entry *e = list_entry(pos, struct demux_entry, node);
 
-        if (is_of(e, t)) {
-            table.last = e;
+        if (is_of(e, t))
             return e;
-        }
     }
     return NULL;
+}
+
+struct demux_entry *demux_find(const struct tuple *t)
+{
+    struct demux_entry *e;
+
+    if (table.last && is_of(table.last, t))
+        return table.last;
+    e = search(bucket(t), t);
+    if (e)
+        table.last = e;
+    return e;
+}
+
+/* What an input looks at: lwIP's connection, who is told, what waits to be acknowledged. */
+static void fetch_state(struct demux_entry *const *found, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (found[i])
+            fetch(found[i]->pcb, sizeof *found[i]->pcb);
+    for (unsigned i = 0; i < n; i++) {
+        if (!found[i])
+            continue;
+        fetch(found[i]->pcb->callback_arg, TOLD);
+        fetch(found[i]->pcb->unacked, sizeof(struct tcp_seg));
+    }
+}
+
+void demux_ahead(const struct tuple *const *t, unsigned n, struct demux_entry **found)
+{
+    const struct list *head[DEMUX_AHEAD];
+
+    check(n <= DEMUX_AHEAD);
+    for (unsigned i = 0; i < n; i++) {
+        head[i] = bucket(t[i]);
+        fetch(head[i], sizeof *head[i]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        fetch(list_entry(head[i]->next, struct demux_entry, node), sizeof(struct demux_entry));
+    for (unsigned i = 0; i < n; i++)
+        found[i] = search(head[i], t[i]);
+    fetch_state(found, n);
 }
 
 void demux_expect(struct demux_entry *e)

@@ -20,6 +20,8 @@
 struct tcp_pcb;
 struct tcp_seg;
 
+#define DEMUX_AHEAD 64 /* connections that are looked for at once, at most */
+
 struct demux_entry {       /* a connection of lwIP's */
     struct list node;      /* in its bucket */
     struct list half_open; /* until its handshake is done */
@@ -42,7 +44,13 @@ void demux_listen(struct tcp_pcb *listener);
 int demux_add(struct tcp_pcb *pcb);
 /* The connection of these ends; NULL: there is none. */
 struct demux_entry *demux_find(const struct tuple *t);
-/* The next that is looked for is this one, most likely. */
+/*
+ * The connections of n segments, DEMUX_AHEAD at most; NULL: there is none. Memory comes for all of
+ * them at once, and what their input looks at is on its way afterwards. An input may end them:
+ * found[i] is good for demux_expect() then, and nothing else.
+ */
+void demux_ahead(const struct tuple *const *t, unsigned n, struct demux_entry **found);
+/* The next that is looked for is this one, most likely. It may have ended; NULL: not known. */
 void demux_expect(struct demux_entry *e);
 /* Before lwIP is asked to end it: it finds what is first without a walk. */
 void demux_front(struct tcp_pcb *pcb);

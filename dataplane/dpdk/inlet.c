@@ -109,16 +109,6 @@ static void drop(struct port *port, struct pbuf *p, enum port_refusal why)
     port->refused[why]++;
 }
 
-/* To lwIP, which has to look at its sums but for those that are right. */
-static void give(struct port *port, struct pbuf *p, u16_t right)
-{
-    struct input in = {.port = port, .p = p};
-
-    port->netif.chksum_flags = (u16_t)((port->netif.chksum_flags | ALL_SUMS) & ~right);
-    if (!demux_input(p->payload, p->len, input, &in))
-        drop(port, p, REFUSED_FRAME);
-}
-
 /* RFC 9293 3.1: header, data, and of the IP header both addresses, protocol and length. */
 static bool tcp_sum_right(const struct merge_part *p)
 {
@@ -149,20 +139,54 @@ static void set_lengths(struct pbuf *p, size_t all)
     }
 }
 
+/* To lwIP, which has to look at its sums but for those that are right. */
+static void give(struct inlet_run *r)
+{
+    struct input in = {.port = r->port, .p = r->first};
+    struct netif *netif = &r->port->netif;
+
+    if (r->merged.parts > 1) {
+        merge_end(&r->merged);
+        set_lengths(r->first, r->first->len + r->merged.n - r->merged.first.n);
+        demux_ack_next(&r->merged.first.ends);
+    }
+    netif->chksum_flags = (u16_t)((netif->chksum_flags | ALL_SUMS) & ~r->right);
+    if (!demux_input(r->first->payload, r->first->len, input, &in))
+        drop(r->port, r->first, REFUSED_FRAME);
+}
+
 void inlet_flush(struct ports *ports)
 {
     struct inlet *in = &ports->inlet;
-    struct pbuf *p = in->first;
+    const struct tuple *ends[INLET_RUNS] = {NULL};
+    struct demux_entry *found[INLET_RUNS];
+    unsigned n = in->n;
 
-    if (!p)
-        return;
-    in->first = in->last = NULL;
-    if (in->run.parts > 1) {
-        merge_end(&in->run);
-        set_lengths(p, p->len + in->run.n - in->run.first.n);
-        demux_ack_next(&in->run.first.ends);
+    for (unsigned i = 0; i < n; i++)
+        ends[i] = &in->run[i].merged.first.ends;
+    demux_ahead(ends, n, found);
+    in->n = 0;
+    in->open = false;
+    for (unsigned i = 0; i < n; i++) {
+        demux_expect(found[i]);
+        give(&in->run[i]);
     }
-    give(in->port, p, ALL_SUMS);
+}
+
+/* A run with this one in it, behind those that wait. */
+static struct merge *begin(struct ports *ports, struct port *port, struct pbuf *p, u16_t right)
+{
+    struct inlet *in = &ports->inlet;
+    struct inlet_run *r;
+
+    if (in->n == INLET_RUNS)
+        inlet_flush(ports);
+    r = &in->run[in->n++];
+    r->port = port;
+    r->first = r->last = p;
+    r->right = right;
+    in->open = false;
+    return &r->merged;
 }
 
 /* The segment is right: it goes on with the run, or begins one. */
@@ -170,19 +194,27 @@ static void collect(struct ports *ports, struct port *port, struct pbuf *p,
                     const struct merge_part *part)
 {
     struct inlet *in = &ports->inlet;
+    struct inlet_run *r = in->open ? &in->run[in->n - 1] : NULL;
 
-    if (!in->first || in->port != port || !merge_follows(&in->run, part)) {
-        inlet_flush(ports);
-        in->port = port;
-        in->first = in->last = p;
-        merge_begin(&in->run, part);
+    if (!r || r->port != port || !merge_follows(&r->merged, part)) {
+        merge_begin(begin(ports, port, p, ALL_SUMS), part);
+        in->open = true;
         return;
     }
     pbuf_remove_header(p, (size_t)(part->tcp + part->head - (const uint8_t *)p->payload));
-    in->last->next = p;
-    in->last = p;
-    if (!merge_add(&in->run, part))
-        inlet_flush(ports);
+    r->last->next = p;
+    r->last = p;
+    in->open = merge_add(&r->merged, part);
+}
+
+/* Anything else is by itself. */
+static void put_alone(struct ports *ports, struct port *port, struct pbuf *p,
+                      const struct tuple *ends, u16_t right)
+{
+    struct merge *m = begin(ports, port, p, right);
+
+    m->first.ends = *ends;
+    m->parts = 1;
 }
 
 /*
@@ -203,15 +235,14 @@ static u16_t sums_known(const struct port *port, const struct rte_mbuf *m)
     return right;
 }
 
-/* Is it a segment that may be one of a run? */
+/* Is it a segment that may be one of a run? Its ends are known in any case. */
 static bool is_part(const struct pbuf *p, struct merge_part *part)
 {
     uint8_t *data = p->payload;
     const uint8_t *tcp;
-    struct tuple ends;
 
-    return frame_kind(data, p->len, &ends, &tcp) == FRAME_SEGMENT &&
-           merge_part(part, &ends, data + (tcp - data), data + p->len);
+    return frame_kind(data, p->len, &part->ends, &tcp) == FRAME_SEGMENT &&
+           merge_part(part, data + (tcp - data), data + p->len);
 }
 
 static bool is_ours(const struct port *port, const struct rte_mbuf *m)
@@ -234,8 +265,7 @@ void inlet_take(struct ports *ports, struct port *port, struct rte_mbuf *m, bool
     if (!p) {
         drop(port, NULL, REFUSED_MEMORY);
     } else if (!is_part(p, &part)) {
-        inlet_flush(ports);
-        give(port, p, right);
+        put_alone(ports, port, p, &part.ends, right);
     } else if (sums_right(&part, right)) {
         collect(ports, port, p, &part);
     } else {

@@ -26,15 +26,18 @@ static bool pushes(const struct merge_part *p)
     return p->tcp[FLAGS_AT] & PSH;
 }
 
-bool merge_part(struct merge_part *p, const struct tuple *ends, uint8_t *tcp, const uint8_t *end)
+bool merge_part(struct merge_part *p, uint8_t *tcp, const uint8_t *end)
 {
-    uint8_t *ip = ip_of(tcp, ends->v6);
-    size_t all = told(ip, ends->v6);
+    uint8_t *ip = ip_of(tcp, p->ends.v6);
+    size_t all = told(ip, p->ends.v6);
 
     if (all != (size_t)(end - tcp) || all <= HEAD || tcp[12] >> 4 != HEAD / 4 ||
         (tcp[FLAGS_AT] & ~PSH) != ACK)
         return false;
-    *p = (struct merge_part){.ends = *ends, .ip = ip, .tcp = tcp, .head = HEAD, .n = all - HEAD};
+    p->ip = ip;
+    p->tcp = tcp;
+    p->head = HEAD;
+    p->n = all - HEAD;
     return true;
 }
 

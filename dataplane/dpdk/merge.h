@@ -28,10 +28,10 @@ struct merge { /* a run of them, of one at least */
 };
 
 /*
- * The segment with these ends whose TCP header is at tcp, in a frame that ends at `end`. False: its
+ * The segment with p's ends whose TCP header is at tcp, in a frame that ends at `end`. False: its
  * lengths do not agree with the frame's, or it is no plain data.
  */
-bool merge_part(struct merge_part *p, const struct tuple *ends, uint8_t *tcp, const uint8_t *end);
+bool merge_part(struct merge_part *p, uint8_t *tcp, const uint8_t *end);
 void merge_begin(struct merge *m, const struct merge_part *p);
 /* Does it continue what is there? */
 bool merge_follows(const struct merge *m, const struct merge_part *p);

@@ -172,6 +172,44 @@ TEST("what stands for several segments is acknowledged in its turn, one alone af
     EXPECT(frames.others == 2 && frames.ack == 13);
 }
 
+TEST("the connections of a burst are found at once, each by its ends, and those of nobody are none")
+{
+    struct demux_entry *found[DEMUX_AHEAD];
+    const struct tuple *asked[DEMUX_AHEAD];
+    struct tuple t[DEMUX_AHEAD];
+
+    begin();
+    for (uint16_t i = 0; i < DEMUX_AHEAD; i++) {
+        t[i] = ends_of((uint16_t)(5000 + i / 2)); /* each twice */
+        asked[i] = &t[i];
+        if (i % 2 && i < DEMUX_AHEAD - 2)
+            frames_open(2, (uint16_t)(5000 + i / 2), false, 10);
+    }
+    demux_ahead(asked, DEMUX_AHEAD, found);
+    for (uint16_t i = 0; i < DEMUX_AHEAD - 2; i++)
+        EXPECT(found[i] && found[i]->pcb == ends[5000 + i / 2].pcb);
+    EXPECT(!found[DEMUX_AHEAD - 2] && !found[DEMUX_AHEAD - 1]);
+}
+
+TEST("a connection that was found ahead and has ended meanwhile is not met, whoever has its place")
+{
+    struct tuple t = ends_of(5000), other = ends_of(6000);
+    const struct tuple *asked = &t;
+    struct demux_entry *found;
+
+    for (unsigned taken = 0; taken < 2; taken++) {
+        begin();
+        frames_open(2, 5000, false, 10);
+        demux_ahead(&asked, 1, &found);
+        tcp_abort(ends[5000].pcb);
+        if (taken)
+            frames_open(2, 6000, false, 10);
+        demux_expect(found);
+        EXPECT(!demux_find(&t) && active() == taken);
+        EXPECT(!taken || demux_find(&other)->pcb == ends[6000].pcb);
+    }
+}
+
 TEST("of more beginnings than are kept the oldest makes room, silently, and a caller after the "
      "flood gets in")
 {

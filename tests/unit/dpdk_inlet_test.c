@@ -204,6 +204,20 @@ TEST("a burst in its order is one long segment for lwIP, of whatever sizes its p
     }
 }
 
+TEST("more runs than are kept go to lwIP before the burst is over, in their order")
+{
+    size_t n = INLET_RUNS + 10;
+
+    open_connection(false, false);
+    for (size_t at = 0; at < n * 100; at += 100)
+        take(packet_of(at, 100, TCP_ACK | TCP_PSH), false); /* PSH ends each */
+    EXPECT(t.n_given == INLET_RUNS);
+    burst_ends();
+    EXPECT(t.n_given == n);
+    expect_stream(n * 100);
+    expect_all_given_back();
+}
+
 /* One burst of a sender that begins with what was not acknowledged: pieces of any size, some of
  * which are lost, sent twice, spoilt, begin too early or come late. */
 static void bad_burst(void)

@@ -59,10 +59,9 @@ static void make(struct made *f, bool v6, uint32_t seq, size_t n)
 static bool part(struct made *f, struct merge_part *p)
 {
     const uint8_t *tcp;
-    struct tuple ends;
 
-    return frame_kind(f->bytes, f->n, &ends, &tcp) == FRAME_SEGMENT &&
-           merge_part(p, &ends, f->bytes + (tcp - f->bytes), f->bytes + f->n);
+    return frame_kind(f->bytes, f->n, &p->ends, &tcp) == FRAME_SEGMENT &&
+           merge_part(p, f->bytes + (tcp - f->bytes), f->bytes + f->n);
 }
 
 static struct made first, second;
