@@ -429,6 +429,8 @@ static bool input_segment(const struct tuple *t, const uint8_t *tcp, void (*inpu
         challenge(e);
     if (verdict != WINDOW_HEAR)
         return false;
+    if (e && e->pcb->state != TIME_WAIT)
+        window_take_back(e->pcb, tcp);
     input_to(e ? e->pcb : NULL, input, arg);
     return true;
 }

@@ -15,9 +15,9 @@ LWIP_OBJECTS := $(patsubst $(LWIP)/src/%.c,$(BUILD)/lwip/%.o,$(LWIP_SOURCES))
 LWIP_INCLUDES := -I. -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include
 DPDK_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk))
 
-# Three functions of lwIP are ours, around lwIP's own under other names (mend.c, tails.c).
+# Four functions of lwIP are ours, around lwIP's own under other names (mend.c, tails.c).
 $(BUILD)/lwip/core/tcp_out.o: LWIP_NAMES := -Dtcp_split_unsent_seg=lwip_split_unsent_seg \
-    -Dtcp_output=lwip_output -Dtcp_rexmit_rto_prepare=lwip_rexmit_rto_prepare
+    -Dtcp_output=lwip_output -Dtcp_rexmit_rto_prepare=lwip_rexmit_rto_prepare -Dtcp_send_empty_ack=lwip_send_empty_ack
 $(BUILD)/lwip/%.o: $(LWIP)/src/%.c $(wildcard dataplane/dpdk/lwip/*.h dataplane/dpdk/lwip/arch/*.h) dataplane/dpdk/dpdk.mk
 	@mkdir -p $(@D)
 	@echo "  CC lwip/$*.c"

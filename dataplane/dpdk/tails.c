@@ -5,6 +5,7 @@
 #include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/cut.h"
 #include "dataplane/dpdk/demux.h"
+#include "dataplane/dpdk/mend.h"
 
 err_t lwip_output(struct tcp_pcb *pcb);
 err_t lwip_rexmit_rto_prepare(struct tcp_pcb *pcb);
@@ -137,7 +138,7 @@ static err_t output(struct tcp_pcb *pcb)
     struct demux_entry *e = entry_of(pcb);
     struct tcp_seg *first = pcb->unacked, *last = e && first ? e->unacked_end : NULL;
     bool skip = last && in_order(pcb, last);
-    uint32_t next = pcb->snd_nxt;
+    uint32_t next;
     err_t rc;
 
     if (skip)
@@ -146,7 +147,9 @@ static err_t output(struct tcp_pcb *pcb)
         demux_expect(e); /* the outlet asks whose segment it is */
         acks_put_off(e);
     }
+    next = mend_number(pcb);
     rc = lwip_output(pcb);
+    mend_back(pcb, next);
     if (e && pcb->snd_nxt != next)
         acks_carried(e);
     if (!pcb->unsent) /* lwIP would probe for what is not there, and end the process over it */
@@ -180,9 +183,10 @@ static uint32_t edge(const struct tcp_pcb *pcb, uint32_t mss)
 {
     const struct tcp_seg *seg = pcb->unsent;
     uint32_t window = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
-    int32_t room = (int32_t)(window - (seq_of(seg) - pcb->lastack));
+    int32_t ahead = (int32_t)(seq_of(seg) - pcb->lastack); /* else it has begun to be acknowledged */
+    int32_t room = (int32_t)(window - (uint32_t)LWIP_MAX(ahead, 0));
 
-    if (room < (int32_t)mss || room >= (int32_t)seg->len)
+    if (room < (int32_t)mss || room >= (int32_t)seg->len + LWIP_MIN(ahead, 0))
         return 0;
     if (pcb->unacked && room < seg->len / 2 && window >= 4u * seg->len)
         return 0;
@@ -206,13 +210,24 @@ err_t tcp_output(struct tcp_pcb *pcb)
  */
 static void shorten(struct tcp_pcb *pcb)
 {
-    const struct tcp_seg *seg = pcb->unsent;
     struct demux_entry *e = entry_of(pcb);
-    int32_t had = seg ? (int32_t)(pcb->lastack - seq_of(seg)) : 0;
-    uint32_t n = e ? e->mss + (had > 0 ? (uint32_t)had : 0) : 0;
 
-    if (seg && e && e->mss && n < seg->len)
-        split(pcb, e, n);
+    if (pcb->unsent && e && e->mss)
+        split(pcb, e, e->mss);
+}
+
+/* What was to be sent again, and waits for a window, has its place before what is under way: lwIP
+ * would put all that behind it. */
+static void take_back(struct tcp_pcb *pcb)
+{
+    const struct tcp_seg *last = end_of(pcb->unacked);
+
+    while (last && pcb->unsent && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(last))) {
+        struct tcp_seg *seg = pcb->unsent;
+
+        pcb->unsent = seg->next;
+        insert(&pcb->unacked, seg);
+    }
 }
 
 /* A time-out: what is under way waits again. lwIP's is called lwip_rexmit_rto_prepare(). */
@@ -221,6 +236,7 @@ err_t tcp_rexmit_rto_prepare(struct tcp_pcb *pcb)
     err_t rc;
 
     tails_forget(pcb);
+    take_back(pcb);
     rc = lwip_rexmit_rto_prepare(pcb);
     if (rc == ERR_OK)
         shorten(pcb);

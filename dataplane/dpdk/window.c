@@ -5,12 +5,16 @@
 
 struct head {
     uint32_t seq, ack;
+    uint16_t window;
     uint8_t flags;
 };
 
 static struct head head_of(const uint8_t *tcp)
 {
-    return (struct head){.seq = frame_be32(tcp + 4), .ack = frame_be32(tcp + 8), .flags = tcp[13]};
+    return (struct head){.seq = frame_be32(tcp + 4),
+                         .ack = frame_be32(tcp + 8),
+                         .window = frame_be16(tcp + 14),
+                         .flags = tcp[13]};
 }
 
 /* From a window before what is expected, sent again by mistake, to the end of what may come. */
@@ -52,6 +56,16 @@ enum window_verdict window_judge(const struct tcp_pcb *pcb, const uint8_t *tcp)
     if (pcb->state == SYN_RCVD)
         return WINDOW_HEAR; /* a wrong acknowledgement is reset there */
     return ack_near(pcb, h.ack) ? WINDOW_HEAR : WINDOW_CHALLENGE;
+}
+
+void window_take_back(struct tcp_pcb *pcb, const uint8_t *tcp)
+{
+    struct head h = head_of(tcp);
+    uint32_t window = (uint32_t)h.window << pcb->snd_scale;
+
+    if (pcb->state >= ESTABLISHED && h.flags & TCP_ACK && h.seq == pcb->snd_wl1 &&
+        h.ack == pcb->snd_wl2 && window < pcb->snd_wnd)
+        pcb->snd_wnd = window;
 }
 
 bool window_begins_anew(const struct tcp_pcb *pcb, const uint8_t *tcp)

@@ -23,6 +23,11 @@ enum window_verdict {
 
 /* Of the segment whose header is at tcp (20 bytes at least), for a connection before TIME-WAIT. */
 enum window_verdict window_judge(const struct tcp_pcb *pcb, const uint8_t *tcp);
+/*
+ * A segment that is heard tells a smaller window with the numbers of the last that told one: lwIP
+ * takes only a larger one then, and would send into what is closed for good. RFC 9293 3.10.7.4
+ */
+void window_take_back(struct tcp_pcb *pcb, const uint8_t *tcp);
 /* May it begin a connection anew, in the place of one that is in TIME-WAIT? RFC 9293 3.6.1 */
 bool window_begins_anew(const struct tcp_pcb *pcb, const uint8_t *tcp);
 

@@ -431,6 +431,13 @@ def idle(t):
     expect(used < 0.05, "it used %.2f of a processor" % used)
 
 
+@test("six connections echo in bulk at once: ends that take their window back, out of memory, are heard again", timeout=180)
+def out_of_memory(t):
+    d = Dpdk(t)
+    _, sockets = over_both(d)
+    at_once([*sockets, *(d.tls(8443) for _ in range(4))], 4 << 20)
+
+
 @test("one port behind a VLAN tag carries both legs; frames of another VLAN and untagged ones are nobody's", timeout=120)
 def one_tagged_port(t):
     d = Dpdk(t, loss=0, twice=0, late=0, delay=0, tag=7)

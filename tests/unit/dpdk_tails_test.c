@@ -1,5 +1,6 @@
 /* The ends of lwIP's queues are known, whatever happens to the queues, and every byte goes out in
  * its place. */
+#include "dataplane/dpdk/pmtu.h"
 #include "dataplane/dpdk/tails.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/test.h"
@@ -80,6 +81,22 @@ static const struct tcp_seg *last_of(const struct tcp_seg *seg, uint32_t *n)
     return NULL;
 }
 
+/* Each begins where one before it ends, or further on, and the far end has all of none. */
+static bool in_place(const struct tcp_seg *seg)
+{
+    uint32_t from = own->lastack;
+
+    for (; seg; seg = seg->next) {
+        uint32_t begin = lwip_ntohl(seg->tcphdr->seqno);
+
+        if (!TCP_SEQ_GT(begin + TCP_TCPLEN(seg), from) ||
+            (from != own->lastack && TCP_SEQ_LT(begin, from)))
+            return false;
+        from = begin + TCP_TCPLEN(seg);
+    }
+    return true;
+}
+
 /* The ends are right, and every byte from the first that is not acknowledged on is in a queue. */
 static bool sane(void)
 {
@@ -87,7 +104,7 @@ static bool sane(void)
     uint32_t n = 0, owed = own->snd_lbb - own->lastack;
     const struct tcp_seg *unsent = last_of(own->unsent, &n), *unacked = last_of(own->unacked, &n);
 
-    return (int32_t)(n + 1 - owed) >= 0 &&
+    return (int32_t)(n + 1 - owed) >= 0 && in_place(own->unsent) && in_place(own->unacked) &&
            (own->state != ESTABLISHED || !unsent || !e->unsent_end || e->unsent_end == unsent) &&
            (!unacked || !e->unacked_end || e->unacked_end == unacked);
 }
@@ -286,6 +303,90 @@ TEST("a window that is taken back before what was to be sent again is acknowledg
     EXPECT(tcp_output(own) == ERR_OK && own->persist_backoff > 0);
     ack(sizeof data, 8192);
     EXPECT(own->unacked && own->persist_backoff == 0);
+}
+
+/* All of four long segments is under way; of the first, half is acknowledged. Then the far end takes
+ * its window back to 600 bytes. */
+static uint32_t taken_back(void)
+{
+    static const uint8_t data[10 * MSS];
+    uint32_t got = warm_up();
+
+    for (int i = 0; i < 4; i++)
+        EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    tcp_output(own);
+    EXPECT(under_way() == 40 * MSS);
+    ack(got += 5 * MSS, 60000);
+    ack(got, 600);
+    EXPECT(own->snd_wnd == 600 && under_way() == 35 * MSS && sane());
+    return got;
+}
+
+/* Everything arrives in the end. */
+static void all_arrives(uint32_t got)
+{
+    for (unsigned i = 0; i < 200 && (own->unsent || own->unacked); i++) {
+        got = own->snd_nxt - FIRST;
+        ack(got, 60000);
+        frames_wait(100);
+        EXPECT(sane());
+    }
+    EXPECT(!own->unsent && !own->unacked && !broken);
+}
+
+TEST("a window that is taken back: what is lost is sent again in its order, as far as the window "
+     "goes")
+{
+    uint32_t got = taken_back();
+
+    for (int i = 0; i < 4; i++)
+        ack(got, 600); /* the first is to be sent again, and does not fit */
+    EXPECT(sane());
+    frames.n = 0;
+    frames_wait(5000);
+    EXPECT(sane() && frames.n == 5 * MSS + 600); /* of which outlet leaves five out */
+    ack(got + 600, 600);
+    frames_wait(5000);
+    EXPECT(sane());
+    all_arrives(got);
+}
+
+static void say(uint32_t seq, uint32_t upto)
+{
+    frames_segment(&(struct segment){.host = 2,
+                                     .port = PORT,
+                                     .flags = TCP_ACK,
+                                     .seq = seq,
+                                     .ack = FIRST + upto,
+                                     .window = 600,
+                                     .data = (const uint8_t *)"abc",
+                                     .n = 3});
+}
+
+TEST("and what the far end says is acknowledged with a number in that window, or it would not hear "
+     "it")
+{
+    uint32_t got = taken_back(), nxt = own->snd_nxt;
+
+    say(104, got); /* not the next: it is answered at once */
+    EXPECT(frames.n == 0 && frames.ack == 101 && frames.seq == FIRST + got + 600);
+    frames.seq = 0;
+    say(101, got);
+    frames_wait(300);
+    EXPECT(frames.ack == 107 && own->snd_nxt == nxt);
+    EXPECT(frames.n || frames.seq == FIRST + got + 600);
+}
+
+TEST("frames become smaller while a segment is acknowledged in part: no part is had as a whole")
+{
+    static const uint8_t data[10 * MSS];
+    uint32_t got = warm_up();
+
+    EXPECT(tails_write(own, data, sizeof data, TCP_WRITE_FLAG_COPY) == ERR_OK);
+    tcp_output(own);
+    ack(got += 5 * MSS, 60000);
+    EXPECT(pmtu_cut(own, 512) == 0 && sane());
+    all_arrives(got);
 }
 
 int main(void)

@@ -100,6 +100,13 @@ TEST("what is out of the window moves neither our send window nor what is acknow
     s.window = 100;
     frames_segment(&s);
     EXPECT(open_pcb->snd_wnd == 100 && open_pcb->lastack == OURS + 12 && !open_pcb->unacked);
+    s.window = 60; /* taken back with the same numbers, */
+    frames_segment(&s);
+    EXPECT(open_pcb->snd_wnd == 60);
+    s.seq = FIRST - 1; /* but not by an older one */
+    s.window = 20;
+    frames_segment(&s);
+    EXPECT(open_pcb->snd_wnd == 60);
 }
 
 TEST("a keep-alive, one more of what was heard, and a probe of the window's edge are answered")
