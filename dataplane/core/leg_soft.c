@@ -59,6 +59,7 @@ static enum leg_event soft_records(struct worker *w, struct leg *leg, struct iob
     enum leg_event ev = LEG_DATA;
 
     *used = 0;
+    open_ahead(&leg->rx, p, n);
     while (ev == LEG_DATA) {
         long size = frame_size(p + *used, n - *used, BODY_MAX);
 
@@ -157,59 +158,60 @@ static enum leg_event soft_recv(struct worker *w, struct leg *leg, struct iobuf 
     return sock;
 }
 
-/* Seal one piece where it lies, or to `out` when the room around it is too small. */
+/* Begin to seal one piece where it lies, or to `out` when the room around it is too small. */
 static int seal_piece(struct leg *leg, struct iovec *piece, uint8_t *out)
 {
     size_t prefix = seal_prefix(&leg->tx), n;
     uint8_t *to = out ? out : (uint8_t *)piece->iov_base - prefix;
-    int rc = seal_record(&leg->tx, CONTENT_DATA, piece->iov_base, piece->iov_len, to, &n);
+    int rc = seal_begin(&leg->tx, CONTENT_DATA, piece->iov_base, piece->iov_len, to, &n);
 
     if (!rc)
         *piece = (struct iovec){.iov_base = to, .iov_len = n};
     return rc;
 }
 
-/* A TLS 1.3 record leaves less room than a TLS 1.2 one needs: such a bridge copies. */
-static int seal_copying(struct worker *w, struct leg *leg, struct iobuf *io, struct iobuf **out)
+/* Seal all of io's pieces, where they lie or into copy. No library has anything to do with either
+ * any more when it returns. */
+static int seal_pieces(struct leg *leg, struct iobuf *io, struct iobuf *copy)
 {
-    struct iobuf *copy = iobuf_get(&w->iobufs);
-    uint8_t *to;
+    uint8_t *to = copy ? copy->mem : NULL;
+    int rc = 0, end;
 
-    if (!copy)
-        return -ENOMEM;
-    to = copy->mem;
-    for (unsigned i = 0; i < io->n; i++) {
+    for (unsigned i = 0; i < io->n && !rc; i++) {
         struct iovec piece = io->piece[i];
-        int rc = seal_piece(leg, &piece, to);
 
-        if (rc) {
-            iobuf_put(&w->iobufs, copy);
-            return rc;
+        rc = seal_piece(leg, &piece, to);
+        if (!copy) {
+            io->piece[i] = piece;
+            continue;
         }
         copy->piece[copy->n++] = piece;
         to += piece.iov_len;
         check(to <= copy->mem + IOBUF_MEM);
     }
-    iobuf_put(&w->iobufs, io);
-    *out = copy;
-    return 0;
+    end = seal_finish(&leg->tx);
+    return rc ? rc : end;
 }
 
 static int soft_send(struct worker *w, struct leg *leg, struct iobuf *io)
 {
+    struct iobuf *copy = NULL;
     int rc = 0;
 
+    /* A TLS 1.3 record leaves less room than a TLS 1.2 one needs: such a bridge copies. */
     if (io->gap < seal_overhead(&leg->tx)) {
-        rc = seal_copying(w, leg, io, &io);
-    } else {
-        for (unsigned i = 0; i < io->n && !rc; i++)
-            rc = seal_piece(leg, &io->piece[i], NULL);
+        copy = iobuf_get(&w->iobufs);
+        rc = copy ? 0 : -ENOMEM;
     }
-    if (rc) {
+    if (!rc)
+        rc = seal_pieces(leg, io, copy);
+    if (rc || copy)
         iobuf_put(&w->iobufs, io);
+    if (rc) {
+        iobuf_put(&w->iobufs, copy);
         return rc;
     }
-    return stream_send(w, leg, io);
+    return stream_send(w, leg, copy ? copy : io);
 }
 
 static int soft_control(struct worker *w, struct leg *leg, uint8_t type, const uint8_t *data,
@@ -224,16 +226,17 @@ static int soft_control(struct worker *w, struct leg *leg, uint8_t type, const u
     return rc ? rc : stream_send_bytes(w, leg, record, len);
 }
 
-int leg_soft_install(struct leg *leg, const struct leg_ops *ops)
+int leg_soft_install(struct leg *leg, const struct leg_ops *ops,
+                     const struct seal_ops *(*library)(enum aead aead))
 {
     struct traffic_keys rx, tx;
     int rc;
 
     traffic_keys_move(&rx, &leg->rx.keys);
     traffic_keys_move(&tx, &leg->tx.keys);
-    rc = seal_init(&leg->rx, &rx, NULL);
+    rc = seal_init(&leg->rx, &rx, library(rx.suite->aead));
     if (!rc)
-        rc = seal_init(&leg->tx, &tx, NULL);
+        rc = seal_init(&leg->tx, &tx, library(tx.suite->aead));
     traffic_keys_wipe(&rx);
     traffic_keys_wipe(&tx);
     if (!rc)

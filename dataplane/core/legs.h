@@ -13,8 +13,9 @@ extern const struct leg_ops leg_plain_ops, leg_soft_ops;
 /* soft, under the name that says what carries its bytes. */
 extern const struct leg_ops leg_dpdk_ops;
 
-/* Put the keys in leg->rx/tx to work under ops (soft or dpdk). 0 or -errno. */
-int leg_soft_install(struct leg *leg, const struct leg_ops *ops);
+/* Put the keys in leg->rx/tx to work under ops (soft or dpdk), by that library. 0 or -errno. */
+int leg_soft_install(struct leg *leg, const struct leg_ops *ops,
+                     const struct seal_ops *(*library)(enum aead aead));
 
 /* Are records sealed and counted here? */
 static inline bool leg_seals(const struct leg *leg)

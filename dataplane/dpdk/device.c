@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 #include "dataplane/base/check.h"
 #include "dataplane/base/log.h"
+#include "dataplane/dpdk/cipher.h"
 #include "dataplane/dpdk/memif.h"
 #include "dataplane/dpdk/packetpool.h"
 #include "dataplane/dpdk/port.h"
@@ -18,11 +19,12 @@
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
 #define MEET_MS        10000 /* for who listens at a shared memory interface to answer */
-#define EAL_ARGS       (16 + POLICY_PORTS_MAX)
+#define EAL_ARGS       (16 + POLICY_PORTS_MAX + POLICY_CRYPTO_MAX)
 
-bool device_is_virtual(const struct policy_port *p)
+bool device_is_virtual(const char *device)
 {
-    return strncmp(p->device, "net_", 4) == 0 || strncmp(p->device, "eth_", 4) == 0;
+    return strncmp(device, "net_", 4) == 0 || strncmp(device, "eth_", 4) == 0 ||
+           strncmp(device, "crypto_", 7) == 0;
 }
 
 struct eal {
@@ -37,6 +39,15 @@ static void eal_arg(struct eal *e, const char *a, const char *b)
     snprintf(e->text[e->argc], sizeof e->text[0], "%s%s", a, b);
     e->argv[e->argc] = e->text[e->argc];
     e->argc++;
+}
+
+/* True: it is on a bus. */
+static bool eal_device(struct eal *e, const char *device)
+{
+    bool is_virtual = device_is_virtual(device);
+
+    eal_arg(e, is_virtual ? "--vdev=" : "--allow=", device);
+    return !is_virtual;
 }
 
 static void eal_args(struct eal *e, const struct policy_dpdk *p)
@@ -59,10 +70,10 @@ static void eal_args(struct eal *e, const struct policy_dpdk *p)
         eal_arg(e, "--no-huge", "");
         eal_arg(e, "--no-shconf", "");
     }
-    for (unsigned i = 0; i < p->n_ports; i++) {
-        pci |= !device_is_virtual(&p->ports[i]);
-        eal_arg(e, device_is_virtual(&p->ports[i]) ? "--vdev=" : "--allow=", p->ports[i].device);
-    }
+    for (unsigned i = 0; i < p->n_ports; i++)
+        pci |= eal_device(e, p->ports[i].device);
+    for (unsigned i = 0; i < p->n_crypto; i++)
+        pci |= eal_device(e, p->crypto[i]);
     if (!pci)
         eal_arg(e, "--no-pci", "");
 }
@@ -296,6 +307,9 @@ int ports_open(struct ports *ports, const struct policy_dpdk *p, struct err *e)
     int rc = eal_start(p, e);
 
     memset(ports, 0, sizeof *ports);
+    if (rc)
+        return rc;
+    rc = cipher_open(p, e);
     if (rc)
         return rc;
     ports->lanes = &lanes;

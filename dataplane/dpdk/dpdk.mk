@@ -63,7 +63,7 @@ $(BIN)/penstock-load-dpdk: $(call objects,perf/dpdk) $(foreach f,$(sort $(LIBS_l
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard perf/dpdk/*.c perf/dpdk/meter/*.c)): CPPFLAGS += -Idataplane/dpdk/lwip -isystem $(LWIP)/src/include $(DPDK_CFLAGS)
 # The product's objects, for one worker, with clocks around their calls (perf/dpdk/meter/meter.c).
 METERED := ports_poll ports_flush outlet_send demux_input tails_write tcp_output tcp_recved checksum_of sys_check_timeouts \
-           tcp_events round_end acks_send seal_record open_record
+           tcp_events round_end acks_send seal_record seal_begin seal_finish open_record open_ahead
 METER := $(BUILD)/perf/bin/penstock-dataplane-dpdk
 all: $(METER)
 $(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach f,$(LIBS_dpdk),$(call archive,$(f))) $(BUILD)/lib/lwip.a
@@ -76,6 +76,7 @@ $(METER): $(BUILD)/dataplane/dpdkd.o $(BUILD)/perf/dpdk/meter/meter.o $(foreach 
 LWIP_TESTED := $(call archive,dataplane/dpdk) $(BUILD)/lib/lwip.a
 $(patsubst tests/unit/%_test.c,$(BUILD)/unit/%,$(filter tests/unit/%,$(DPDK_TESTS))) \
 $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(filter tests/fuzz/%,$(DPDK_TESTS))): $(LWIP_TESTED)
+$(BUILD)/unit/dpdk_cipher: SYS_all += -lrte_cryptodev -lrte_mempool -lrte_mbuf -lrte_ring -lrte_eal
 $(BUILD)/unit/dpdk_inlet: SYS_all += -lrte_mempool -lrte_eal
 $(BUILD)/unit/dpdk_sums: $(BUILD)/tests/unit/dpdk_sink.o
 $(BUILD)/unit/dpdk_sums: SYS_all += -lrte_ethdev -lrte_ring -lrte_mempool -lrte_mbuf -lrte_eal

@@ -34,10 +34,16 @@ static int fill(struct system_give *m, const struct policy_dpdk *p, struct err *
 
     memset(m, 0, sizeof *m);
     m->huge_mb = p->hugepages ? p->memory_mb : 0;
+    for (unsigned i = 0; i < p->n_crypto; i++)
+        if (!device_is_virtual(p->crypto[i])) {
+            snprintf(where, sizeof where, "/dpdk/crypto/%u", i);
+            return err_set(e, -EPERM, where, "give a driver of DPDK, such as crypto_aesni_gcm",
+                           "the appliance gives network cards only");
+        }
     for (unsigned i = 0; i < p->n_ports; i++) {
         const struct policy_port *port = &p->ports[i];
 
-        if (device_is_virtual(port))
+        if (device_is_virtual(port->device))
             continue;
         if (name_len(port) >= SYSTEM_PCI) {
             place_of(port, where, sizeof where);

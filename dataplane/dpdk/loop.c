@@ -13,6 +13,7 @@
 #include "dataplane/core/round.h"
 #include "dataplane/dpdk/acks.h"
 #include "dataplane/dpdk/checks.h"
+#include "dataplane/dpdk/cipher.h"
 #include "dataplane/dpdk/face.h"
 #include "dataplane/dpdk/outlet.h"
 #include "dataplane/dpdk/port.h"
@@ -43,6 +44,7 @@ static int loop_init(void *self, struct worker *w, struct err *e)
 
     l->w = w;
     l->ports = own_ports;
+    cipher_begin(l->ports->worker);
     rc = rte_thread_register() ? -rte_errno : face_start(l->ports);
     if (!rc)
         rc = tcp_begin(&l->tcp, w, l->ports);

@@ -13,8 +13,8 @@ struct tcp_pcb;
 /*
  * An acknowledgement's own number: the far end may have taken its window back (Linux does when its
  * memory is full), and what lies beyond is dropped whole, with what it acknowledges. Where neither
- * end hears the other any more, both wait for good. So around a call that sends one, the next number
- * is none beyond the window's edge: mend_back(pcb, mend_number(pcb)).
+ * end hears the other any more, both wait for good. So around a call that sends one, the next
+ * number is none beyond the window's edge: mend_back(pcb, mend_number(pcb)).
  */
 uint32_t mend_number(struct tcp_pcb *pcb);
 void mend_back(struct tcp_pcb *pcb, uint32_t next);

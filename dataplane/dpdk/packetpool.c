@@ -38,7 +38,7 @@ static bool is_xdp(const struct policy_port *p)
 
 static bool is_real(const struct policy_port *p)
 {
-    return !device_is_virtual(p);
+    return !device_is_virtual(p->device);
 }
 
 /* What a packet takes, with DPDK's own words around it. */

@@ -19,6 +19,6 @@ struct rte_mempool;
 struct rte_mempool *packetpool_make(const struct policy_dpdk *p);
 
 /* A virtual device is named after its driver: net_af_packet0,iface=eth1. */
-bool device_is_virtual(const struct policy_port *p);
+bool device_is_virtual(const char *device);
 
 #endif

@@ -183,7 +183,7 @@ static uint32_t edge(const struct tcp_pcb *pcb, uint32_t mss)
 {
     const struct tcp_seg *seg = pcb->unsent;
     uint32_t window = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
-    int32_t ahead = (int32_t)(seq_of(seg) - pcb->lastack); /* else it has begun to be acknowledged */
+    int32_t ahead = (int32_t)(seq_of(seg) - pcb->lastack); /* less than 0: some of it has arrived */
     int32_t room = (int32_t)(window - (uint32_t)LWIP_MAX(ahead, 0));
 
     if (room < (int32_t)mss || room >= (int32_t)seg->len + LWIP_MIN(ahead, 0))

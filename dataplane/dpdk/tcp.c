@@ -8,6 +8,7 @@
 #include "dataplane/core/flow.h"
 #include "dataplane/core/legs.h"
 #include "dataplane/dpdk/checks.h"
+#include "dataplane/dpdk/cipher.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
 #include "dataplane/dpdk/quota.h"
@@ -345,7 +346,7 @@ static int net_install(struct worker *w, struct session *s, struct leg *leg)
 {
     (void)w;
     (void)s;
-    return leg_soft_install(leg, &leg_dpdk_ops);
+    return leg_soft_install(leg, &leg_dpdk_ops, cipher_library);
 }
 
 /* What c's leg asked for, if it is so. The leg's session may end, and c with it, in either call. */

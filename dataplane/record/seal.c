@@ -87,7 +87,8 @@ static void put_seq(uint8_t out[SEQ], uint64_t v)
  * RFC 8446 5.3 and RFC 7905 2: the 12-byte IV XOR the sequence number. RFC 5288 3 (TLS 1.2 GCM): 4
  * implicit bytes, then the 8 explicit ones of the record.
  */
-static void make_nonce(const struct seal *s, const uint8_t *explicit_nonce, uint8_t nonce[NONCE])
+static void make_nonce(const struct seal *s, uint64_t n, const uint8_t *explicit_nonce,
+                       uint8_t nonce[NONCE])
 {
     uint8_t seq[SEQ];
 
@@ -96,7 +97,7 @@ static void make_nonce(const struct seal *s, const uint8_t *explicit_nonce, uint
         memcpy(nonce + NONCE - SEQ, explicit_nonce, SEQ);
         return;
     }
-    put_seq(seq, s->keys.seq);
+    put_seq(seq, n);
     for (int i = 0; i < SEQ; i++)
         nonce[NONCE - SEQ + i] ^= seq[i];
 }
@@ -105,14 +106,14 @@ static void make_nonce(const struct seal *s, const uint8_t *explicit_nonce, uint
  * The additional data. RFC 8446 5.2: the record's header as it is. RFC 5246 6.2.3.3: sequence
  * number, type, version, and the content's length, which differs from the header's.
  */
-static size_t make_aad(const struct seal *s, const uint8_t *header, size_t n_content,
+static size_t make_aad(const struct seal *s, uint64_t n, const uint8_t *header, size_t n_content,
                        uint8_t aad[AAD_MAX])
 {
     if (is13(s)) {
         memcpy(aad, header, RECORD_HEADER);
         return RECORD_HEADER;
     }
-    put_seq(aad, s->keys.seq);
+    put_seq(aad, n);
     memcpy(aad + SEQ, header, 3);
     aad[11] = (uint8_t)(n_content >> 8);
     aad[12] = (uint8_t)n_content;
@@ -128,8 +129,8 @@ static void put_header(uint8_t *out, uint8_t type, size_t n_body)
     out[4] = (uint8_t)n_body;
 }
 
-int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
-                size_t *n_out)
+int seal_begin(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
+               size_t *n_out)
 {
     uint8_t *content = out + seal_prefix(s), nonce[NONCE], aad[AAD_MAX];
     size_t n_record = seal_overhead(s) + n, n_aad, n_inner = n;
@@ -146,8 +147,8 @@ int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8
     put_header(out, is13(s) ? CONTENT_DATA : type, n_record - RECORD_HEADER);
     if (s->keys.suite->explicit_len)
         put_seq(out + RECORD_HEADER, s->keys.seq);
-    make_nonce(s, out + RECORD_HEADER, nonce);
-    n_aad = make_aad(s, out, n, aad);
+    make_nonce(s, s->keys.seq, out + RECORD_HEADER, nonce);
+    n_aad = make_aad(s, s->keys.seq, out, n, aad);
     rc = s->ops->encrypt(s, nonce, aad, n_aad, content, content, n_inner);
     if (rc) {
         secret_wipe(content, n_inner);
@@ -156,6 +157,19 @@ int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8
     s->keys.seq++;
     *n_out = n_record;
     return 0;
+}
+
+int seal_finish(struct seal *s)
+{
+    return s->ops->finish ? s->ops->finish(s) : 0;
+}
+
+int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
+                size_t *n_out)
+{
+    int rc = seal_begin(s, type, in, n, out, n_out);
+
+    return rc ? rc : seal_finish(s);
 }
 
 /*
@@ -200,29 +214,63 @@ static int judge_inside(const struct seal *s, struct opened *o)
     return rc;
 }
 
-int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out)
+/* What opening the record takes that is the seq-th. 0, or -errno: it is refused unopened. */
+static int describe(const struct seal *s, uint64_t seq, const uint8_t *record, size_t n,
+                    struct seal_job *job)
 {
-    uint8_t *content = record + seal_prefix(s), nonce[NONCE], aad[AAD_MAX];
     long n_inner = judge_outside(s, record, n);
-    struct opened o;
-    size_t n_aad;
-    int rc;
 
     if (n_inner < 0)
         return (int)n_inner;
-    rc = seal_ready(s);
-    if (rc)
-        return rc;
-    make_nonce(s, record + RECORD_HEADER, nonce);
-    n_aad = make_aad(s, record, (size_t)n_inner, aad);
-    rc = s->ops->decrypt(s, nonce, aad, n_aad, content, content, (size_t)n_inner);
+    make_nonce(s, seq, record + RECORD_HEADER, job->nonce);
+    job->n_aad = (uint8_t)make_aad(s, seq, record, (size_t)n_inner, job->aad);
+    job->in = record + seal_prefix(s);
+    job->len = (size_t)n_inner;
+    return 0;
+}
+
+int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out)
+{
+    uint8_t *content = record + seal_prefix(s);
+    struct seal_job job;
+    struct opened o;
+    int rc = describe(s, s->keys.seq, record, n, &job);
+
+    if (!rc)
+        rc = seal_ready(s);
+    if (!rc)
+        rc = s->ops->decrypt(s, job.nonce, job.aad, job.n_aad, content, content, job.len);
     if (rc)
         return rc;
     s->keys.seq++;
-    o = (struct opened){.type = record[0], .data = content, .n = (size_t)n_inner};
+    o = (struct opened){.type = record[0], .data = content, .n = job.len};
     rc = judge_inside(s, &o);
     if (rc)
         return rc;
     *out = o;
     return 0;
+}
+
+void open_ahead(struct seal *s, const uint8_t *p, size_t n)
+{
+    struct seal_job job[SEAL_AHEAD];
+    unsigned jobs = 0;
+
+    if (!s->ops->ahead || seal_ready(s))
+        return;
+    if (!s->ops->ahead) /* it had no room, and left us to another library */
+        return;
+    while (jobs < SEAL_AHEAD && n >= RECORD_HEADER) {
+        size_t size = RECORD_HEADER + ((size_t)p[3] << 8 | p[4]);
+
+        /* The last number is never used, and what is refused ends the session. */
+        if (size > n || s->keys.seq + jobs == UINT64_MAX ||
+            describe(s, s->keys.seq + jobs, p, size, &job[jobs]))
+            break;
+        jobs++;
+        p += size;
+        n -= size;
+    }
+    if (jobs > 1)
+        s->ops->ahead(s, job, jobs);
 }

@@ -2,7 +2,8 @@
  * seal: protecting and unprotecting one TLS record, the seam between AEAD libraries.
  *
  * Why: ipsec-mb is three times as fast as OpenSSL 3.0 where it exists; everywhere else, and for
- * what it lacks, EVP does the work. Callers see one table of functions. Owner: a struct seal holds
+ * what it lacks, EVP does the work; a device that answers later (dpdk/cipher) gets several records
+ * at once. Callers see one table of functions. Owner: a struct seal holds
  * one direction's keys (moved in, wiped by seal_fini). One thread. Never: reuses a nonce: seq
  * advances with each record, and wraps nowhere (-EOVERFLOW).
  *
@@ -36,6 +37,15 @@ struct seal {
     void *state; /* the library's expanded key; NULL while idle */
 };
 
+struct seal_job { /* a record that will be opened soon */
+    uint8_t nonce[12], aad[13];
+    uint8_t n_aad;
+    const uint8_t *in; /* len bytes, then the tag */
+    size_t len;
+};
+
+#define SEAL_AHEAD 32 /* records */
+
 struct seal_ops {
     const char *name; /* "ipsec-mb", "evp" */
     /* Expand keys->key into s->state (not NULL afterwards); 0 or -errno. */
@@ -51,6 +61,16 @@ struct seal_ops {
     /* in[len] is followed by the tag; -EBADMSG when it is wrong, -EIO; out is then wiped. */
     int (*decrypt)(struct seal *s, const uint8_t nonce[12], const uint8_t *aad, size_t n_aad,
                    const uint8_t *in, uint8_t *out, size_t len);
+    /*
+     * NULL: encrypt is done when it returns. Else it may only have begun: this waits for all that
+     * it began. 0; -EIO: what was not encrypted is wiped.
+     */
+    int (*finish)(struct seal *s);
+    /*
+     * NULL, or: the n <= SEAL_AHEAD jobs are the next that decrypt is asked for, if nothing comes
+     * between; it may begin, and writes nothing to them.
+     */
+    void (*ahead)(struct seal *s, const struct seal_job *job, unsigned n);
 };
 
 /* The best library for an AEAD on this machine (ipsec-mb on x86-64 with AES-NI, else EVP). */
@@ -83,6 +103,13 @@ size_t seal_overhead(const struct seal *s); /* record bytes beyond the content *
  */
 int seal_record(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
                 size_t *n_out);
+/*
+ * The same for several: seal_begin() for each, in the order in which they are sent, and then
+ * seal_finish(), before anything of them is sent or looked at. Errors as seal_record().
+ */
+int seal_begin(struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
+               size_t *n_out);
+int seal_finish(struct seal *s);
 
 struct opened {
     uint8_t type;  /* enum content_type, the inner one for TLS 1.3 */
@@ -98,5 +125,7 @@ struct opened {
  * the handshake it is not legal. After an error the session must end.
  */
 int open_record(struct seal *s, uint8_t *record, size_t n, struct opened *out);
+/* The records in the n bytes at p are opened next, in a row: the library may begin. */
+void open_ahead(struct seal *s, const uint8_t *p, size_t n);
 
 #endif

@@ -39,7 +39,7 @@ static int install(struct worker *w, struct session *s, struct leg *leg)
         leg->fault_text = leg->why;
         return -EOPNOTSUPP;
     }
-    return leg_soft_install(leg, &leg_soft_ops);
+    return leg_soft_install(leg, &leg_soft_ops, seal_best);
 }
 
 static int net_listen(struct worker *w, const struct policy *p, const int *fds, unsigned n)

@@ -163,6 +163,7 @@ struct policy_listener {
 #define POLICY_MTU_MIN          576
 #define POLICY_MTU_MAX          9000
 #define POLICY_LCORES_MAX       8
+#define POLICY_CRYPTO_MAX       8
 #define POLICY_MEMORY_MIN       64 /* MiB */
 #define POLICY_MEMORY_MAX       65536
 
@@ -182,6 +183,8 @@ struct policy_dpdk { /* n_ports 0: the engine is not in use */
     uint16_t lcores[POLICY_LCORES_MAX]; /* processors that poll, a worker each */
     uint32_t memory_mb;
     bool hugepages;
+    uint16_t n_crypto;
+    char crypto[POLICY_CRYPTO_MAX][POLICY_DEVICE_MAX]; /* devices that compute, as a port's */
     uint16_t n_ports;
     struct policy_port *ports;
 };

@@ -33,6 +33,9 @@ void policy_put_dpdk(struct buf *b, const struct policy *p)
         buf_put_u16(b, d->lcores[i]);
     buf_put_u32(b, d->memory_mb);
     buf_put_u8(b, d->hugepages);
+    buf_put_u16(b, d->n_crypto);
+    for (unsigned i = 0; i < d->n_crypto; i++)
+        buf_put_str(b, d->crypto[i]);
     for (unsigned i = 0; i < d->n_ports; i++)
         put_port(b, &d->ports[i]);
 }
@@ -103,6 +106,11 @@ void policy_get_dpdk(struct policy_reader *r, struct policy *p)
     get_lcores(r, d);
     d->memory_mb = buf_get_u32(&r->b);
     d->hugepages = codec_get_bool(&r->b);
+    d->n_crypto = buf_get_u16(&r->b);
+    if (d->n_crypto > POLICY_CRYPTO_MAX)
+        r->b.bad = true;
+    for (unsigned i = 0; buf_ok(&r->b) && i < d->n_crypto; i++)
+        get_device(r, d->crypto[i]);
     if (d->memory_mb < POLICY_MEMORY_MIN || d->memory_mb > POLICY_MEMORY_MAX)
         r->b.bad = true;
     d->ports = reader_take(r, d->n_ports, sizeof *d->ports, PORT_WIRE);

@@ -50,10 +50,21 @@ static bool port_equal(const struct policy_port *a, const struct policy_port *b)
            same(&a->gateway6, &b->gateway6) && a->vlan == b->vlan && a->mtu == b->mtu;
 }
 
+static bool crypto_equal(const struct policy_dpdk *a, const struct policy_dpdk *b)
+{
+    if (a->n_crypto != b->n_crypto)
+        return false;
+    for (unsigned i = 0; i < a->n_crypto; i++)
+        if (strcmp(a->crypto[i], b->crypto[i]) != 0)
+            return false;
+    return true;
+}
+
 bool policy_dpdk_equal(const struct policy_dpdk *a, const struct policy_dpdk *b)
 {
     if (a->n_lcores != b->n_lcores || memcmp(a->lcores, b->lcores, sizeof a->lcores) ||
-        a->memory_mb != b->memory_mb || a->hugepages != b->hugepages || a->n_ports != b->n_ports)
+        a->memory_mb != b->memory_mb || a->hugepages != b->hugepages || a->n_ports != b->n_ports ||
+        !crypto_equal(a, b))
         return false;
     for (unsigned i = 0; i < a->n_ports; i++)
         if (!port_equal(&a->ports[i], &b->ports[i]))

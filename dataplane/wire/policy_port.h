@@ -17,7 +17,7 @@ bool policy_port_owns(const struct policy_port *p, const struct addr *a);
 enum port_reach policy_port_reach(const struct policy_port *p, const struct addr *a);
 /* Do both lie in the same IPv4 network of `prefix` bits, or the same IPv6 network of 64? */
 bool policy_port_same_net(const struct addr *a, const struct addr *b, uint8_t prefix);
-/* Do both describe the same ports, so that a running engine need not begin anew? */
+/* Do both describe the same ports and devices, so that a running engine need not begin anew? */
 bool policy_dpdk_equal(const struct policy_dpdk *a, const struct policy_dpdk *b);
 
 #endif

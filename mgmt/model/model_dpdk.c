@@ -116,12 +116,10 @@ static int parse_gateways(const struct node *n, struct policy_port *p)
     return rc;
 }
 
-static int parse_device(const struct node *n, struct policy_port *p)
+static int parse_device(const struct node *n, const char *fix, char out[POLICY_DEVICE_MAX])
 {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:,=/-";
-    const char *fix = "give a PCI address (0000:03:00.0), or a virtual device and its arguments "
-                      "(net_af_packet0,iface=eth1)";
     const char *text = NULL;
     int rc = node_required(n, fix);
 
@@ -131,7 +129,7 @@ static int parse_device(const struct node *n, struct policy_port *p)
                 text[0] == '-'))
         rc = node_fail(n, fix, "is no device");
     if (!rc)
-        snprintf(p->device, sizeof p->device, "%s", text);
+        snprintf(out, POLICY_DEVICE_MAX, "%s", text);
     return rc;
 }
 
@@ -153,7 +151,10 @@ static int parse_port(const struct node *n, const char *name, struct policy_port
     gateways = node_member(n, "gateways");
     vlan = node_member(n, "vlan");
     mtu = node_member(n, "mtu");
-    rc = parse_device(&device, p);
+    rc = parse_device(&device,
+                      "give a PCI address (0000:03:00.0), or a virtual device and its arguments "
+                      "(net_af_packet0,iface=eth1)",
+                      p->device);
     if (!rc)
         rc = parse_addresses(&addresses, p);
     if (!rc)
@@ -167,20 +168,22 @@ static int parse_port(const struct node *n, const char *name, struct policy_port
     return rc;
 }
 
-static size_t device_name_len(const char *device)
+/* Do both name one device? What follows are arguments. */
+static bool same_device(const char *a, const char *b)
 {
-    return strcspn(device, ",");
+    size_t n = strcspn(a, ",");
+
+    return n == strcspn(b, ",") && !strncmp(a, b, n);
 }
 
 static int check_distinct(const struct node *n, const struct policy_dpdk *d)
 {
     const struct policy_port *last = &d->ports[d->n_ports - 1];
-    size_t len = device_name_len(last->device);
 
     for (unsigned i = 0; i + 1 < d->n_ports; i++) {
         const struct policy_port *p = &d->ports[i];
 
-        if (len == device_name_len(p->device) && !strncmp(p->device, last->device, len))
+        if (same_device(p->device, last->device))
             return node_fail(n, "give each port a device of its own", "has the device of \"%s\"",
                              p->name);
         if ((last->v4.len && policy_port_reach(p, &last->v4) == PORT_ON_LINK) ||
@@ -242,10 +245,35 @@ static int parse_lcores(const struct node *n, struct policy_dpdk *d)
     return rc;
 }
 
+/* What computes records, where it is not this processor's own library. */
+static int parse_crypto(const struct node *n, struct policy_dpdk *d)
+{
+    const char *fix = "give PCI addresses (0000:3d:01.0), or drivers of DPDK (crypto_aesni_gcm)";
+    int rc = 0;
+
+    if (n->v && (!json_is_array(n->v) || json_array_size(n->v) < 1 ||
+                 json_array_size(n->v) > POLICY_CRYPTO_MAX))
+        return node_fail(n, fix, "is no list of 1 to %u devices", POLICY_CRYPTO_MAX);
+    for (unsigned i = 0; !rc && i < json_array_size(n->v); i++) {
+        struct node at = node_element(n, i);
+
+        rc = parse_device(&at, fix, d->crypto[i]);
+        for (unsigned k = 0; k < i && !rc; k++)
+            if (same_device(d->crypto[k], d->crypto[i]))
+                rc = node_fail(&at, "name each device once", "is named twice");
+        for (unsigned k = 0; k < d->n_ports && !rc; k++)
+            if (same_device(d->ports[k].device, d->crypto[i]))
+                rc = node_fail(&at, fix, "is the device of port \"%s\"", d->ports[k].name);
+        d->n_crypto = (uint16_t)(i + 1);
+    }
+    return rc;
+}
+
 int model_dpdk(const struct node *n, struct policy_dpdk *d)
 {
-    static const char *const known[] = {"lcores", "memory_mb", "hugepages", "ports", NULL};
-    struct node lcores, memory, huge, ports;
+    static const char *const known[] = {"lcores", "memory_mb", "hugepages",
+                                        "crypto", "ports",     NULL};
+    struct node lcores, memory, huge, crypto, ports;
     int rc = node_object(n, known);
 
     if (rc || !n->v)
@@ -261,7 +289,10 @@ int model_dpdk(const struct node *n, struct policy_dpdk *d)
         rc = node_number(&memory, POLICY_MEMORY_MIN, POLICY_MEMORY_MAX, &d->memory_mb);
     if (!rc)
         rc = node_bool(&huge, &d->hugepages);
-    return rc ? rc : parse_ports(&ports, d);
+    if (!rc)
+        rc = parse_ports(&ports, d);
+    crypto = node_member(n, "crypto");
+    return rc ? rc : parse_crypto(&crypto, d);
 }
 
 /* A fault of a link, at a place below it: the i-th of a list, where i is not -1. */

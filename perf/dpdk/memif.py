@@ -61,11 +61,12 @@ class Bench:
     """One gateway and one generator; they end together."""
 
     def __init__(self, top, pki, mtu=1500, memory=256, hugepages=False, copy=False, metered=False, urgent=False, cpus=None,
-                 name="memif", suite=None):
+                 name="memif", suite=None, crypto=None):
         self.top = tempfile.mkdtemp(prefix=name + "-", dir=top)  # with sockets of its own
         os.chmod(self.top, 0o755)
         self.pki, self.mtu, self.memory, self.hugepages = pki, mtu, memory, hugepages
         self.copy, self.metered, self.urgent, self.name, self.suite = copy, metered, urgent, name, suite
+        self.crypto = {"crypto": crypto} if crypto else {}
         cpus = cpus or sorted(os.sched_getaffinity(0))
         self.gateway_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.gateway = self.load = None
@@ -84,7 +85,7 @@ class Bench:
         return {"identities": {"gw": {"certificate": self.pki.gw.chain, "key": self.pki.gw.key}},
                 "trust": {"partners": self.pki.trust()}, "links": {"in": link},
                 "dpdk": {"lcores": [self.gateway_cpu], "memory_mb": self.memory, "hugepages": self.hugepages,
-                         "ports": ports}}
+                         "ports": ports, **self.crypto}}
 
     def programs(self):
         """The product's programs, the data plane with clocks in it."""

@@ -501,9 +501,9 @@ def workers(t):
     equal(g.stop(), 0)
 
 
-def refusal(t, change):
+def refusal(t, change, kind=Dpdk):
     """What penstockd says to a configuration of its kind that was changed for the worse."""
-    d = Dpdk(t)
+    d = kind(t)
     config = {"identities": {"gw": {"certificate": t.pki.gw.chain, "key": t.pki.gw.key}},
               "trust": {"partners": t.pki.trust()}, "dpdk": d.ports(), "links": {"in": d.outer(8443, "10.77.2.2:80")}}
     change(config)

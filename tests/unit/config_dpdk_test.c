@@ -91,6 +91,21 @@ TEST("a device is a name with arguments, never an option of its own")
     bad(OUTSIDE "/device", NULL, OUTSIDE "/device", "missing");
 }
 
+TEST("crypto devices are a list of names, each once, and no port's")
+{
+    const char *at = "/dpdk/crypto";
+
+    good(at, "[\"crypto_aesni_gcm\"]");
+    good(at, "[\"0000:3d:01.0\", \"crypto_aesni_mb0,socket_id=0\"]");
+    bad(at, "[]", at, "no list of 1 to 8");
+    bad(at, "\"crypto_aesni_gcm\"", at, "no list of 1 to 8");
+    bad(at, "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]", at, "no list of 1 to 8");
+    bad(at, "[7]", "/dpdk/crypto/0", "is a number");
+    bad(at, "[\"crypto_null\", \"--vdev=x\"]", "/dpdk/crypto/1", "no device");
+    bad(at, "[\"crypto_null,a=1\", \"crypto_null,a=2\"]", "/dpdk/crypto/1", "twice");
+    bad(at, "[\"0000:03:00.0\"]", "/dpdk/crypto/0", "device of port \"outside\"");
+}
+
 TEST("addresses are hosts in networks that do not meet")
 {
     bad(OUTSIDE "/addresses", "[\"192.0.2.1\"]", OUTSIDE "/addresses/0", "is none");
@@ -169,6 +184,11 @@ TEST("ports that differ in anything are not equal")
     EXPECT(!policy_dpdk_equal(&a, &b));
     other = port;
     b.lcores[0] = 2;
+    EXPECT(!policy_dpdk_equal(&a, &b));
+    b = a;
+    snprintf(b.crypto[b.n_crypto++], sizeof b.crypto[0], "crypto_aesni_gcm");
+    EXPECT(!policy_dpdk_equal(&a, &b));
+    snprintf(a.crypto[a.n_crypto++], sizeof a.crypto[0], "crypto_aesni_mb");
     EXPECT(!policy_dpdk_equal(&a, &b));
 }
 

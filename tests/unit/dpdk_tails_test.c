@@ -305,8 +305,8 @@ TEST("a window that is taken back before what was to be sent again is acknowledg
     EXPECT(own->unacked && own->persist_backoff == 0);
 }
 
-/* All of four long segments is under way; of the first, half is acknowledged. Then the far end takes
- * its window back to 600 bytes. */
+/* All of four long segments is under way; of the first, half is acknowledged. Then the far end
+ * takes its window back to 600 bytes. */
 static uint32_t taken_back(void)
 {
     static const uint8_t data[10 * MSS];

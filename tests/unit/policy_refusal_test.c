@@ -84,6 +84,8 @@ static struct policy_port *nine_ports(void)
     SPOIL("a processor that no machine has", D, s.p.dpdk.lcores[0] = 1024) \
     SPOIL("no processor", D, s.p.dpdk.n_lcores = 0) \
     SPOIL("too little memory for packets", D, s.p.dpdk.memory_mb = 63) \
+    SPOIL("a crypto device without a name", D, s.p.dpdk.crypto[1][0] = 0) \
+    SPOIL("a crypto device that is an option", D, s.p.dpdk.crypto[0][0] = '-') \
     SPOIL("a port without a name", D, s.ports[0].name[0] = 0) \
     SPOIL("a port without a device", D, s.ports[0].device[0] = 0) \
     SPOIL("a device that is an option", D, s.ports[0].device[0] = '-') \

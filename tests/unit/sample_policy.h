@@ -172,6 +172,8 @@ static inline void sample_policy(struct sample_policy *s)
                                     .lcores = {1, 3},
                                     .memory_mb = 256,
                                     .hugepages = true,
+                                    .n_crypto = 2,
+                                    .crypto = {"crypto_aesni_gcm", "0000:3d:01.0"},
                                     .n_ports = 2,
                                     .ports = s->ports}};
 }

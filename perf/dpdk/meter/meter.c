@@ -210,6 +210,34 @@ REAL(int, seal_record, struct seal *s, uint8_t type, const uint8_t *in, size_t n
     return rc;
 }
 
+REAL(int, seal_begin, struct seal *s, uint8_t type, const uint8_t *in, size_t n, uint8_t *out,
+     size_t *out_n)
+{
+    enum section before = enter(CRYPTO);
+    int rc = __real_seal_begin(s, type, in, n, out, out_n);
+
+    m.sealed += n;
+    enter(before);
+    return rc;
+}
+
+REAL(int, seal_finish, struct seal *s)
+{
+    enum section before = enter(CRYPTO);
+    int rc = __real_seal_finish(s);
+
+    enter(before);
+    return rc;
+}
+
+REAL(void, open_ahead, struct seal *s, const uint8_t *p, size_t n)
+{
+    enum section before = enter(CRYPTO);
+
+    __real_open_ahead(s, p, n);
+    enter(before);
+}
+
 REAL(int, open_record, struct seal *s, uint8_t *record, size_t n, struct opened *out)
 {
     enum section before = enter(CRYPTO);
