@@ -179,7 +179,7 @@ static struct rte_mempool *sessions(const struct cryptodev *dev, const struct po
                                                  SOCKET_ID_ANY);
 }
 
-/* Some that say so can not (crypto_chacha20_poly1305 in DPDK 22.11). */
+/* Some that say so can not (crypto_chacha20_poly1305 in DPDK 22.11 and 24.11). */
 static bool computes_at_once(const struct cryptodev *dev)
 {
     uint8_t message[16 + SUITE_TAG] = {0};
