@@ -59,6 +59,12 @@ void mend_back(struct tcp_pcb *pcb, uint32_t next)
         pcb->snd_nxt = next;
 }
 
+void mend_abort(struct tcp_pcb *pcb)
+{
+    (void)mend_number(pcb);
+    tcp_abort(pcb);
+}
+
 /* Where lwIP's input answers by itself; output() has its own. lwIP's is lwip_send_empty_ack(). */
 err_t tcp_send_empty_ack(struct tcp_pcb *pcb)
 {

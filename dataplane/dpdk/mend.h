@@ -17,6 +17,8 @@ struct tcp_pcb;
  * number is none beyond the window's edge: mend_back(pcb, mend_number(pcb)).
  */
 uint32_t mend_number(struct tcp_pcb *pcb);
+/* tcp_abort(), with a reset that the far end believes there too. */
+void mend_abort(struct tcp_pcb *pcb);
 void mend_back(struct tcp_pcb *pcb, uint32_t next);
 
 #endif

@@ -11,6 +11,7 @@
 #include "dataplane/dpdk/cipher.h"
 #include "dataplane/dpdk/demux.h"
 #include "dataplane/dpdk/ipaddr.h"
+#include "dataplane/dpdk/mend.h"
 #include "dataplane/dpdk/quota.h"
 #include "dataplane/dpdk/tails.h"
 
@@ -104,7 +105,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     if (now_ms < c->progress_ms + c->user_timeout_ms)
         return ERR_OK;
     demux_front(pcb);
-    tcp_abort(pcb); /* on_error() hears of it */
+    mend_abort(pcb); /* on_error() hears of it */
     return ERR_ABRT;
 }
 
@@ -142,7 +143,7 @@ static void pcb_end(struct conn *c)
     if (!c->rx.first)
         quota_end(pcb);
     if (c->reset || tcp_close(pcb) != ERR_OK)
-        tcp_abort(pcb);
+        mend_abort(pcb);
 }
 
 void conn_free(struct conn *c)

@@ -1,5 +1,6 @@
 /* The ends of lwIP's queues are known, whatever happens to the queues, and every byte goes out in
  * its place. */
+#include "dataplane/dpdk/mend.h"
 #include "dataplane/dpdk/pmtu.h"
 #include "dataplane/dpdk/tails.h"
 #include "tests/unit/frames.h"
@@ -375,6 +376,14 @@ TEST("and what the far end says is acknowledged with a number in that window, or
     frames_wait(300);
     EXPECT(frames.ack == 107 && own->snd_nxt == nxt);
     EXPECT(frames.n || frames.seq == FIRST + got + 600);
+}
+
+TEST("and a reset has a number that it believes")
+{
+    uint32_t got = taken_back();
+
+    mend_abort(own);
+    EXPECT(broken && frames.flags & TCP_RST && frames.seq == FIRST + got + 600);
 }
 
 TEST("frames become smaller while a segment is acknowledged in part: no part is had as a whole")
