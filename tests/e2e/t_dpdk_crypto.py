@@ -3,9 +3,8 @@ bulk, and a plain word where a device is not there. DPDK's own drivers are the d
 back later, ChaCha20-Poly1305 is computed at once."""
 import os
 
-import t_records
-from harness import CASES, equal, expect, need, test
-from t_dpdk import Dpdk, at_once, over_both, refusal, there_and_back
+from harness import equal, expect, need, test
+from t_dpdk import Dpdk, at_once, conformance, over_both, refusal, there_and_back
 
 QUEUED, AT_ONCE = "crypto_openssl0", "crypto_aesni_mb"
 AES = "TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256"
@@ -18,15 +17,7 @@ class Crypto(Dpdk):
         return {**super().ports(), "crypto": self.devices}
 
 
-def conformance(sentence, fn, timeout):
-    @test("over DPDK with crypto devices: " + sentence, timeout=timeout + 60)
-    def over_devices(t):
-        fn(Crypto(t))
-
-
-for sentence, fn, timeout, _ in list(CASES):
-    if fn.__module__ == t_records.__name__:
-        conformance(sentence, fn, timeout)
+conformance("over DPDK with crypto devices", Crypto)
 
 
 def opened(g):

@@ -328,6 +328,37 @@ TEST("more keys than the device has room for are computed on this processor")
     EXPECT(rte_mempool_full(rte_mempool_lookup("crypto_keys0")));
 }
 
+/* How often the key stands in the pool's memory. */
+static void seek_key(struct rte_mempool *mp, void *found, struct rte_mempool_memhdr *h, unsigned i)
+{
+    struct seal s = by_evp(aes());
+
+    (void)mp;
+    (void)i;
+    for (size_t at = 0; at + 16 <= h->len; at++)
+        *(unsigned *)found += !memcmp((uint8_t *)h->addr + at, s.keys.key, 16);
+    seal_fini(&s);
+}
+
+TEST("a key that is not needed any more is wiped from the device's memory")
+{
+    uint8_t record[256];
+    unsigned found = 0;
+    struct seal s;
+    struct err e;
+    size_t n;
+
+    EXPECT(open_devices(1, "crypto_aesni_gcm", NULL, &e) == 0);
+    s = by_device(aes());
+    EXPECT(seal_record(&s, CONTENT_DATA, content(), 100, record, &n) == 0);
+    rte_mempool_mem_iter(rte_mempool_lookup("crypto_keys0"), seek_key, &found);
+    EXPECT(found > 0); /* its schedule begins with it */
+    seal_fini(&s);
+    found = 0;
+    rte_mempool_mem_iter(rte_mempool_lookup("crypto_keys0"), seek_key, &found);
+    EXPECT(found == 0);
+}
+
 /* ---- a device that is late, lies, or is gone: its driver's functions are ours for a while ---- */
 
 static dequeue_pkt_burst_t real_dequeue;
